@@ -7,7 +7,10 @@ export default defineConfig({
       {
         test: {
           name: 'fast',
-          include: ['test/{unit,contract,api,sim,regressions,process}/**/*.test.ts', 'test/tidy.test.ts'],
+          include: [
+            'test/{unit,contract,api,sim,regressions,process}/**/*.test.ts',
+            'test/tidy.test.ts',
+          ],
           testTimeout: 20_000,
         },
       },
