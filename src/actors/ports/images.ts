@@ -1,0 +1,30 @@
+// What compute needs from the image service. Embedded in services/image, or outbound Glance.
+import type { Caller } from './identity.ts';
+
+export interface ImageRecord {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly status: 'queued' | 'saving' | 'active' | 'deactivated' | 'deleted';
+  readonly visibility: 'public' | 'private' | 'shared' | 'community';
+  readonly ownerId: string;
+  readonly diskFormat: string | undefined;
+  readonly containerFormat: string | undefined;
+  /** Bytes of the file; undefined until it is uploaded. */
+  readonly sizeBytes: number | undefined;
+  /** Bytes of the disk inside, where the format tells. */
+  readonly virtualSizeBytes: number | undefined;
+  readonly sha512: string | undefined;
+  readonly minDiskGiB: number;
+  readonly minRamMiB: number;
+  /** Custom properties: `hw_…`, `os_…`, `img_…` and users' own. */
+  readonly properties: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+export interface Images {
+  /** Undefined when there is none or the caller may not see it; `undefined` caller sees all. */
+  find(imageId: string, caller: Caller | undefined): Promise<ImageRecord | undefined>;
+  /** The file's bytes from the start. Rejects if there are none. */
+  open(imageId: string): AsyncIterable<Uint8Array>;
+}

@@ -1,0 +1,78 @@
+// What compute needs from the network service: ports for servers. Embedded in services/network, or outbound Neutron.
+import type { Refusal } from '#runtime/message/refusal.ts';
+
+/** One entry of a server's `networks`, checked and resolved; in the order of the guest's NICs. */
+export interface PortRequest {
+  /** Stable name of this request: the port's id if a new one is made. */
+  readonly portId: string;
+  /** True when `portId` is a port that the user made and keeps. */
+  readonly existing: boolean;
+  readonly networkId: string;
+  readonly fixedIp: string | undefined;
+  readonly tag: string | undefined;
+}
+
+/** A port as bound to a server; what the guest, metadata and the addresses view need. */
+export interface BoundPort {
+  readonly portId: string;
+  readonly networkId: string;
+  /** The network's name: the label in `addresses`. */
+  readonly networkName: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly bridge: string;
+  readonly fixedIps: readonly {
+    readonly subnetId: string;
+    readonly address: string;
+    readonly version: 4 | 6;
+    readonly cidr: string;
+    readonly gateway: string | undefined;
+    readonly dnsServers: readonly string[];
+  }[];
+  /** Made for this server, and removed with it. */
+  readonly ownedByServer: boolean;
+  readonly tag: string | undefined;
+}
+
+export interface NetworkRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly projectId: string;
+  readonly shared: boolean;
+  readonly external: boolean;
+  readonly subnetIds: readonly string[];
+}
+
+export interface Networks {
+  /** Networks that a project may put servers on: its own and shared ones, with at least one subnet, not external. */
+  listUsable(projectId: string): readonly NetworkRecord[];
+  findNetwork(networkId: string): NetworkRecord | undefined;
+  findPort(portId: string):
+    | {
+        readonly id: string;
+        readonly networkId: string;
+        readonly projectId: string;
+        readonly deviceId: string;
+        readonly hasAddress: boolean;
+      }
+    | undefined;
+  /**
+   * Binds one port per request to the server, all or nothing visible to the caller: on a refusal, `release` undoes
+   * what was made. A repeat with the same server and requests answers as before.
+   * Refusals: network-not-found, port-not-found, port-in-use, no-addresses, address-in-use, address-not-in-subnet, port-quota.
+   */
+  allocate(request: {
+    readonly serverId: string;
+    readonly projectId: string;
+    readonly hostname: string;
+    readonly requests: readonly PortRequest[];
+    readonly securityGroups: readonly string[];
+    readonly requestId: string;
+  }): Promise<readonly BoundPort[] | Refusal>;
+  /** Says where the server's ports are now in use. */
+  bind(serverId: string, host: string, requestId: string): Promise<void>;
+  /** Deletes ports made for the server, unbinds the user's own. Silent if there are none. */
+  release(serverId: string, requestId: string): Promise<void>;
+  /** The server whose port has this address on this network, for the metadata service. */
+  serverAt(networkId: string, address: string): string | undefined;
+}

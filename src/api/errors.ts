@@ -1,0 +1,40 @@
+// The one place that says what a refusal means in HTTP: code → status and words. Each service wraps it in its own
+// envelope (Nova: {itemNotFound:{code,message}}, Keystone: {error:…}, Neutron: {NeutronError:…}, Glance: html).
+// Tables per service stand beside this file in errors/; a code has one meaning everywhere.
+import { computeErrors } from './errors/compute.ts';
+import { identityErrors } from './errors/identity.ts';
+import { imageErrors } from './errors/image.ts';
+import { networkErrors } from './errors/network.ts';
+import type { ErrorEntry } from './errors/entry.ts';
+import type { Refusal } from '#runtime/message/refusal.ts';
+
+export interface HttpRefusal {
+  readonly status: number;
+  readonly message: string;
+  /** Neutron's exception name, where the service has such. */
+  readonly kind: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const registry: Readonly<Record<string, ErrorEntry>> = {
+  ...identityErrors,
+  ...imageErrors,
+  ...networkErrors,
+  ...computeErrors,
+};
+
+export function httpRefusal(refusal: Refusal): HttpRefusal {
+  const entry = registry[refusal.refused];
+  if (entry === undefined)
+    throw new Error(`refusal code ${refusal.refused} is missing in api/errors`);
+  return {
+    status: entry.status,
+    message: entry.message(refusal.detail),
+    kind: entry.kind ?? refusal.refused,
+    headers: entry.headers ?? {},
+  };
+}
+
+export function knownErrorCodes(): readonly string[] {
+  return Object.keys(registry);
+}
