@@ -1,4 +1,5 @@
 // What every service plugin gets, and what every request carries. Wired once, in main.ts.
+import type {} from 'fastify';
 import type { Caller, Identity } from '#actors/ports/identity.ts';
 import type { Router } from '#runtime/directory/router.ts';
 import type { Env } from '#runtime/env/env.ts';
