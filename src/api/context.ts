@@ -1,5 +1,5 @@
 // What every service plugin gets, and what every request carries. Wired once, in main.ts.
-import type {} from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { Caller, Identity } from '#actors/ports/identity.ts';
 import type { Router } from '#runtime/directory/router.ts';
 import type { Env } from '#runtime/env/env.ts';
@@ -23,3 +23,5 @@ declare module 'fastify' {
     caller: Caller;
   }
 }
+
+export type ApiRequest = FastifyRequest;

@@ -47,6 +47,24 @@ export interface EntityDefinition<
   isFinished?(state: S): boolean;
 }
 
+/** Any definition, seen by those who run all kinds alike. */
+export interface AnyEntityDefinition {
+  readonly kind: string;
+  readonly commands: CommandCatalog;
+  readonly events: EventCatalog;
+  readonly schema: number;
+  initial(id: string): unknown;
+  decide(
+    state: never,
+    command: never,
+    facts: Facts,
+  ): Accepted<{ readonly type: string }, unknown> | Refusal;
+  evolve(state: never, event: never): unknown;
+  todo(state: never): readonly Effect[];
+  invariants(state: never): readonly string[];
+  isFinished?(state: never): boolean;
+}
+
 export function accept<E, R>(events: readonly E[], reply: R): Accepted<E, R> {
   return { events, reply };
 }
