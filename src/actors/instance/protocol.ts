@@ -1,0 +1,235 @@
+// What may be said to an instance, and what its journal holds. The only file of this folder that others import
+// for talking to it; views read InstanceState from state.ts.
+// Refusals: instance-not-found, instance-wrong-state, instance-locked, instance-exists, metadata-quota.
+import { Type } from 'typebox';
+import { boundPortSchema, serverRequestSchema } from '../domain/server.ts';
+import { powerStates, type PowerState } from '../domain/states.ts';
+import {
+  command,
+  type CommandOf,
+  entityKind,
+  event,
+  type EventOf,
+} from '#runtime/message/protocol.ts';
+
+const text = Type.String();
+const done = Type.Object({});
+const powerState = Type.Unsafe<PowerState>(Type.String({ enum: Object.keys(powerStates) }));
+
+/** The lifecycle operations; one table each in operations/. */
+export const operationNames = [
+  'create',
+  'delete',
+  'start',
+  'stop',
+  'reboot',
+  'reboot-hard',
+  'pause',
+  'unpause',
+  'suspend',
+  'resume',
+] as const;
+export type OperationName = (typeof operationNames)[number];
+const operationName = Type.Unsafe<OperationName>(Type.String({ enum: [...operationNames] }));
+
+/** Who asks, for locks and for the action's record. */
+const actor = Type.Object({ userId: text, projectId: text, isAdmin: Type.Boolean() });
+
+export const faultSchema = Type.Object({
+  /** HTTP-like: 500 for trouble inside, 4xx for what the user can mend. */
+  code: Type.Integer(),
+  /** One sentence for the user: what failed, on what, and what to do. */
+  message: text,
+  /** For administrators: figures, host names, traces. */
+  details: text,
+});
+
+/** What a step reports when it is done; each step knows its own. */
+export const stepResultSchema = Type.Object({
+  host: Type.Optional(text),
+  /** Where the guest was placed. */
+  node: Type.Optional(text),
+  providerId: Type.Optional(text),
+  availabilityZone: Type.Optional(text),
+  ports: Type.Optional(Type.Array(boundPortSchema)),
+  power: Type.Optional(powerState),
+});
+
+export const instanceCommands = {
+  /** Accepts a new server; the answer means that it will reach a rest state. */
+  'instance.create': command(
+    1,
+    Type.Object({ request: serverRequestSchema, operationId: text }),
+    done,
+  ),
+  /** Starts any operation but create. Delete may interrupt every other one. */
+  'instance.operate': command(
+    1,
+    Type.Object({ operation: operationName, operationId: text, actor }),
+    done,
+  ),
+  'instance.rename': command(
+    1,
+    Type.Object({
+      actor,
+      name: Type.Optional(text),
+      hostname: Type.Optional(text),
+      description: Type.Optional(Type.Union([text, Type.Null()])),
+      accessIPv4: Type.Optional(text),
+      accessIPv6: Type.Optional(text),
+      diskConfig: Type.Optional(Type.Union([Type.Literal('AUTO'), Type.Literal('MANUAL')])),
+    }),
+    done,
+  ),
+  /** Merges `set` into the metadata after taking `remove` away; `replace` empties it first. */
+  'instance.change-metadata': command(
+    1,
+    Type.Object({
+      actor,
+      replace: Type.Boolean(),
+      set: Type.Record(Type.String(), text),
+      remove: Type.Array(text),
+    }),
+    Type.Object({ metadata: Type.Record(Type.String(), text) }),
+  ),
+  'instance.change-tags': command(1, Type.Object({ actor, tags: Type.Array(text) }), done),
+  'instance.lock': command(
+    1,
+    Type.Object({ actor, locked: Type.Boolean(), reason: Type.Optional(text) }),
+    done,
+  ),
+
+  // From the instance's own effects and from node actors:
+  'instance.step-done': command(
+    1,
+    Type.Object({
+      operationId: text,
+      step: text,
+      attempt: Type.Integer(),
+      result: stepResultSchema,
+    }),
+    done,
+  ),
+  'instance.step-failed': command(
+    1,
+    Type.Object({
+      operationId: text,
+      step: text,
+      attempt: Type.Integer(),
+      fault: faultSchema,
+      retryable: Type.Boolean(),
+    }),
+    done,
+  ),
+  /** A node relisted its guests, or heard an event: this is what it sees under this grant. */
+  'instance.observed': command(
+    1,
+    Type.Object({ host: text, runEpoch: Type.Integer(), power: powerState, reason: text }),
+    done,
+  ),
+  /** No server came of this id (a quota reservation was left behind): it can never be created any more. */
+  'instance.abandon': command(1, Type.Object({}), Type.Object({ exists: Type.Boolean() })),
+} as const;
+
+export const instanceEvents = {
+  'instance.requested': event(
+    1,
+    Type.Object({
+      request: serverRequestSchema,
+      operationId: text,
+      requestId: text,
+      atMs: Type.Number(),
+    }),
+  ),
+  'instance.operation-started': event(
+    1,
+    Type.Object({
+      operation: operationName,
+      operationId: text,
+      requestId: text,
+      userId: text,
+      projectId: text,
+      atMs: Type.Number(),
+    }),
+  ),
+  'instance.step-completed': event(
+    1,
+    Type.Object({ operationId: text, step: text, result: stepResultSchema, atMs: Type.Number() }),
+  ),
+  /** GRANT(instance, host, runEpoch): from here on this host, and only this one, may run the guest (DESIGN §5, R3). */
+  'instance.granted': event(
+    1,
+    Type.Object({
+      operationId: text,
+      host: text,
+      node: text,
+      providerId: text,
+      availabilityZone: text,
+      runEpoch: Type.Integer(),
+      ports: Type.Array(boundPortSchema),
+      atMs: Type.Number(),
+    }),
+  ),
+  /** STOPPED(runEpoch): evidence from the host that the guest does not run there and never will under this grant. */
+  'instance.released-by-host': event(
+    1,
+    Type.Object({ host: text, runEpoch: Type.Integer(), atMs: Type.Number() }),
+  ),
+  /** A step failed and is tried again, on the same or another host. */
+  'instance.step-retried': event(
+    1,
+    Type.Object({
+      operationId: text,
+      step: text,
+      attempt: Type.Integer(),
+      fault: faultSchema,
+      fromStep: text,
+      atMs: Type.Number(),
+    }),
+  ),
+  /** The operation can't succeed: its done steps are undone, last first. */
+  'instance.operation-failed': event(
+    1,
+    Type.Object({ operationId: text, step: text, fault: faultSchema, atMs: Type.Number() }),
+  ),
+  'instance.undone': event(1, Type.Object({ operationId: text, step: text, atMs: Type.Number() })),
+  'instance.operation-ended': event(
+    1,
+    Type.Object({ operationId: text, succeeded: Type.Boolean(), atMs: Type.Number() }),
+  ),
+  'instance.power-changed': event(
+    1,
+    Type.Object({ power: powerState, reason: text, atMs: Type.Number() }),
+  ),
+  'instance.renamed': event(
+    1,
+    Type.Object({
+      name: Type.Optional(text),
+      hostname: Type.Optional(text),
+      description: Type.Optional(Type.Union([text, Type.Null()])),
+      accessIPv4: Type.Optional(text),
+      accessIPv6: Type.Optional(text),
+      diskConfig: Type.Optional(Type.Union([Type.Literal('AUTO'), Type.Literal('MANUAL')])),
+      atMs: Type.Number(),
+    }),
+  ),
+  'instance.metadata-changed': event(
+    1,
+    Type.Object({ metadata: Type.Record(Type.String(), text), atMs: Type.Number() }),
+  ),
+  'instance.tags-changed': event(1, Type.Object({ tags: Type.Array(text), atMs: Type.Number() })),
+  'instance.lock-changed': event(
+    1,
+    Type.Object({
+      locked: Type.Boolean(),
+      byAdmin: Type.Boolean(),
+      reason: Type.Optional(text),
+      atMs: Type.Number(),
+    }),
+  ),
+  'instance.abandoned': event(1, Type.Object({ atMs: Type.Number() })),
+} as const;
+
+export type InstanceCommand = CommandOf<typeof instanceCommands>;
+export type InstanceEvent = EventOf<typeof instanceEvents>;
+export const instances = entityKind('instance', instanceCommands);

@@ -1,0 +1,88 @@
+// What an instance remembers, and what must always be true of it. Pure; read by views, changed by evolve alone.
+import type { ServerPort, ServerRequest } from '../domain/server.ts';
+import type { PowerState, TaskState, VmState } from '../domain/states.ts';
+import type { OperationName } from './protocol.ts';
+
+export interface InstanceFault {
+  readonly code: number;
+  readonly message: string;
+  readonly details: string;
+  readonly atMs: number;
+}
+
+/** One permission to run the guest on one host (DESIGN §5). */
+export interface Grant {
+  readonly host: string;
+  /** The hypervisor's hostname. */
+  readonly node: string;
+  readonly providerId: string;
+  readonly availabilityZone: string;
+  readonly runEpoch: number;
+}
+
+export interface RunningOperation {
+  readonly id: string;
+  readonly name: OperationName;
+  readonly requestId: string;
+  readonly startedAtMs: number;
+  /** Index into the operation table's steps: the one under way. */
+  readonly step: number;
+  /** Counts tries of the current step, from 1. */
+  readonly attempt: number;
+  /** Where the guest stood before, for operations that restore it on failure. */
+  readonly fromVmState: VmState;
+  /** Set once it has failed: steps are being undone, from `step` downwards. */
+  readonly failure: InstanceFault | undefined;
+  /** Hosts that failed this operation, with the reason: not tried again. */
+  readonly excludedHosts: readonly string[];
+}
+
+/** What `GET /servers/{id}/os-instance-actions` tells. */
+export interface ActionRecord {
+  readonly action: string;
+  readonly requestId: string;
+  readonly userId: string;
+  readonly projectId: string;
+  readonly startedAtMs: number;
+  readonly updatedAtMs: number;
+  /** `Error` for a failed one, as Nova says it. */
+  readonly message: string | undefined;
+  readonly events: readonly {
+    readonly name: string;
+    readonly startedAtMs: number;
+    readonly finishedAtMs: number | undefined;
+    readonly result: 'Success' | 'Error' | undefined;
+    readonly host: string | undefined;
+    /** For administrators. */
+    readonly details: string | undefined;
+  }[];
+}
+
+export interface InstanceState {
+  readonly id: string;
+  /** `none`: never created; `gone`: deleted, or abandoned before it was created. */
+  readonly existence: 'none' | 'exists' | 'gone';
+  /** Undefined only while existence is `none` or for an abandoned id. */
+  readonly request: ServerRequest | undefined;
+  readonly vmState: VmState;
+  readonly taskState: TaskState | undefined;
+  readonly powerState: PowerState;
+  readonly grant: Grant | undefined;
+  /** Of the last grant; never goes down. */
+  readonly runEpoch: number;
+  readonly ports: readonly ServerPort[];
+  readonly operation: RunningOperation | undefined;
+  readonly fault: InstanceFault | undefined;
+  readonly locked: boolean;
+  readonly lockedByAdmin: boolean;
+  readonly lockedReason: string | undefined;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly launchedAtMs: number | undefined;
+  readonly terminatedAtMs: number | undefined;
+  /** Oldest first; bounded by MAX_ACTIONS. */
+  readonly actions: readonly ActionRecord[];
+}
+
+/** Older ones are forgotten; the journal still has them. */
+export const MAX_ACTIONS = 100;
