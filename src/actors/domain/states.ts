@@ -130,14 +130,18 @@ export function statusOf(vmState: VmState, taskState: TaskState | undefined): st
   return (taskState === undefined ? undefined : row[taskState]) ?? row.default;
 }
 
-/** The pairs that a status stands for, for list filters; empty for an unknown status. */
-export function statesOfStatus(
-  status: string,
-): readonly { vmState: VmState; taskStates: readonly TaskState[] | 'any-other' }[] {
+/** What a status stands for: these task states of a vm_state, or all that have no status of their own. */
+export interface StatusMeaning {
+  readonly vmState: VmState;
+  readonly taskStates: readonly TaskState[] | 'any-other';
+}
+
+/** For list filters; empty for an unknown status. */
+export function statesOfStatus(status: string): readonly StatusMeaning[] {
   const wanted = status.toUpperCase();
-  return vmStates.flatMap((vmState) => {
+  return vmStates.flatMap((vmState): StatusMeaning[] => {
     const { default: usual, ...others } = statuses[vmState];
-    if (usual === wanted) return [{ vmState, taskStates: 'any-other' as const }];
+    if (usual === wanted) return [{ vmState, taskStates: 'any-other' }];
     const tasks = (Object.keys(others) as TaskState[]).filter(
       (task) => statuses[vmState][task] === wanted,
     );

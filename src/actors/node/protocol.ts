@@ -1,0 +1,79 @@
+// Orders that an instance gives to the node actor of its host, and what the node reports back.
+import type { Flavor, ServerImage, ServerPort } from '../domain/server.ts';
+import type { PowerState } from '../domain/states.ts';
+
+export type HostName = string;
+
+/** All that a host needs to make the guest, whatever it remembers: the record is the instance's journal. */
+export interface GuestPlan {
+  readonly serverId: string;
+  readonly projectId: string;
+  readonly userId: string;
+  readonly name: string;
+  readonly hostname: string;
+  readonly flavor: Flavor;
+  readonly image: ServerImage | undefined;
+  readonly ports: readonly ServerPort[];
+  readonly configDrive: boolean;
+  readonly availabilityZone: string;
+}
+
+interface Order {
+  /** Names this piece of work: a repeat joins or finds it, never does it twice. */
+  readonly orderId: string;
+  readonly serverId: string;
+  /** Of the grant that this order acts under. */
+  readonly runEpoch: number;
+  readonly requestId: string;
+}
+
+export type NodeOrder =
+  /** Disks, network and guest from nothing. */
+  | (Order & { readonly type: 'node.build'; readonly plan: GuestPlan })
+  /** Ends with no guest, no disk, no tap, no lease, and a tombstone for the run-epoch. */
+  | (Order & { readonly type: 'node.destroy'; readonly plan: GuestPlan })
+  | (Order & { readonly type: 'node.start'; readonly plan: GuestPlan })
+  | (Order & { readonly type: 'node.stop'; readonly plan: GuestPlan; readonly graceMs: number })
+  | (Order & {
+      readonly type: 'node.reboot';
+      readonly plan: GuestPlan;
+      readonly hard: boolean;
+      readonly graceMs: number;
+    })
+  | (Order & { readonly type: 'node.pause' })
+  | (Order & { readonly type: 'node.unpause' })
+  | (Order & { readonly type: 'node.suspend' })
+  | (Order & { readonly type: 'node.resume'; readonly plan: GuestPlan });
+
+export interface NodeReport {
+  readonly power: PowerState;
+  /** The guest does not run here and never will under this run-epoch. */
+  readonly stopped: boolean;
+}
+
+export type NodeFaultCode =
+  | 'stale-grant'
+  | 'host-unreachable'
+  | 'no-space'
+  | 'image-refused'
+  | 'hypervisor'
+  | 'network'
+  | 'timeout'
+  | 'not-found';
+
+/** Trouble on a host, in words for people. */
+export class NodeFault extends Error {
+  readonly code: NodeFaultCode;
+  readonly retryable: boolean;
+
+  constructor(
+    code: NodeFaultCode,
+    message: string,
+    options: { retryable: boolean; cause?: unknown },
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'NodeFault';
+    this.code = code;
+    this.retryable = options.retryable;
+  }
+}

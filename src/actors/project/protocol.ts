@@ -1,0 +1,83 @@
+// A project's quota: limits, and which servers use how much of it. Used = live servers, always (invariant I5).
+// Refusals: quota-exceeded (detail: resource, requested, used, limit), quota-below-usage.
+import { Type } from 'typebox';
+import {
+  command,
+  type CommandOf,
+  entityKind,
+  event,
+  type EventOf,
+} from '#runtime/message/protocol.ts';
+
+const text = Type.String();
+const count = Type.Integer({ minimum: 0 });
+const usage = Type.Object({ cores: count, ramMiB: count });
+/** −1 is unlimited. */
+const limits = Type.Record(Type.String(), Type.Integer({ minimum: -1 }));
+
+export const projectCommands = {
+  /** Takes quota for new servers, all or none; a repeat for the same servers changes nothing. */
+  'project.reserve': command(
+    1,
+    Type.Object({ servers: Type.Array(Type.Object({ serverId: text, usage })) }),
+    Type.Object({}),
+  ),
+  'project.release': command(1, Type.Object({ serverId: text }), Type.Object({})),
+  /** After looking at the servers: these exist, those never came to be. */
+  'project.settle': command(
+    1,
+    Type.Object({ existing: Type.Array(text), missing: Type.Array(text) }),
+    Type.Object({}),
+  ),
+  'project.set-limits': command(1, Type.Object({ limits, force: Type.Boolean() }), Type.Object({})),
+  /** Back to the defaults. */
+  'project.reset-limits': command(1, Type.Object({}), Type.Object({})),
+} as const;
+
+export const projectEvents = {
+  'project.reserved': event(
+    1,
+    Type.Object({
+      servers: Type.Array(Type.Object({ serverId: text, usage })),
+      atMs: Type.Number(),
+    }),
+  ),
+  'project.released': event(1, Type.Object({ serverId: text })),
+  'project.settled': event(
+    1,
+    Type.Object({ existing: Type.Array(text), missing: Type.Array(text) }),
+  ),
+  'project.limits-set': event(1, Type.Object({ limits })),
+  'project.limits-reset': event(1, Type.Object({})),
+} as const;
+
+export type ProjectCommand = CommandOf<typeof projectCommands>;
+export type ProjectEvent = EventOf<typeof projectEvents>;
+export const projects = entityKind('project', projectCommands);
+
+/** Names as in the quota API. */
+export interface QuotaLimits {
+  readonly instances: number;
+  readonly cores: number;
+  /** MiB. */
+  readonly ram: number;
+  readonly metadata_items: number;
+  readonly key_pairs: number;
+  readonly server_groups: number;
+  readonly server_group_members: number;
+  readonly injected_files: number;
+  readonly injected_file_content_bytes: number;
+  readonly injected_file_path_bytes: number;
+}
+
+export interface ProjectState {
+  readonly id: string;
+  /** What differs from the defaults. */
+  readonly limits: Partial<QuotaLimits>;
+  readonly servers: ReadonlyMap<string, { readonly cores: number; readonly ramMiB: number }>;
+  readonly used: { readonly instances: number; readonly cores: number; readonly ram: number };
+  /** Reserved, but no look at the server yet: serverId → when, in milliseconds. */
+  readonly pending: ReadonlyMap<string, number>;
+  /** Counts settlements, to name the next one. */
+  readonly settlements: number;
+}

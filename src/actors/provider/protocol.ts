@@ -1,0 +1,110 @@
+// A resource provider (one per compute node): what it has, and who holds how much of it.
+// Refusals: provider-not-found, provider-generation-conflict, claim-refused (detail: resource, requested, used, capacity), claim-closed.
+import { Type } from 'typebox';
+import {
+  command,
+  type CommandOf,
+  entityKind,
+  event,
+  type EventOf,
+} from '#runtime/message/protocol.ts';
+
+const text = Type.String();
+const count = Type.Integer({ minimum: 0 });
+
+export const inventorySchema = Type.Object({
+  total: count,
+  reserved: count,
+  minUnit: count,
+  maxUnit: count,
+  stepSize: count,
+  allocationRatio: Type.Number({ exclusiveMinimum: 0 }),
+});
+/** Resource class → amount: `{ VCPU: 1, MEMORY_MB: 64, DISK_GB: 1 }`. */
+export const resourcesSchema = Type.Record(Type.String(), count);
+
+const allocation = Type.Object({
+  resources: resourcesSchema,
+  /** Names this claim, so that a late repeat after its release is refused. */
+  claimId: text,
+  projectId: text,
+  userId: text,
+});
+
+export const providerCommands = {
+  /** Makes the provider, or brings inventories and traits up to date. */
+  'provider.describe': command(
+    1,
+    Type.Object({
+      name: text,
+      inventories: Type.Record(Type.String(), inventorySchema),
+      traits: Type.Array(text),
+    }),
+    Type.Object({ generation: Type.Integer() }),
+  ),
+  /** Holds resources for a consumer (a server or a migration). One allocation per consumer and provider. */
+  'provider.claim': command(
+    1,
+    Type.Object({
+      consumer: text,
+      claimId: text,
+      resources: resourcesSchema,
+      projectId: text,
+      userId: text,
+    }),
+    Type.Object({ generation: Type.Integer() }),
+  ),
+  /** Lets go of one claim, or, without `claimId`, of all that the consumer holds now and ever will. */
+  'provider.release': command(
+    1,
+    Type.Object({ consumer: text, claimId: Type.Optional(text) }),
+    Type.Object({ generation: Type.Integer() }),
+  ),
+} as const;
+
+export const providerEvents = {
+  'provider.described': event(
+    1,
+    Type.Object({
+      name: text,
+      inventories: Type.Record(Type.String(), inventorySchema),
+      traits: Type.Array(text),
+    }),
+  ),
+  'provider.claimed': event(1, Type.Object({ consumer: text, allocation })),
+  'provider.released': event(1, Type.Object({ consumer: text, claimId: Type.Optional(text) })),
+} as const;
+
+export type ProviderCommand = CommandOf<typeof providerCommands>;
+export type ProviderEvent = EventOf<typeof providerEvents>;
+export const providers = entityKind('provider', providerCommands);
+
+export interface Inventory {
+  readonly total: number;
+  readonly reserved: number;
+  readonly minUnit: number;
+  readonly maxUnit: number;
+  readonly stepSize: number;
+  readonly allocationRatio: number;
+}
+
+export interface Allocation {
+  readonly resources: Readonly<Record<string, number>>;
+  readonly claimId: string;
+  readonly projectId: string;
+  readonly userId: string;
+}
+
+export interface ProviderState {
+  readonly id: string;
+  readonly exists: boolean;
+  readonly name: string;
+  readonly generation: number;
+  readonly inventories: Readonly<Record<string, Inventory>>;
+  readonly traits: readonly string[];
+  readonly allocations: ReadonlyMap<string, Allocation>;
+  /** Sum of the allocations by resource class. */
+  readonly used: Readonly<Record<string, number>>;
+  /** Claims that may not come back: `consumer` or `consumer#claimId`, oldest first, bounded. */
+  readonly closed: ReadonlySet<string>;
+}
