@@ -1,0 +1,32 @@
+// What the compute plugin's routes work with: read models, and ports to the neighbours.
+import type { Images } from '#actors/ports/images.ts';
+import type { Networks } from '#actors/ports/networks.ts';
+import type { FlavorsState, KeypairsState } from '#actors/catalog/protocol.ts';
+import type { InstanceState } from '#actors/instance/state.ts';
+import type { NodeClient } from '#actors/node/client.ts';
+import type { ProjectState } from '#actors/project/protocol.ts';
+import type { ProviderState } from '#actors/provider/protocol.ts';
+import type { HostState } from '#actors/topology/protocol.ts';
+import type { StateView } from '#runtime/events/projection.ts';
+import type { ApiContext } from '../context.ts';
+
+export interface ComputeContext extends ApiContext {
+  readonly servers: StateView<InstanceState>;
+  /** One entity, `flavors/all`. */
+  readonly flavors: StateView<FlavorsState>;
+  /** One entity per user. */
+  readonly keypairs: StateView<KeypairsState>;
+  readonly hosts: StateView<HostState>;
+  readonly providers: StateView<ProviderState>;
+  readonly projects: StateView<ProjectState>;
+  readonly images: Images;
+  readonly networks: Networks;
+  readonly nodes: NodeClient;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The minor number in force: 79 for 2.79; 1 without a header; 0 on /v2. */
+    microversion: number;
+  }
+}
