@@ -15,7 +15,7 @@ export interface AppendRequest {
   readonly key: EntityKey;
   /** Events in the stream before this append. */
   readonly expectedVersion: number;
-  /** The owner's epoch. The stream remembers the highest it has seen; a lower one is fenced from then on. */
+  /** The owner's epoch. The stream remembers the highest it has accepted; a lower one is fenced from then on. */
   readonly epoch: number;
   /** Names this append to make it safe to repeat: a second append to the key under the same id is a duplicate. */
   readonly requestId: string | undefined;
