@@ -1,6 +1,7 @@
 // What may be said to an instance, and what its journal holds. The only file of this folder that others import
 // for talking to it; views read InstanceState from state.ts.
-// Refusals: instance-not-found, instance-wrong-state, instance-locked, instance-exists, metadata-quota.
+// Refusals: instance-not-found, instance-wrong-state, instance-not-ready, instance-locked, instance-exists;
+// to reports that come too late: instance-late-report.
 import { Type } from 'typebox';
 import { boundPortSchema, serverRequestSchema } from '../domain/server.ts';
 import { powerStates, type PowerState } from '../domain/states.ts';
@@ -110,6 +111,11 @@ export const instanceCommands = {
     }),
     done,
   ),
+  'instance.step-undone': command(
+    1,
+    Type.Object({ operationId: text, step: text, attempt: Type.Integer() }),
+    done,
+  ),
   'instance.step-failed': command(
     1,
     Type.Object({
@@ -175,24 +181,23 @@ export const instanceEvents = {
     1,
     Type.Object({ host: text, runEpoch: Type.Integer(), atMs: Type.Number() }),
   ),
-  /** A step failed and is tried again, on the same or another host. */
-  'instance.step-retried': event(
+  /** A step failed: done steps are undone, last first; then it is tried elsewhere (`retry`) or the operation ends. */
+  'instance.operation-failed': event(
     1,
     Type.Object({
       operationId: text,
       step: text,
-      attempt: Type.Integer(),
       fault: faultSchema,
-      fromStep: text,
+      retry: Type.Boolean(),
       atMs: Type.Number(),
     }),
   ),
-  /** The operation can't succeed: its done steps are undone, last first. */
-  'instance.operation-failed': event(
+  'instance.undone': event(1, Type.Object({ operationId: text, step: text, atMs: Type.Number() })),
+  /** It couldn't be undone in time: the grant stays where it is, and a delete will try again. */
+  'instance.undo-given-up': event(
     1,
     Type.Object({ operationId: text, step: text, fault: faultSchema, atMs: Type.Number() }),
   ),
-  'instance.undone': event(1, Type.Object({ operationId: text, step: text, atMs: Type.Number() })),
   'instance.operation-ended': event(
     1,
     Type.Object({ operationId: text, succeeded: Type.Boolean(), atMs: Type.Number() }),

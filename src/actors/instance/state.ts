@@ -31,8 +31,8 @@ export interface RunningOperation {
   readonly attempt: number;
   /** Where the guest stood before, for operations that restore it on failure. */
   readonly fromVmState: VmState;
-  /** Set once it has failed: steps are being undone, from `step` downwards. */
-  readonly failure: InstanceFault | undefined;
+  /** Set once a step has failed: steps are being undone, from `step` downwards. */
+  readonly failure: (InstanceFault & { readonly retry: boolean }) | undefined;
   /** Hosts that failed this operation, with the reason: not tried again. */
   readonly excludedHosts: readonly string[];
 }
@@ -86,3 +86,66 @@ export interface InstanceState {
 
 /** Older ones are forgotten; the journal still has them. */
 export const MAX_ACTIONS = 100;
+
+export function initialInstance(id: string): InstanceState {
+  return {
+    id,
+    existence: 'none',
+    request: undefined,
+    vmState: 'building',
+    taskState: undefined,
+    powerState: 'nostate',
+    grant: undefined,
+    runEpoch: 0,
+    ports: [],
+    operation: undefined,
+    fault: undefined,
+    locked: false,
+    lockedByAdmin: false,
+    lockedReason: undefined,
+    createdAtMs: 0,
+    updatedAtMs: 0,
+    launchedAtMs: undefined,
+    terminatedAtMs: undefined,
+    actions: [],
+  };
+}
+
+export function instanceInvariants(state: InstanceState): readonly string[] {
+  const broken: string[] = [];
+  const must = (holds: boolean, what: string): void => {
+    if (!holds) broken.push(what);
+  };
+  must(
+    state.grant === undefined || state.grant.runEpoch === state.runEpoch,
+    'the standing grant is the newest one',
+  );
+  must(state.existence !== 'exists' || state.request !== undefined, 'a server has a request');
+  must(
+    (state.taskState === undefined) === (state.operation === undefined),
+    'a task_state is shown exactly while an operation runs',
+  );
+  must(
+    state.existence !== 'gone' || state.operation === undefined,
+    'nothing is done to a server that is gone',
+  );
+  must(
+    state.existence !== 'gone' || state.grant === undefined,
+    'a server that is gone has no grant',
+  );
+  must(
+    state.existence !== 'exists' || state.vmState !== 'building' || state.operation !== undefined,
+    'a building server is being built',
+  );
+  must(
+    state.vmState !== 'error' || state.fault !== undefined || state.operation !== undefined,
+    'a server in error says why',
+  );
+  const runs =
+    state.vmState === 'active' || state.vmState === 'paused' || state.vmState === 'suspended';
+  must(
+    !runs || state.grant !== undefined || state.operation !== undefined,
+    'a server that runs has a grant',
+  );
+  return broken;
+}

@@ -23,6 +23,8 @@ export interface Effect {
   readonly kind: string;
   /** Wait this long before the first try (a retry's back-off, a deadline's timer). */
   readonly afterMs?: number;
+  /** The request that it serves: what it reports carries this id. */
+  readonly requestId?: string;
 }
 
 export interface EntityDefinition<
@@ -43,8 +45,12 @@ export interface EntityDefinition<
   todo(state: S): readonly X[];
   /** What must never be; empty when all is well. Checked after every evolve, in production too. */
   invariants(state: S): readonly string[];
-  /** A finished entity may be forgotten from memory at once. */
-  isFinished?(state: S): boolean;
+  /** In one word or two, for the log: `active/-`. A change is logged when the words change. */
+  describe?(state: S): string;
+  /** Snapshot after this many events; default 100. Large states want more. */
+  readonly snapshotEvery?: number;
+  /** Events that a snapshot covers are of no further interest: drop them. */
+  readonly dropsHistory?: boolean;
 }
 
 /** Any definition, seen by those who run all kinds alike. */
@@ -62,7 +68,9 @@ export interface AnyEntityDefinition {
   evolve(state: never, event: never): unknown;
   todo(state: never): readonly Effect[];
   invariants(state: never): readonly string[];
-  isFinished?(state: never): boolean;
+  describe?(state: never): string;
+  readonly snapshotEvery?: number;
+  readonly dropsHistory?: boolean;
 }
 
 export function accept<E, R>(events: readonly E[], reply: R): Accepted<E, R> {

@@ -1,0 +1,330 @@
+// What an instance does with a command: which events, or why not. Pure; the tables in operations/ hold the rules.
+import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts';
+import { refuse, type Refusal } from '#runtime/message/refusal.ts';
+import type { CommandNamed } from '#runtime/message/protocol.ts';
+import { operations, stepAt } from './operations/all.ts';
+import type { InstanceCommand, InstanceEvent, instanceCommands } from './protocol.ts';
+import type { InstanceState, RunningOperation } from './state.ts';
+
+type Outcome = Accepted<InstanceEvent, unknown> | Refusal;
+type Named<T extends keyof typeof instanceCommands> = CommandNamed<typeof instanceCommands, T>;
+
+const done = {};
+const nothing: Outcome = accept<InstanceEvent, unknown>([], done);
+
+export function decide(state: InstanceState, command: InstanceCommand, facts: Facts): Outcome {
+  if (command.type === 'instance.create') return create(state, command, facts);
+  if (command.type === 'instance.abandon') return abandon(state, facts);
+  if (state.existence !== 'exists') return refuse('instance-not-found', { id: state.id });
+  switch (command.type) {
+    case 'instance.operate':
+      return operate(state, command, facts);
+    case 'instance.rename':
+      return changed(
+        state,
+        command,
+        (atMs) => {
+          const { type: _type, actor: _actor, ...changes } = command;
+          return { type: 'instance.renamed', ...changes, atMs };
+        },
+        facts,
+      );
+    case 'instance.change-metadata':
+      return changeMetadata(state, command, facts);
+    case 'instance.change-tags':
+      return changed(
+        state,
+        command,
+        (atMs) => ({ type: 'instance.tags-changed', tags: command.tags, atMs }),
+        facts,
+      );
+    case 'instance.lock':
+      return lock(state, command, facts);
+    case 'instance.step-done':
+      return stepDone(state, command, facts);
+    case 'instance.step-undone':
+      return stepUndone(state, command, facts);
+    case 'instance.step-failed':
+      return stepFailed(state, command, facts);
+    case 'instance.observed':
+      return observed(state, command, facts);
+  }
+}
+
+function create(state: InstanceState, command: Named<'instance.create'>, facts: Facts): Outcome {
+  if (state.existence === 'gone') return refuse('instance-not-found', { id: state.id });
+  if (state.existence === 'exists') {
+    return state.actions[0]?.requestId === facts.requestId
+      ? nothing
+      : refuse('instance-exists', { id: state.id });
+  }
+  const { request, operationId } = command;
+  return accept(
+    [
+      {
+        type: 'instance.requested',
+        request,
+        operationId,
+        requestId: facts.requestId,
+        atMs: facts.nowMs,
+      },
+    ],
+    done,
+  );
+}
+
+function abandon(state: InstanceState, facts: Facts): Outcome {
+  if (state.existence === 'none')
+    return accept([{ type: 'instance.abandoned', atMs: facts.nowMs }], { exists: false });
+  return accept<InstanceEvent, unknown>([], { exists: state.existence === 'exists' });
+}
+
+function operate(state: InstanceState, command: Named<'instance.operate'>, facts: Facts): Outcome {
+  const { operation: name, operationId, actor } = command;
+  const running = state.operation;
+  if (running?.id === operationId) return nothing;
+  if (name === 'delete' && running?.name === 'delete') return nothing;
+  const table = operations[name];
+  if (state.locked && !actor.isAdmin) return refuse('instance-locked', { id: state.id });
+  if (table.vmStates !== 'any' && !table.vmStates.includes(state.vmState)) {
+    return wrongState(state, table.action, 'vm_state', state.vmState);
+  }
+  if (
+    state.taskState !== undefined &&
+    table.interrupts !== 'any' &&
+    !table.interrupts.includes(state.taskState)
+  ) {
+    return wrongState(state, table.action, 'task_state', state.taskState);
+  }
+  if (name !== 'delete' && state.grant === undefined)
+    return refuse('instance-not-ready', { id: state.id });
+  const events: InstanceEvent[] = [];
+  if (running !== undefined)
+    events.push({
+      type: 'instance.operation-ended',
+      operationId: running.id,
+      succeeded: false,
+      atMs: facts.nowMs,
+    });
+  events.push({
+    type: 'instance.operation-started',
+    operation: name,
+    operationId,
+    requestId: facts.requestId,
+    userId: actor.userId,
+    projectId: actor.projectId,
+    atMs: facts.nowMs,
+  });
+  return accept(events, done);
+}
+
+function wrongState(
+  state: InstanceState,
+  action: string,
+  attribute: string,
+  value: string,
+): Refusal {
+  return refuse('instance-wrong-state', { id: state.id, action, attribute, state: value });
+}
+
+/** Small changes that every state allows, unless the server is locked. */
+function changed(
+  state: InstanceState,
+  command: { readonly actor: { readonly isAdmin: boolean } },
+  event: (atMs: number) => InstanceEvent,
+  facts: Facts,
+): Outcome {
+  if (state.locked && !command.actor.isAdmin) return refuse('instance-locked', { id: state.id });
+  return accept([event(facts.nowMs)], done);
+}
+
+function changeMetadata(
+  state: InstanceState,
+  command: Named<'instance.change-metadata'>,
+  facts: Facts,
+): Outcome {
+  if (state.locked && !command.actor.isAdmin) return refuse('instance-locked', { id: state.id });
+  const before = command.replace ? {} : (state.request?.metadata ?? {});
+  const kept = Object.entries(before).filter(([key]) => !command.remove.includes(key));
+  const metadata = { ...Object.fromEntries(kept), ...command.set };
+  return accept([{ type: 'instance.metadata-changed', metadata, atMs: facts.nowMs }], { metadata });
+}
+
+function lock(state: InstanceState, command: Named<'instance.lock'>, facts: Facts): Outcome {
+  if (!command.locked && state.lockedByAdmin && !command.actor.isAdmin)
+    return refuse('instance-locked', { id: state.id });
+  return accept(
+    [
+      {
+        type: 'instance.lock-changed',
+        locked: command.locked,
+        byAdmin: command.locked && command.actor.isAdmin,
+        ...(command.reason === undefined ? {} : { reason: command.reason }),
+        atMs: facts.nowMs,
+      },
+    ],
+    done,
+  );
+}
+
+/** The operation that a report is about, or undefined if it comes too late: another step, try or operation runs now. */
+function current(
+  state: InstanceState,
+  report: { operationId: string; step: string; attempt: number },
+): RunningOperation | undefined {
+  const { operation } = state;
+  if (
+    operation === undefined ||
+    operation.id !== report.operationId ||
+    operation.attempt !== report.attempt
+  )
+    return undefined;
+  return stepAt(operation.name, operation.step).name === report.step ? operation : undefined;
+}
+
+const late = (report: { operationId: string; step: string }): Refusal =>
+  refuse('instance-late-report', { operationId: report.operationId, step: report.step });
+
+function stepDone(
+  state: InstanceState,
+  report: Named<'instance.step-done'>,
+  facts: Facts,
+): Outcome {
+  const operation = current(state, report);
+  if (operation === undefined || operation.failure !== undefined) return late(report);
+  const { operationId, step, result } = report;
+  const atMs = facts.nowMs;
+  const events: InstanceEvent[] = [
+    { type: 'instance.step-completed', operationId, step, result, atMs },
+  ];
+  const { effect } = stepAt(operation.name, operation.step);
+  if (effect === 'place') events.push(grantOf(state, report, atMs));
+  if (effect === 'destroy-guest' && state.grant !== undefined) {
+    events.push({
+      type: 'instance.released-by-host',
+      host: state.grant.host,
+      runEpoch: state.grant.runEpoch,
+      atMs,
+    });
+  }
+  if (operation.step + 1 === operations[operation.name].steps.length) {
+    events.push({ type: 'instance.operation-ended', operationId, succeeded: true, atMs });
+  }
+  return accept(events, done);
+}
+
+/** R3: a grant is given only while no other one stands. Undo takes the old one back before a retry gets here. */
+function grantOf(
+  state: InstanceState,
+  report: Named<'instance.step-done'>,
+  atMs: number,
+): InstanceEvent {
+  const { host, node, providerId, availabilityZone, ports } = report.result;
+  if (host === undefined || node === undefined || providerId === undefined)
+    throw new Error('a placement names host, node and provider');
+  if (state.grant !== undefined)
+    throw new Error(`instance ${state.id} is still granted to ${state.grant.host}`);
+  return {
+    type: 'instance.granted',
+    operationId: report.operationId,
+    host,
+    node,
+    providerId,
+    availabilityZone: availabilityZone ?? 'nova',
+    runEpoch: state.runEpoch + 1,
+    ports: ports ?? [],
+    atMs,
+  };
+}
+
+function stepFailed(
+  state: InstanceState,
+  report: Named<'instance.step-failed'>,
+  facts: Facts,
+): Outcome {
+  const operation = current(state, report);
+  if (operation === undefined) return late(report);
+  const { operationId, step, fault } = report;
+  const atMs = facts.nowMs;
+  if (operation.failure !== undefined) {
+    return accept(
+      [
+        { type: 'instance.undo-given-up', operationId, step, fault, atMs },
+        { type: 'instance.operation-ended', operationId, succeeded: false, atMs },
+      ],
+      done,
+    );
+  }
+  const table = operations[operation.name];
+  const retry =
+    report.retryable &&
+    stepAt(operation.name, operation.step).retryFrom !== undefined &&
+    operation.attempt < table.attempts;
+  const events: InstanceEvent[] = [
+    { type: 'instance.operation-failed', operationId, step, fault, retry, atMs },
+  ];
+  if (nextUndo(operation.name, operation.step) === undefined) {
+    events.push({ type: 'instance.operation-ended', operationId, succeeded: false, atMs });
+  }
+  return accept(events, done);
+}
+
+function stepUndone(
+  state: InstanceState,
+  report: Named<'instance.step-undone'>,
+  facts: Facts,
+): Outcome {
+  const operation = current(state, report);
+  if (operation?.failure === undefined) return late(report);
+  const { operationId, step } = report;
+  const atMs = facts.nowMs;
+  const { name, undo } = stepAt(operation.name, operation.step);
+  const events: InstanceEvent[] = [];
+  if (undo === 'destroy-guest' && state.grant !== undefined) {
+    events.push({
+      type: 'instance.released-by-host',
+      host: state.grant.host,
+      runEpoch: state.grant.runEpoch,
+      atMs,
+    });
+  }
+  events.push({ type: 'instance.undone', operationId, step, atMs });
+  const startsAnew =
+    operation.failure.retry &&
+    operations[operation.name].steps.some((one) => one.retryFrom === name);
+  if (!startsAnew && nextUndo(operation.name, operation.step - 1) === undefined) {
+    events.push({ type: 'instance.operation-ended', operationId, succeeded: false, atMs });
+  }
+  return accept(events, done);
+}
+
+/** The highest step at or below `index` that has something to undo. */
+export function nextUndo(operation: RunningOperation['name'], index: number): number | undefined {
+  for (let step = index; step >= 0; step -= 1)
+    if (stepAt(operation, step).undo !== undefined) return step;
+  return undefined;
+}
+
+/** While an operation runs, its own reports decide; what a host sees in between is of no account. */
+function observed(
+  state: InstanceState,
+  command: Named<'instance.observed'>,
+  facts: Facts,
+): Outcome {
+  const { grant } = state;
+  if (grant === undefined || grant.host !== command.host || grant.runEpoch !== command.runEpoch) {
+    return refuse('instance-late-report', { host: command.host, runEpoch: command.runEpoch });
+  }
+  if (state.operation !== undefined || state.powerState === command.power) return nothing;
+  return accept(
+    [
+      {
+        type: 'instance.power-changed',
+        power: command.power,
+        reason: command.reason,
+        atMs: facts.nowMs,
+      },
+    ],
+    done,
+  );
+}

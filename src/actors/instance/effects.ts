@@ -1,0 +1,290 @@
+// The instance's effects: talks to scheduler, providers, networks and the node of its host, and reports back by
+// commands. What may be decided from an answer is decide.ts's matter. An exception here means "try again".
+import type { Router } from '#runtime/directory/router.ts';
+import type { EffectContext } from '#runtime/entity/effects.ts';
+import type { StateView } from '#runtime/events/projection.ts';
+import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
+import type { CommandNamed } from '#runtime/message/protocol.ts';
+import type { NodeClient } from '../node/client.ts';
+import { type GuestPlan, NodeFault, type NodeOrder } from '../node/protocol.ts';
+import type { Networks } from '../ports/networks.ts';
+import { projects } from '../project/protocol.ts';
+import type { HostRefusal } from '../scheduler/protocol.ts';
+import { SHUTDOWN_GRACE_MS } from './operations/power.ts';
+import type { Placement } from './placement.ts';
+import type { instanceCommands } from './protocol.ts';
+import type { Grant, InstanceState } from './state.ts';
+import type { InstanceEffect } from './todo.ts';
+
+type Report<T extends keyof typeof instanceCommands> = CommandNamed<typeof instanceCommands, T>;
+type Outcome =
+  | Report<'instance.step-done'>
+  | Report<'instance.step-undone'>
+  | Report<'instance.step-failed'>;
+type Result = Report<'instance.step-done'>['result'];
+type Fault = Report<'instance.step-failed'>['fault'];
+
+export interface InstanceServices {
+  readonly router: Router;
+  readonly states: StateView<InstanceState>;
+  readonly placement: Placement;
+  readonly networks: Networks;
+  readonly nodes: NodeClient;
+}
+
+export function instanceEffects(
+  services: InstanceServices,
+): (effect: InstanceEffect, context: EffectContext) => Promise<Outcome | undefined> {
+  return async (effect, context) => {
+    if (effect.kind === 'deadline') return failed(effect, deadlineFault(effect), true);
+    const state = services.states.get(context.entityId);
+    if (state?.request === undefined) return undefined;
+    try {
+      return await run(services, effect, context, state);
+    } catch (error) {
+      if (error instanceof NodeFault && error.code !== 'host-unreachable')
+        return failed(effect, nodeFault(state, error), error.retryable);
+      throw error;
+    }
+  };
+}
+
+async function run(
+  services: InstanceServices,
+  effect: InstanceEffect,
+  context: EffectContext,
+  state: InstanceState,
+): Promise<Outcome | undefined> {
+  switch (effect.kind) {
+    case 'place':
+      return place(services, effect, context, state);
+    case 'release-placement':
+      await releasePlacement(services, effect, state);
+      return ended(effect, {});
+    case 'release-all':
+      await releaseAll(services, effect, state);
+      return ended(effect, {});
+    case 'deadline':
+      return undefined;
+    default:
+      return order(services, effect, state);
+  }
+}
+
+/** Host and ports at once: neither needs the other. */
+async function place(
+  services: InstanceServices,
+  effect: InstanceEffect,
+  context: EffectContext,
+  state: InstanceState,
+): Promise<Outcome | undefined> {
+  const { request } = state;
+  if (request === undefined) return undefined;
+  const claimId = claimOf(effect);
+  const { requestId } = effect;
+  const [placed, allocated] = await Promise.allSettled([
+    services.placement.place({
+      serverId: state.id,
+      request,
+      claimId,
+      excludedHosts: state.operation?.excludedHosts ?? [],
+      requestId,
+    }),
+    services.networks.allocate({
+      serverId: state.id,
+      projectId: request.projectId,
+      hostname: request.hostname,
+      requests: request.networks.map(({ portId, existing, networkId, fixedIp, tag }) => ({
+        portId,
+        existing,
+        networkId,
+        fixedIp,
+        tag,
+      })),
+      securityGroups: request.securityGroups,
+      requestId,
+    }),
+  ]);
+  if (context.signal.aborted) {
+    await releasePlacement(services, effect, state);
+    return undefined;
+  }
+  if (placed.status === 'rejected') throw placed.reason;
+  if (allocated.status === 'rejected') throw allocated.reason;
+  if (isRefusal(placed.value)) return failed(effect, placementFault(placed.value), false);
+  if (isRefusal(allocated.value)) return failed(effect, networkFault(allocated.value), false);
+  const { host, node, providerId, availabilityZone } = placed.value;
+  const ports = allocated.value.map(({ tag, ...port }) => ({
+    ...port,
+    fixedIps: port.fixedIps.map(({ gateway, dnsServers, ...ip }) => ({
+      ...ip,
+      dnsServers: [...dnsServers],
+      ...(gateway === undefined ? {} : { gateway }),
+    })),
+    ...(tag === undefined ? {} : { tag }),
+  }));
+  return ended(effect, { host, node, providerId, availabilityZone, ports });
+}
+
+async function releasePlacement(
+  services: InstanceServices,
+  effect: InstanceEffect,
+  state: InstanceState,
+): Promise<void> {
+  await Promise.all([
+    services.placement.release(state.id, claimOf(effect), effect.requestId),
+    services.networks.release(state.id, effect.requestId),
+  ]);
+}
+
+async function releaseAll(
+  services: InstanceServices,
+  effect: InstanceEffect,
+  state: InstanceState,
+): Promise<void> {
+  const { requestId } = effect;
+  const releases: Promise<unknown>[] = [
+    services.placement.release(state.id, undefined, requestId),
+    services.networks.release(state.id, requestId),
+  ];
+  if (state.request !== undefined) {
+    releases.push(
+      services.router.ask(
+        projects.ref(state.request.projectId),
+        { type: 'project.release', serverId: state.id },
+        { requestId },
+      ),
+    );
+  }
+  await Promise.all(releases);
+}
+
+/** Everything that the host does. Without a grant there is no guest anywhere, so taking it away is done. */
+async function order(
+  services: InstanceServices,
+  effect: InstanceEffect,
+  state: InstanceState,
+): Promise<Outcome | undefined> {
+  const { grant } = state;
+  if (grant === undefined) {
+    if (effect.kind === 'destroy-guest') return ended(effect, {});
+    return failed(effect, { code: 500, message: 'The server has no host.', details: '' }, false);
+  }
+  const report = await services.nodes.perform(grant.host, orderOf(effect, state, grant));
+  return ended(effect, { host: grant.host, power: report.power });
+}
+
+function orderOf(effect: InstanceEffect, state: InstanceState, grant: Grant): NodeOrder {
+  const shared = {
+    orderId: effect.id,
+    serverId: state.id,
+    runEpoch: grant.runEpoch,
+    requestId: effect.requestId,
+  };
+  const plan = planOf(state, grant);
+  switch (effect.kind) {
+    case 'build-guest':
+      return { type: 'node.build', ...shared, plan };
+    case 'destroy-guest':
+      return { type: 'node.destroy', ...shared, plan };
+    case 'start-guest':
+      return { type: 'node.start', ...shared, plan };
+    case 'stop-guest':
+      return { type: 'node.stop', ...shared, plan, graceMs: SHUTDOWN_GRACE_MS };
+    case 'reboot-guest':
+      return { type: 'node.reboot', ...shared, plan, hard: false, graceMs: SHUTDOWN_GRACE_MS };
+    case 'reset-guest':
+      return { type: 'node.reboot', ...shared, plan, hard: true, graceMs: 0 };
+    case 'pause-guest':
+      return { type: 'node.pause', ...shared };
+    case 'unpause-guest':
+      return { type: 'node.unpause', ...shared };
+    case 'suspend-guest':
+      return { type: 'node.suspend', ...shared };
+    case 'resume-guest':
+      return { type: 'node.resume', ...shared, plan };
+    default:
+      throw new Error(`effect ${effect.kind} is no order to a host`);
+  }
+}
+
+function planOf(state: InstanceState, grant: Grant): GuestPlan {
+  const { request } = state;
+  if (request === undefined) throw new Error(`instance ${state.id} has no request`);
+  const { projectId, userId, name, hostname, flavor, image, configDrive } = request;
+  return {
+    serverId: state.id,
+    projectId,
+    userId,
+    name,
+    hostname,
+    flavor,
+    image,
+    ports: state.ports,
+    configDrive,
+    availabilityZone: grant.availabilityZone,
+  };
+}
+
+const claimOf = (effect: InstanceEffect): string => `${effect.operationId}/${effect.attempt}`;
+
+function ended(effect: InstanceEffect, result: Result): Outcome {
+  const { operationId, step, attempt } = effect;
+  if (effect.undo) return { type: 'instance.step-undone', operationId, step, attempt };
+  return { type: 'instance.step-done', operationId, step, attempt, result };
+}
+
+function failed(effect: InstanceEffect, fault: Fault, retryable: boolean): Outcome {
+  const { operationId, step, attempt } = effect;
+  return { type: 'instance.step-failed', operationId, step, attempt, fault, retryable };
+}
+
+function deadlineFault(effect: InstanceEffect): Fault {
+  const what = effect.undo ? `Taking back ${effect.step}` : `The step ${effect.step}`;
+  return {
+    code: 500,
+    message: `${what} was not done within ${effect.deadlineMs / 1000} s.`,
+    details: '',
+  };
+}
+
+/** Never a bare "No valid host was found": each host with its filter and figures, for the user and the log. */
+function placementFault(refusal: Refusal): Fault {
+  const refusals = refusal.detail['refusals'] as readonly HostRefusal[];
+  const lines = refusals.map(({ host, filter, reason }) => `${host}: ${filter}: ${reason}`);
+  const why =
+    lines.length === 0
+      ? 'There are no compute hosts.'
+      : lines.slice(0, 5).join('; ') + (lines.length > 5 ? `; and ${lines.length - 5} more` : '');
+  return {
+    code: 500,
+    message: `No valid host was found. ${why}`.slice(0, 1000),
+    details: lines.join('\n').slice(0, 20_000),
+  };
+}
+
+function networkFault(refusal: Refusal): Fault {
+  return {
+    code: 400,
+    message:
+      `The server's network ports could not be made: ${refusal.refused} ${JSON.stringify(refusal.detail)}`.slice(
+        0,
+        1000,
+      ),
+    details: '',
+  };
+}
+
+function nodeFault(state: InstanceState, error: NodeFault): Fault {
+  const host = state.grant?.host ?? 'no host';
+  const code = error.code === 'image-refused' ? 400 : 500;
+  return {
+    code,
+    message: error.message.slice(0, 1000),
+    details: `On host ${host}: ${error.code}${causeOf(error)}`,
+  };
+}
+
+function causeOf(error: Error): string {
+  return error.cause instanceof Error ? `: ${error.cause.message}` : '';
+}

@@ -1,0 +1,265 @@
+// How each event changes an instance. The one place that sets vm_state, task_state and power_state. Total and pure.
+import { unreachable } from '../domain/unreachable.ts';
+import type { ServerRequest } from '../domain/server.ts';
+import type { PowerState, VmState } from '../domain/states.ts';
+import { beginAction, endAction, failAction } from './actions.ts';
+import { nextUndo } from './decide.ts';
+import { operations, stepAt } from './operations/all.ts';
+import type { InstanceEvent } from './protocol.ts';
+import type { InstanceState, RunningOperation } from './state.ts';
+
+type Named<T extends InstanceEvent['type']> = Extract<InstanceEvent, { readonly type: T }>;
+
+export function evolve(state: InstanceState, event: InstanceEvent): InstanceState {
+  switch (event.type) {
+    case 'instance.requested':
+      return requested(state, event);
+    case 'instance.operation-started':
+      return operationStarted(state, event);
+    case 'instance.step-completed':
+      return stepCompleted(state, event);
+    case 'instance.granted':
+      return granted(state, event);
+    case 'instance.released-by-host':
+      return { ...state, grant: undefined, powerState: 'nostate', updatedAtMs: event.atMs };
+    case 'instance.operation-failed':
+      return operationFailed(state, event);
+    case 'instance.undone':
+      return undone(state, event);
+    case 'instance.undo-given-up':
+      return undoGivenUp(state, event);
+    case 'instance.operation-ended':
+      return operationEnded(state, event);
+    case 'instance.power-changed':
+      return powerChanged(state, event);
+    case 'instance.renamed':
+      return renamed(state, event);
+    case 'instance.metadata-changed':
+      return withRequest(state, { metadata: event.metadata }, event.atMs);
+    case 'instance.tags-changed':
+      return withRequest(state, { tags: event.tags }, event.atMs);
+    case 'instance.lock-changed':
+      return {
+        ...state,
+        locked: event.locked,
+        lockedByAdmin: event.byAdmin,
+        lockedReason: event.locked ? event.reason : undefined,
+        updatedAtMs: event.atMs,
+      };
+    case 'instance.abandoned':
+      return { ...state, existence: 'gone', vmState: 'deleted', terminatedAtMs: event.atMs };
+    default:
+      return unreachable(event);
+  }
+}
+
+function requested(state: InstanceState, event: Named<'instance.requested'>): InstanceState {
+  const { request, operationId, requestId, atMs } = event;
+  const started = {
+    operationId,
+    requestId,
+    userId: request.userId,
+    projectId: request.projectId,
+    atMs,
+  };
+  return {
+    ...state,
+    existence: 'exists',
+    request,
+    vmState: 'building',
+    taskState: stepAt('create', 0).taskState,
+    operation: newOperation('create', started, 'building'),
+    createdAtMs: atMs,
+    updatedAtMs: atMs,
+    actions: beginAction([], operations.create, started),
+  };
+}
+
+function operationStarted(
+  state: InstanceState,
+  event: Named<'instance.operation-started'>,
+): InstanceState {
+  return {
+    ...state,
+    taskState: stepAt(event.operation, 0).taskState,
+    operation: newOperation(event.operation, event, state.vmState),
+    updatedAtMs: event.atMs,
+    actions: beginAction(state.actions, operations[event.operation], event, state.grant?.host),
+  };
+}
+
+function newOperation(
+  name: RunningOperation['name'],
+  event: { readonly operationId: string; readonly requestId: string; readonly atMs: number },
+  fromVmState: VmState,
+): RunningOperation {
+  return {
+    id: event.operationId,
+    name,
+    requestId: event.requestId,
+    startedAtMs: event.atMs,
+    step: 0,
+    attempt: 1,
+    fromVmState,
+    failure: undefined,
+    excludedHosts: [],
+  };
+}
+
+function stepCompleted(
+  state: InstanceState,
+  event: Named<'instance.step-completed'>,
+): InstanceState {
+  const { operation } = state;
+  if (operation === undefined) return state;
+  const powerState = event.result.power ?? state.powerState;
+  const step = operation.step + 1;
+  if (step === operations[operation.name].steps.length)
+    return { ...state, powerState, updatedAtMs: event.atMs };
+  return {
+    ...state,
+    powerState,
+    taskState: stepAt(operation.name, step).taskState,
+    operation: { ...operation, step },
+    updatedAtMs: event.atMs,
+  };
+}
+
+function granted(state: InstanceState, event: Named<'instance.granted'>): InstanceState {
+  const { host, node, providerId, availabilityZone, runEpoch, ports, atMs } = event;
+  return {
+    ...state,
+    grant: { host, node, providerId, availabilityZone, runEpoch },
+    runEpoch,
+    ports,
+    updatedAtMs: atMs,
+  };
+}
+
+function operationFailed(
+  state: InstanceState,
+  event: Named<'instance.operation-failed'>,
+): InstanceState {
+  const { operation } = state;
+  if (operation === undefined) return state;
+  const failure = { ...event.fault, atMs: event.atMs, retry: event.retry };
+  const excludedHosts =
+    state.grant === undefined
+      ? operation.excludedHosts
+      : [...operation.excludedHosts, state.grant.host];
+  const step = nextUndo(operation.name, operation.step) ?? operation.step;
+  return {
+    ...state,
+    operation: { ...operation, failure, excludedHosts, step },
+    updatedAtMs: event.atMs,
+  };
+}
+
+function undone(state: InstanceState, event: Named<'instance.undone'>): InstanceState {
+  const { operation } = state;
+  if (operation === undefined) return state;
+  const { steps } = operations[operation.name];
+  const ports =
+    stepAt(operation.name, operation.step).undo === 'release-placement' ? [] : state.ports;
+  const startsAnew =
+    operation.failure?.retry === true && steps.some((one) => one.retryFrom === event.step);
+  if (startsAnew) {
+    return {
+      ...state,
+      ports,
+      taskState: stepAt(operation.name, operation.step).taskState,
+      operation: { ...operation, failure: undefined, attempt: operation.attempt + 1 },
+      updatedAtMs: event.atMs,
+    };
+  }
+  const step = nextUndo(operation.name, operation.step - 1) ?? operation.step;
+  return { ...state, ports, operation: { ...operation, step }, updatedAtMs: event.atMs };
+}
+
+function undoGivenUp(state: InstanceState, event: Named<'instance.undo-given-up'>): InstanceState {
+  const { operation } = state;
+  if (operation?.failure === undefined) return state;
+  const details =
+    `${operation.failure.details}\nTaking back ${event.step} failed: ${event.fault.message}`.trim();
+  return {
+    ...state,
+    operation: { ...operation, failure: { ...operation.failure, details } },
+    updatedAtMs: event.atMs,
+  };
+}
+
+function operationEnded(
+  state: InstanceState,
+  event: Named<'instance.operation-ended'>,
+): InstanceState {
+  const { operation } = state;
+  if (operation === undefined) return state;
+  const table = operations[operation.name];
+  const base = { ...state, operation: undefined, taskState: undefined, updatedAtMs: event.atMs };
+  if (event.succeeded) {
+    const actions = endAction(state.actions, operation.requestId, event.atMs, state.grant?.host);
+    const ended = { ...base, actions, fault: undefined, vmState: table.success.vmState };
+    return operation.name === 'delete'
+      ? deleted(ended, event.atMs)
+      : launched(ended, table.success.power, event.atMs);
+  }
+  const { failure } = operation;
+  const actions = failAction(state.actions, operation.requestId, event.atMs, failure);
+  if (failure === undefined) return { ...base, actions };
+  if (table.failure === 'restore') return { ...base, actions, vmState: operation.fromVmState };
+  return { ...base, actions, vmState: 'error', fault: withoutRetry(failure) };
+}
+
+function withoutRetry(
+  failure: NonNullable<RunningOperation['failure']>,
+): NonNullable<InstanceState['fault']> {
+  const { code, message, details, atMs } = failure;
+  return { code, message, details, atMs };
+}
+
+function deleted(state: InstanceState, atMs: number): InstanceState {
+  return { ...state, existence: 'gone', powerState: 'nostate', ports: [], terminatedAtMs: atMs };
+}
+
+function launched(state: InstanceState, powerState: PowerState, atMs: number): InstanceState {
+  const launchedAtMs = state.launchedAtMs ?? (powerState === 'running' ? atMs : undefined);
+  return { ...state, powerState, launchedAtMs };
+}
+
+/** The hypervisor's word on a resting server (Nova: _sync_instance_power_state). */
+function powerChanged(state: InstanceState, event: Named<'instance.power-changed'>): InstanceState {
+  return {
+    ...state,
+    powerState: event.power,
+    vmState: restState(state.vmState, event.power),
+    updatedAtMs: event.atMs,
+  };
+}
+
+function restState(vmState: VmState, power: PowerState): VmState {
+  const down = power === 'shutdown' || power === 'crashed' || power === 'nostate';
+  if (down && (vmState === 'active' || vmState === 'paused' || vmState === 'rescued'))
+    return 'stopped';
+  if (power === 'running' && (vmState === 'stopped' || vmState === 'paused')) return 'active';
+  if (power === 'paused' && vmState === 'active') return 'paused';
+  return vmState;
+}
+
+function renamed(state: InstanceState, event: Named<'instance.renamed'>): InstanceState {
+  const { type: _type, atMs, description, ...changes } = event;
+  const described = description === undefined ? {} : { description: description ?? undefined };
+  return withRequest(state, { ...changes, ...described }, atMs);
+}
+
+function withRequest(
+  state: InstanceState,
+  changes: { [K in keyof ServerRequest]?: ServerRequest[K] | undefined },
+  atMs: number,
+): InstanceState {
+  if (state.request === undefined) return state;
+  return {
+    ...state,
+    request: { ...state.request, ...changes } as ServerRequest,
+    updatedAtMs: atMs,
+  };
+}

@@ -1,0 +1,29 @@
+// Every operation by name. A new one joins here, and by that joins the documents, path tests and crash tests.
+import type { OperationName } from '../protocol.ts';
+import { create } from './create.ts';
+import { remove } from './delete.ts';
+import { pause, unpause } from './pause.ts';
+import { start, stop } from './power.ts';
+import { reboot, rebootHard } from './reboot.ts';
+import { resume, suspend } from './suspend.ts';
+import type { OperationTable, Step } from './table.ts';
+
+export const operations: Readonly<Record<OperationName, OperationTable>> = {
+  create,
+  delete: remove,
+  start,
+  stop,
+  reboot,
+  'reboot-hard': rebootHard,
+  pause,
+  unpause,
+  suspend,
+  resume,
+};
+
+/** The step with this index, which must exist: indices in states come from the same tables. */
+export function stepAt(operation: OperationName, index: number): Step {
+  const step = operations[operation].steps[index];
+  if (step === undefined) throw new Error(`operation ${operation} has no step ${index}`);
+  return step;
+}

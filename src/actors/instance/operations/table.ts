@@ -1,0 +1,51 @@
+// The form of an operation: one table says from where it may start, what is done in which order, how each step is
+// undone, how long it may take, and where it ends. decide, evolve, todo, docs/states.md and the path tests read it.
+import type { PowerState, TaskState, VmState } from '../../domain/states.ts';
+import type { OperationName } from '../protocol.ts';
+
+/** What effects.ts knows how to do. */
+export type EffectName =
+  | 'place'
+  | 'release-placement'
+  | 'build-guest'
+  | 'destroy-guest'
+  | 'release-all'
+  | 'start-guest'
+  | 'stop-guest'
+  | 'reboot-guest'
+  | 'reset-guest'
+  | 'pause-guest'
+  | 'unpause-guest'
+  | 'suspend-guest'
+  | 'resume-guest';
+
+export interface Step {
+  /** Unique within the operation. */
+  readonly name: string;
+  readonly effect: EffectName;
+  /** Shown while the step is under way. */
+  readonly taskState: TaskState;
+  /** After this long the step has failed, whatever it is still doing. */
+  readonly deadlineMs: number;
+  /** Takes back what the step did, or may have done; also run for the step that failed. */
+  readonly undo?: EffectName;
+  /** On a retryable failure, steps are undone down to this one, and it starts anew elsewhere. */
+  readonly retryFrom?: string;
+}
+
+export interface OperationTable {
+  readonly name: OperationName;
+  /** As the instance's actions list tells it. */
+  readonly action: string;
+  /** Nova's name for the one event of the action. */
+  readonly actionEvent: string;
+  readonly vmStates: readonly VmState[] | 'any';
+  /** Task states besides none in which it may start; what was under way is given up. */
+  readonly interrupts: readonly TaskState[] | 'any';
+  readonly steps: readonly Step[];
+  readonly success: { readonly vmState: VmState; readonly power: PowerState };
+  /** `restore`: back to the vm_state before, the hypervisor's word decides the rest; `error`: vm_state error, with the fault. */
+  readonly failure: 'restore' | 'error';
+  /** Tries in all where a step says retryFrom. */
+  readonly attempts: number;
+}

@@ -1,0 +1,45 @@
+// What must be under way while an instance is in a state: the current step, or its undo, and its deadline.
+// Level-triggered: computed anew from the state after a crash or a move, with the same ids.
+import type { Effect } from '#runtime/entity/definition.ts';
+import { stepAt } from './operations/all.ts';
+import type { EffectName } from './operations/table.ts';
+import type { InstanceState } from './state.ts';
+
+export interface InstanceEffect extends Effect {
+  readonly kind: EffectName | 'deadline';
+  readonly operationId: string;
+  readonly step: string;
+  readonly attempt: number;
+  readonly requestId: string;
+  /** True when it takes a step back. */
+  readonly undo: boolean;
+  readonly deadlineMs: number;
+}
+
+/** Undoing a step may take this long before it is left to a later delete. */
+const UNDO_DEADLINE_MS = 60_000;
+
+const nothing: readonly InstanceEffect[] = [];
+
+export function todo(state: InstanceState): readonly InstanceEffect[] {
+  const { operation } = state;
+  if (operation === undefined) return nothing;
+  const step = stepAt(operation.name, operation.step);
+  const undo = operation.failure !== undefined;
+  const kind = undo ? step.undo : step.effect;
+  if (kind === undefined) return nothing;
+  const deadlineMs = undo ? UNDO_DEADLINE_MS : step.deadlineMs;
+  const id = `${operation.id}/${operation.attempt}/${undo ? 'undo-' : ''}${step.name}`;
+  const shared = {
+    operationId: operation.id,
+    step: step.name,
+    attempt: operation.attempt,
+    requestId: operation.requestId,
+    undo,
+    deadlineMs,
+  };
+  return [
+    { id, kind, ...shared },
+    { id: `${id}/deadline`, kind: 'deadline', afterMs: deadlineMs, ...shared },
+  ];
+}

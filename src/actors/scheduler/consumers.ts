@@ -1,0 +1,47 @@
+// Which providers hold something for a consumer: an index over the providers' states, kept by their events.
+import type { StateChange, StateView } from '#runtime/events/projection.ts';
+import type { ProviderEvent, ProviderState } from '../provider/protocol.ts';
+
+const none: ReadonlySet<string> = new Set();
+
+export class ConsumerIndex {
+  readonly #holders = new Map<string, Set<string>>();
+
+  /** Must be made before the view is filled. */
+  constructor(providers: StateView<ProviderState>) {
+    providers.subscribe((change) => this.#follow(change));
+  }
+
+  /** Ids of the providers where this consumer has an allocation. */
+  holders(consumer: string): ReadonlySet<string> {
+    return this.#holders.get(consumer) ?? none;
+  }
+
+  consumers(): IterableIterator<string> {
+    return this.#holders.keys();
+  }
+
+  #follow(change: StateChange<ProviderState>): void {
+    if (change.events.length === 0) {
+      for (const consumer of change.after.allocations.keys()) this.#add(consumer, change.id);
+      return;
+    }
+    for (const event of change.events as readonly ProviderEvent[]) {
+      if (event.type === 'provider.claimed') this.#add(event.consumer, change.id);
+      if (event.type === 'provider.released' && !change.after.allocations.has(event.consumer))
+        this.#remove(event.consumer, change.id);
+    }
+  }
+
+  #add(consumer: string, providerId: string): void {
+    const holders = this.#holders.get(consumer);
+    if (holders === undefined) this.#holders.set(consumer, new Set([providerId]));
+    else holders.add(providerId);
+  }
+
+  #remove(consumer: string, providerId: string): void {
+    const holders = this.#holders.get(consumer);
+    holders?.delete(providerId);
+    if (holders?.size === 0) this.#holders.delete(consumer);
+  }
+}

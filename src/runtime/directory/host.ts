@@ -1,0 +1,228 @@
+// The entities that live in this process: recovers them from the journal, gives each its actor on demand, and puts
+// quiet ones out of memory again. In a cluster each member has one, for the shards that it owns.
+import type { Env } from '../env/env.ts';
+import type { EntityKey, Journal } from '../journal/port.ts';
+import type { AnyEntityDefinition } from '../entity/definition.ts';
+import type { EffectRunner } from '../entity/effects.ts';
+import { recoverState } from '../entity/codec.ts';
+import { type CommandMessage, EntityShell } from '../entity/shell.ts';
+import { EntityStates } from '../entity/states.ts';
+import type { StateView, Views } from '../events/projection.ts';
+import { RuntimeFault } from '../system/faults.ts';
+import type { ActorRef, ActorSystem } from '../system/system.ts';
+import type { AskOptions, Router } from './router.ts';
+
+export interface HostedKind {
+  readonly definition: AnyEntityDefinition;
+  /** Carries out the kind's effects; kinds without effects need none. */
+  readonly run?: EffectRunner;
+}
+
+interface Active {
+  readonly shell: EntityShell;
+  readonly ref: ActorRef<CommandMessage>;
+  lastUsedMs: number;
+}
+
+const PAGE = 500;
+const DEFAULT_DEADLINE_MS = 30_000;
+const MAILBOX = 1_000;
+const SWEEP_MS = 10_000;
+const QUIET_MS = 30_000;
+
+export class EntityHost implements Router, Views {
+  readonly #env: Env;
+  readonly #system: ActorSystem;
+  readonly #journal: Journal;
+  readonly #epoch: number;
+  readonly #onFenced: () => void;
+  readonly #kinds = new Map<
+    string,
+    { definition: AnyEntityDefinition; run: EffectRunner; states: EntityStates }
+  >();
+  readonly #active = new Map<EntityKey, Active>();
+  #stopped = false;
+  #cancelSweep: () => void = () => undefined;
+
+  constructor(options: {
+    env: Env;
+    system: ActorSystem;
+    journal: Journal;
+    epoch: number;
+    onFenced: () => void;
+  }) {
+    this.#env = options.env;
+    this.#system = options.system;
+    this.#journal = options.journal;
+    this.#epoch = options.epoch;
+    this.#onFenced = options.onFenced;
+  }
+
+  register(kind: HostedKind): void {
+    const run =
+      kind.run ??
+      (() => Promise.reject(new Error(`${kind.definition.kind} has no runner for its effects`)));
+    this.#kinds.set(kind.definition.kind, {
+      definition: kind.definition,
+      run,
+      states: new EntityStates(),
+    });
+  }
+
+  view<S>(definition: { readonly kind: string; initial(id: string): S }): StateView<S> {
+    return this.#kind(definition.kind).states as unknown as StateView<S>;
+  }
+
+  /** Reads every entity from the journal. Nothing runs yet, so that all views are complete before the first effect. */
+  async recover(): Promise<{ entities: number }> {
+    let entities = 0;
+    for (const [kind, { definition, states }] of this.#kinds) {
+      let after: EntityKey | undefined;
+      for (;;) {
+        const rows = await this.#journal.keys(kind, after, PAGE);
+        if (rows.length === 0) break;
+        for (const stored of await this.#journal.load(rows.map((row) => row.key))) {
+          const id = stored.key.slice(kind.length + 1);
+          const { state, version, atMs } = recoverState(definition, id, stored);
+          states.commit({
+            id,
+            version,
+            before: undefined,
+            after: state,
+            events: [],
+            requestId: undefined,
+            atMs,
+          });
+          entities += 1;
+        }
+        after = rows.at(-1)?.key;
+      }
+    }
+    return { entities };
+  }
+
+  /** Takes up the effects that the recovered states want. */
+  resume(): void {
+    for (const [kind, { definition, states }] of this.#kinds) {
+      for (const id of states.ids()) {
+        if (definition.todo(states.get(id) as never).length > 0) this.#activate(`${kind}/${id}`);
+      }
+    }
+    this.#sweepLater();
+  }
+
+  ask(
+    ref: { readonly kind: string; readonly id: string },
+    command: { readonly type: string },
+    options: AskOptions,
+  ): Promise<never> {
+    return new Promise((resolve, reject) => {
+      if (this.#stopped)
+        return reject(
+          new RuntimeFault('stopped', 'this process is going down', { retryable: true }),
+        );
+      const key: EntityKey = `${ref.kind}/${ref.id}`;
+      const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
+      const cancel = this.#env.timers.after(deadlineMs, () => {
+        reject(
+          new RuntimeFault(
+            'timeout',
+            `${key} gave no answer to ${command.type} within ${deadlineMs} ms`,
+            { retryable: true },
+          ),
+        );
+      });
+      const taken = this.#activate(key).ref.tell({
+        command,
+        requestId: options.requestId,
+        answer: (reply) => {
+          cancel();
+          resolve(reply as never);
+        },
+        fail: (error) => {
+          cancel();
+          reject(error);
+        },
+      });
+      if (!taken) {
+        cancel();
+        reject(
+          new RuntimeFault(
+            'overloaded',
+            `${key} has ${MAILBOX} commands waiting; try again later`,
+            { retryable: true },
+          ),
+        );
+      }
+    });
+  }
+
+  /** Views here are fed before a command's answer leaves, so a read behind an answer needs no wait. */
+  barrier(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** No command is taken any more; effects end where they are and are taken up by the next start. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelSweep();
+    for (const { shell } of this.#active.values()) shell.stop();
+    await Promise.all([...this.#active.values()].map(({ ref }) => this.#system.stop(ref)));
+    this.#active.clear();
+  }
+
+  #kind(kind: string): {
+    definition: AnyEntityDefinition;
+    run: EffectRunner;
+    states: EntityStates;
+  } {
+    const found = this.#kinds.get(kind);
+    if (found === undefined) throw new Error(`no entity kind ${kind} is registered`);
+    return found;
+  }
+
+  #activate(key: EntityKey): Active {
+    const known = this.#active.get(key);
+    if (known !== undefined) {
+      known.lastUsedMs = this.#env.clock.monotonic();
+      return known;
+    }
+    const slash = key.indexOf('/');
+    const id = key.slice(slash + 1);
+    const { definition, run, states } = this.#kind(key.slice(0, slash));
+    const shell = new EntityShell({
+      env: this.#env,
+      journal: this.#journal,
+      epoch: () => this.#epoch,
+      definition,
+      states,
+      run,
+      id,
+      deliver: (command, requestId) =>
+        this.ask({ kind: definition.kind, id }, command, { requestId }),
+      onFenced: this.#onFenced,
+    });
+    const ref = this.#system.spawn<CommandMessage>({
+      name: key,
+      capacity: MAILBOX,
+      handler: (message) => shell.receive(message),
+    });
+    const active = { shell, ref, lastUsedMs: this.#env.clock.monotonic() };
+    this.#active.set(key, active);
+    shell.resume();
+    return active;
+  }
+
+  #sweepLater(): void {
+    this.#cancelSweep = this.#env.timers.after(SWEEP_MS, () => {
+      const nowMs = this.#env.clock.monotonic();
+      for (const [key, active] of this.#active) {
+        if (nowMs - active.lastUsedMs < QUIET_MS || !active.shell.isIdle || active.ref.backlog > 0)
+          continue;
+        this.#active.delete(key);
+        void this.#system.stop(active.ref);
+      }
+      this.#sweepLater();
+    });
+  }
+}
