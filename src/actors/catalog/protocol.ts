@@ -1,5 +1,5 @@
 // Flavors (one entity for all: names and ids are unique) and key pairs (one entity per user).
-// Refusals: flavor-not-found, flavor-exists, flavor-access-exists, flavor-access-not-found, flavor-is-public,
+// Refusals: flavor-not-found, flavor-exists (detail: field, value), flavor-access-exists, flavor-access-not-found,
 // extra-spec-not-found, keypair-not-found, keypair-exists, keypair-quota.
 import { Type } from 'typebox';
 import { type Flavor, flavorSchema } from '../domain/server.ts';
@@ -15,7 +15,12 @@ const text = Type.String();
 const done = Type.Object({});
 const specs = Type.Record(Type.String(), text);
 
+/** Kept with each change, so that a command that arrives twice is known and answered as before. */
+const requestId = text;
+
 export const flavorCommands = {
+  /** The flavors that a new cloud starts with; does nothing the second time, whatever became of them. */
+  'flavor.seed': command(1, Type.Object({ flavors: Type.Array(flavorSchema) }), done),
   'flavor.create': command(1, Type.Object({ flavor: flavorSchema }), done),
   'flavor.describe': command(
     1,
@@ -30,20 +35,25 @@ export const flavorCommands = {
 } as const;
 
 export const flavorEvents = {
-  'flavor.created': event(1, Type.Object({ flavor: flavorSchema, atMs: Type.Number() })),
+  'flavor.seeded': event(
+    1,
+    Type.Object({ flavors: Type.Array(flavorSchema), requestId, atMs: Type.Number() }),
+  ),
+  'flavor.created': event(1, Type.Object({ flavor: flavorSchema, requestId, atMs: Type.Number() })),
   'flavor.described': event(
     1,
     Type.Object({
       flavorId: text,
       description: Type.Union([text, Type.Null()]),
+      requestId,
       atMs: Type.Number(),
     }),
   ),
-  'flavor.deleted': event(1, Type.Object({ flavorId: text })),
-  'flavor.specs-set': event(1, Type.Object({ flavorId: text, specs })),
-  'flavor.spec-removed': event(1, Type.Object({ flavorId: text, key: text })),
-  'flavor.access-added': event(1, Type.Object({ flavorId: text, projectId: text })),
-  'flavor.access-removed': event(1, Type.Object({ flavorId: text, projectId: text })),
+  'flavor.deleted': event(1, Type.Object({ flavorId: text, requestId })),
+  'flavor.specs-set': event(1, Type.Object({ flavorId: text, specs, requestId })),
+  'flavor.spec-removed': event(1, Type.Object({ flavorId: text, key: text, requestId })),
+  'flavor.access-added': event(1, Type.Object({ flavorId: text, projectId: text, requestId })),
+  'flavor.access-removed': event(1, Type.Object({ flavorId: text, projectId: text, requestId })),
 } as const;
 
 const keypair = Type.Object({
@@ -54,6 +64,7 @@ const keypair = Type.Object({
 });
 
 export const keypairCommands = {
+  /** `limit` is the user's quota; −1 is unlimited. */
   'keypair.create': command(1, Type.Object({ keypair, limit: Type.Integer() }), done),
   'keypair.delete': command(1, Type.Object({ name: text }), done),
 } as const;
@@ -61,9 +72,9 @@ export const keypairCommands = {
 export const keypairEvents = {
   'keypair.created': event(
     1,
-    Type.Object({ keypair, number: Type.Integer(), atMs: Type.Number() }),
+    Type.Object({ keypair, number: Type.Integer(), requestId, atMs: Type.Number() }),
   ),
-  'keypair.deleted': event(1, Type.Object({ name: text })),
+  'keypair.deleted': event(1, Type.Object({ name: text, requestId })),
 } as const;
 
 export type FlavorCommand = CommandOf<typeof flavorCommands>;
@@ -86,6 +97,9 @@ export interface FlavorRecord {
 
 export interface FlavorsState {
   readonly byId: ReadonlyMap<string, FlavorRecord>;
+  readonly seeded: boolean;
+  /** The last changes and the requests that made them, oldest first; bounded. */
+  readonly receipts: readonly string[];
 }
 
 export interface Keypair {
@@ -103,4 +117,6 @@ export interface KeypairsState {
   readonly id: string;
   readonly byName: ReadonlyMap<string, Keypair>;
   readonly lastNumber: number;
+  /** As in FlavorsState. */
+  readonly receipts: readonly string[];
 }

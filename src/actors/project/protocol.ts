@@ -1,6 +1,7 @@
 // A project's quota: limits, and which servers use how much of it. Used = live servers, always (invariant I5).
 // Refusals: quota-exceeded (detail: resource, requested, used, limit), quota-below-usage.
 import { Type } from 'typebox';
+import type { BucketMap } from '../domain/bucket-map.ts';
 import {
   command,
   type CommandOf,
@@ -19,7 +20,11 @@ export const projectCommands = {
   /** Takes quota for new servers, all or none; a repeat for the same servers changes nothing. */
   'project.reserve': command(
     1,
-    Type.Object({ servers: Type.Array(Type.Object({ serverId: text, usage })) }),
+    Type.Object({
+      servers: Type.Array(Type.Object({ serverId: text, usage })),
+      /** What the quota class says instead of the configured defaults. */
+      classLimits: Type.Optional(limits),
+    }),
     Type.Object({}),
   ),
   'project.release': command(1, Type.Object({ serverId: text }), Type.Object({})),
@@ -29,6 +34,7 @@ export const projectCommands = {
     Type.Object({ existing: Type.Array(text), missing: Type.Array(text) }),
     Type.Object({}),
   ),
+  /** Changes the limits that are named. Without `force` none may go below what is in use. */
   'project.set-limits': command(1, Type.Object({ limits, force: Type.Boolean() }), Type.Object({})),
   /** Back to the defaults. */
   'project.reset-limits': command(1, Type.Object({}), Type.Object({})),
@@ -54,6 +60,8 @@ export const projectEvents = {
 export type ProjectCommand = CommandOf<typeof projectCommands>;
 export type ProjectEvent = EventOf<typeof projectEvents>;
 export const projects = entityKind('project', projectCommands);
+/** Not a project: the entity of this id keeps the limits of the quota class `default`. */
+export const DEFAULT_QUOTA_CLASS = 'quota-class:default';
 
 /** Names as in the quota API. */
 export interface QuotaLimits {
@@ -74,10 +82,10 @@ export interface ProjectState {
   readonly id: string;
   /** What differs from the defaults. */
   readonly limits: Partial<QuotaLimits>;
-  readonly servers: ReadonlyMap<string, { readonly cores: number; readonly ramMiB: number }>;
+  readonly servers: BucketMap<{ readonly cores: number; readonly ramMiB: number }>;
   readonly used: { readonly instances: number; readonly cores: number; readonly ram: number };
   /** Reserved, but no look at the server yet: serverId → when, in milliseconds. */
-  readonly pending: ReadonlyMap<string, number>;
+  readonly pending: BucketMap<number>;
   /** Counts settlements, to name the next one. */
   readonly settlements: number;
 }

@@ -1,6 +1,8 @@
 // A resource provider (one per compute node): what it has, and who holds how much of it.
-// Refusals: provider-not-found, provider-generation-conflict, claim-refused (detail: resource, requested, used, capacity), claim-closed.
+// Refusals: provider-not-found, provider-generation-conflict, claim-refused (detail: resource, requested, used, capacity,
+// reason), claim-closed, claim-differs (a claim id came back with other resources).
 import { Type } from 'typebox';
+import type { BucketMap } from '../domain/bucket-map.ts';
 import {
   command,
   type CommandOf,
@@ -42,7 +44,10 @@ export const providerCommands = {
     }),
     Type.Object({ generation: Type.Integer() }),
   ),
-  /** Holds resources for a consumer (a server or a migration). One allocation per consumer and provider. */
+  /**
+   * Holds resources for a consumer (a server or a migration). One allocation per consumer and provider: a claim
+   * under a new id takes the place of the one held, whose id is closed.
+   */
   'provider.claim': command(
     1,
     Type.Object({
@@ -95,16 +100,25 @@ export interface Allocation {
   readonly userId: string;
 }
 
+/** Claims that may not come back. When `recent` is full it becomes `older`, and the older ones are forgotten. */
+export interface ClosedClaims {
+  readonly recent: BucketMap<true>;
+  readonly older: BucketMap<true>;
+}
+
 export interface ProviderState {
   readonly id: string;
   readonly exists: boolean;
   readonly name: string;
+  /** Grows by one with each change. */
   readonly generation: number;
   readonly inventories: Readonly<Record<string, Inventory>>;
   readonly traits: readonly string[];
-  readonly allocations: ReadonlyMap<string, Allocation>;
-  /** Sum of the allocations by resource class. */
+  readonly allocations: BucketMap<Allocation>;
+  /** Sum of the allocations by resource class; classes of which nothing is used are left out. */
   readonly used: Readonly<Record<string, number>>;
-  /** Claims that may not come back: `consumer` or `consumer#claimId`, oldest first, bounded. */
-  readonly closed: ReadonlySet<string>;
+  /** By resource class, the most that may be in use now: the capacity, or what was in use when it shrank below that. */
+  readonly ceilings: Readonly<Record<string, number>>;
+  /** `consumer` for all its claims, or `consumer#claimId` for one. */
+  readonly closed: ClosedClaims;
 }
