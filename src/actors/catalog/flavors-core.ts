@@ -1,7 +1,7 @@
 // The flavors of the cloud, pure: ids and names are unique, private ones are shared with projects one by one.
 import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
-import { unreachable } from '#runtime/assert.ts';
+import { unreachable } from '../domain/unreachable.ts';
 import type { Flavor } from '../domain/server.ts';
 import type { FlavorCommand, FlavorEvent, FlavorRecord, FlavorsState } from './protocol.ts';
 import { receiptOf, withReceipt } from './receipts.ts';

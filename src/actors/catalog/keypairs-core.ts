@@ -1,7 +1,7 @@
 // One user's key pairs, pure: names are unique, their number is limited.
 import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
-import { unreachable } from '#runtime/assert.ts';
+import { unreachable } from '../domain/unreachable.ts';
 import type { KeypairCommand, KeypairEvent, KeypairsState } from './protocol.ts';
 import { receiptOf, withReceipt } from './receipts.ts';
 

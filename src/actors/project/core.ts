@@ -3,7 +3,7 @@
 // died between reserving and creating gives its quota back, and a late repeat after a release does so too.
 import { accept, type Accepted, type Effect, type Facts } from '#runtime/entity/definition.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
-import { unreachable } from '#runtime/assert.ts';
+import { unreachable } from '../domain/unreachable.ts';
 import {
   type BucketMap,
   bucketDelete,

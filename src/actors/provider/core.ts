@@ -3,7 +3,7 @@
 // that was let go stays closed, so that a late repeat can't leak; the memory of that is bounded by MAX_CLOSED.
 import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
-import { unreachable } from '#runtime/assert.ts';
+import { unreachable } from '../domain/unreachable.ts';
 import {
   bucketDelete,
   bucketEntries,

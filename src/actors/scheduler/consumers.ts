@@ -1,4 +1,5 @@
 // Which providers hold something for a consumer: an index over the providers' states, kept by their events.
+import { bucketHas, bucketKeys } from '../domain/bucket-map.ts';
 import type { StateChange, StateView } from '#runtime/events/projection.ts';
 import type { ProviderEvent, ProviderState } from '../provider/protocol.ts';
 
@@ -23,12 +24,15 @@ export class ConsumerIndex {
 
   #follow(change: StateChange<ProviderState>): void {
     if (change.events.length === 0) {
-      for (const consumer of change.after.allocations.keys()) this.#add(consumer, change.id);
+      for (const consumer of bucketKeys(change.after.allocations)) this.#add(consumer, change.id);
       return;
     }
     for (const event of change.events as readonly ProviderEvent[]) {
       if (event.type === 'provider.claimed') this.#add(event.consumer, change.id);
-      if (event.type === 'provider.released' && !change.after.allocations.has(event.consumer))
+      if (
+        event.type === 'provider.released' &&
+        !bucketHas(change.after.allocations, event.consumer)
+      )
         this.#remove(event.consumer, change.id);
     }
   }

@@ -4,7 +4,7 @@
 // (10 000 hosts: 2 %); then the API answers that the number is not unique, as Nova does across cells.
 import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
-import { unreachable } from '#runtime/assert.ts';
+import { unreachable } from '../domain/unreachable.ts';
 import type { HostCommand, HostEvent, HostState, HypervisorFacts } from './protocol.ts';
 
 type Decision =
