@@ -104,7 +104,7 @@ export function hostInvariants(state: HostState): readonly string[] {
   const broken: string[] = [];
   if (state.serviceId === '' || state.providerId === '') broken.push('registered without ids');
   if (state.number !== hostNumber(state.id))
-    broken.push(`number ${state.number} is not its name's`);
+    broken.push(`number ${state.number} is not its name’s`);
   if (state.hypervisor === undefined) broken.push('registered without a hypervisor');
   if (state.enabled && state.disabledReason !== undefined)
     broken.push('enabled, but with a reason for being disabled');
