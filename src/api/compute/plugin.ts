@@ -1,0 +1,192 @@
+// The compute service as a Fastify plugin: version documents, then the route table under /v2.1 and /v2, each with an
+// optional project in the path. Headers, negotiation and the error envelope are here; what calls do is in the tables.
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import { unreachable } from '#runtime/assert.ts';
+import { authenticate } from '../authenticate.ts';
+import { statusOf } from '../server.ts';
+import type { ComputeContext } from './context.ts';
+import { badRequest, ComputeFault, plainWords, sendFault } from './envelope.ts';
+import { LEGACY_MINOR, negotiate, versionText } from './microversion.ts';
+import { type ComputeService, perform } from './perform.ts';
+import type { ComputeRoute } from './route.ts';
+import { computeRoutes } from './routes.ts';
+import { createServerReads } from './servers/reads.ts';
+import { versionRoutes } from './versions.ts';
+
+/** As in nova's api-paste; user data of 64 KiB fits. */
+const BODY_LIMIT_BYTES = 114_688;
+const VERSION_HEADERS = 'OpenStack-API-Version, X-OpenStack-Nova-API-Version';
+
+export function computePlugin(
+  context: ComputeContext,
+  routes: readonly ComputeRoute[] = computeRoutes,
+): FastifyPluginCallback {
+  return (app, _options, done) => {
+    const service: ComputeService = {
+      context,
+      reads: createServerReads(context),
+      prefix: app.prefix,
+    };
+    if (!app.hasRequestDecorator('microversion')) app.decorateRequest('microversion', 0);
+    app.addHook('onClose', (_app, closed) => {
+      service.reads.close();
+      closed();
+    });
+    app.addHook('onRequest', (request, reply, next) => {
+      reply.header('x-compute-request-id', request.requestId);
+      next();
+    });
+    acceptComputeJson(app);
+    handleErrors(app, context);
+    versionRoutes(app, context.publicUrl);
+    app.register(versionedApi(service, routes, negotiateVersion), { prefix: '/v2.1' });
+    app.register(versionedApi(service, routes, legacyVersion), { prefix: '/v2' });
+    done();
+  };
+}
+
+type ChooseVersion = (request: FastifyRequest, reply: FastifyReply) => ComputeFault | undefined;
+
+function versionedApi(
+  service: ComputeService,
+  routes: readonly ComputeRoute[],
+  chooseVersion: ChooseVersion,
+): FastifyPluginCallback {
+  return (app, _options, done) => {
+    app.addHook('onRequest', authenticate(service.context));
+    app.setNotFoundHandler(unknownPath);
+    for (const [key, rows] of groupRows(routes)) {
+      const [method = 'GET', path = ''] = key.split(' ');
+      for (const prefix of ['', '/:project_id'])
+        app.route({
+          method,
+          url: `${prefix}${path}`,
+          exposeHeadRoute: false,
+          bodyLimit: BODY_LIMIT_BYTES,
+          onRequest: (request, reply, next) => {
+            const fault = isProjectId(request) ? chooseVersion(request, reply) : 'unknown-path';
+            if (fault === undefined) next();
+            else if (fault === 'unknown-path') unknownPath(request, reply);
+            else sendFault(reply, fault);
+          },
+          handler: (request, reply) => perform(service, rows, request, reply),
+        });
+    }
+    done();
+  };
+}
+
+/** The optional project in the path; another word there is no path of ours. */
+function isProjectId(request: FastifyRequest): boolean {
+  const { project_id: asked } = request.params as Readonly<Record<string, string | undefined>>;
+  return asked === undefined || /^[0-9a-f-]+$/.test(asked);
+}
+
+function groupRows(routes: readonly ComputeRoute[]): Map<string, ComputeRoute[]> {
+  const groups = new Map<string, ComputeRoute[]>();
+  for (const row of routes) {
+    const key = `${row.method} ${row.path}`;
+    const rows = groups.get(key);
+    if (rows === undefined) groups.set(key, [row]);
+    else rows.push(row);
+  }
+  return groups;
+}
+
+const legacyVersion: ChooseVersion = (request) => {
+  request.microversion = LEGACY_MINOR;
+  return undefined;
+};
+
+const negotiateVersion: ChooseVersion = (request, reply) => {
+  const negotiation = negotiate(request.headers);
+  switch (negotiation.outcome) {
+    case 'agreed':
+      request.microversion = negotiation.minor;
+      setVersionHeaders(reply, versionText(negotiation.minor));
+      return undefined;
+    case 'unsupported':
+      setVersionHeaders(reply, negotiation.asked);
+      return new ComputeFault(406, negotiation.message);
+    case 'malformed':
+      return badRequest(negotiation.message);
+    default:
+      return unreachable(negotiation);
+  }
+};
+
+function setVersionHeaders(reply: FastifyReply, version: string): void {
+  reply.header('OpenStack-API-Version', `compute ${version}`);
+  reply.header('X-OpenStack-Nova-API-Version', version);
+  reply.header('Vary', VERSION_HEADERS);
+}
+
+/** Outside the table: the words and form of the WSGI library, which knows neither versions nor envelopes. */
+function unknownPath(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.code(404);
+  const [code, title, words] = ['404 Not Found', 'Not Found', `${plainWords.notFound}<br /><br />`];
+  const accepted = request.headers.accept ?? '*/*';
+  if (/application\/json/.test(accepted) && !/text\/html/.test(accepted))
+    return reply
+      .type('application/json')
+      .send(JSON.stringify({ message: `${words}\n\n\n`, code, title }));
+  return reply
+    .type('text/html')
+    .send(
+      `<html>\n <head>\n  <title>${code}</title>\n </head>\n <body>\n  <h1>${code}</h1>\n  ${words}\n\n\n\n </body>\n</html>`,
+    );
+}
+
+/** The media type of Nova's own, and bodies without one: JSON. All else is refused. */
+function acceptComputeJson(app: FastifyInstance): void {
+  app.addContentTypeParser(
+    ['application/vnd.openstack.compute+json', '*'],
+    { parseAs: 'string' },
+    (request, body, done) => {
+      const type = request.headers['content-type'] ?? '';
+      if (type !== '' && !type.startsWith('application/vnd.openstack.compute+json'))
+        return done(new ComputeFault(415, plainWords.mediaType), undefined);
+      if (body === '') return done(null, undefined);
+      try {
+        done(null, JSON.parse(body as string));
+      } catch {
+        done(badRequest(plainWords.malformed), undefined);
+      }
+    },
+  );
+}
+
+function handleErrors(app: FastifyInstance, context: ComputeContext): void {
+  app.setErrorHandler((error, request, reply) => {
+    if (error instanceof ComputeFault) return sendFault(reply, error);
+    const status = faultStatus(error);
+    if (status >= 500)
+      context.env.log.error(
+        { err: error, requestId: request.requestId, url: request.url },
+        'compute request failed',
+      );
+    const headers: Record<string, string> = status === 503 ? { 'retry-after': '1' } : {};
+    return sendFault(reply, new ComputeFault(status, faultWords(status, request), headers));
+  });
+}
+
+/** Trouble that is worth a retry says so: a full mailbox, an owner that is moving, an ask that took too long. */
+function faultStatus(error: unknown): number {
+  const { retryable } = error as { retryable?: unknown };
+  return retryable === true ? 503 : statusOf(error);
+}
+
+function faultWords(status: number, request: FastifyRequest): string {
+  switch (status) {
+    case 400:
+      return plainWords.malformed;
+    case 413:
+      return plainWords.tooLarge;
+    case 415:
+      return plainWords.mediaType;
+    case 503:
+      return `The service can't do this now; please try again. Request id: ${request.requestId}.`;
+    default:
+      return `Unexpected API Error. The log of the service has the details under ${request.requestId}.`;
+  }
+}

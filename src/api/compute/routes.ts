@@ -1,0 +1,5 @@
+// Every call of the compute service. A new resource adds its table here.
+import type { ComputeRoute } from './route.ts';
+import { serverRoutes } from './servers/routes.ts';
+
+export const computeRoutes: readonly ComputeRoute[] = [...serverRoutes];
