@@ -91,8 +91,20 @@ export function createMailboxes(name: string): Mailboxes {
 }
 
 function receive(receiver: Receiver, item: unknown): Receiver | Promise<Receiver> {
-  const done = receiver.receive(item);
-  return done === undefined ? receiver : done.then(() => receiver);
+  try {
+    const done = receiver.receive(item);
+    return done === undefined ? receiver : done.then(() => receiver, halt);
+  } catch (error) {
+    return halt(error);
+  }
+}
+
+/** A receiver broke its promise, so its actor's state is unknown: better no process than one that goes on wrongly. */
+function halt(error: unknown): Promise<Receiver> {
+  queueMicrotask(() => {
+    throw error;
+  });
+  return new Promise(() => undefined);
 }
 
 function afterStop(receiver: Receiver, context: { readonly mailbox: readonly unknown[] }): void {
