@@ -32,10 +32,13 @@ export interface GuestStorage {
   createBlank(disk: { guestId: string; name: string; sizeBytes: number }): Promise<string>;
   /** An ISO 9660 + Joliet drive labelled `config-2`. */
   createConfigDrive(drive: { guestId: string; files: readonly ConfigDriveFile[] }): Promise<string>;
+  /** Where a disk of `createOverlay` or `createBlank` stands, whether or not it exists. */
+  diskPath(disk: { readonly guestId: string; readonly name: string }): string;
   /** Where things of a guest stand: absolute paths, whether or not they exist yet. */
   paths(guestId: string): {
     readonly directory: string;
     readonly consoleLog: string;
+    readonly configDrive: string;
     readonly savedMemory: string;
   };
   /** True when a complete memory file of `savedMemory` is there. */

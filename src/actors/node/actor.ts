@@ -1,0 +1,301 @@
+// The node actor of one host: takes orders for its guests (a child actor per guest keeps their order), keeps the
+// ledger of grants, and tells instances what it sees. Relisting is the truth; events only make it quick (DESIGN §6).
+import type { GuestEvent } from '#hypervisor/port.ts';
+import type { Router } from '#runtime/directory/router.ts';
+import type { StateView } from '#runtime/events/projection.ts';
+import { isRefusal } from '#runtime/message/refusal.ts';
+import type { ActorRef, ActorSystem } from '#runtime/system/system.ts';
+import { emptyBuckets } from '../domain/bucket-map.ts';
+import type { PowerState } from '../domain/states.ts';
+import { instances } from '../instance/protocol.ts';
+import { GuestExecutor, type Grants } from './guest.ts';
+import { isClosed, ledgers, type LedgerState, openGrant } from './ledger.ts';
+import type { Machine } from './machine.ts';
+import { NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
+import { type Finding, reconcile } from './reconcile.ts';
+import { type Inventories, registerHost } from './registration.ts';
+
+export interface NodeActorOptions {
+  readonly machine: Machine;
+  readonly system: ActorSystem;
+  /** Reaches the controllers' entities. */
+  readonly router: Router;
+  /** Reaches this host's own ledger, on its own disk. */
+  readonly ledger: Router;
+  readonly ledgerStates: StateView<LedgerState>;
+  readonly availabilityZone: string;
+  /** Address that the hypervisor tells as its own. */
+  readonly hostIp: string;
+  readonly inventories: Inventories;
+}
+
+interface OrderMessage {
+  readonly order: NodeOrder;
+  readonly done: (report: NodeReport) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+interface Slot {
+  readonly ref: ActorRef<OrderMessage>;
+  /** Ends the order in hand early. */
+  abort: AbortController;
+}
+
+const RELIST_MS = 60_000;
+const REGISTER_RETRY_MS = 2_000;
+const REMEMBERED_ORDERS = 2_000;
+const ORDERS_PER_GUEST = 16;
+
+export class NodeActor implements Grants {
+  readonly #options: NodeActorOptions;
+  readonly #ref: ActorRef<OrderMessage>;
+  readonly #slots = new Map<string, Slot>();
+  /** Orders under way, so that a repeat joins; and the last ones done, so that it is not done again. */
+  readonly #underWay = new Map<string, Promise<NodeReport>>();
+  readonly #done = new Map<string, NodeReport>();
+  #isRegistered = false;
+  #isConnected = true;
+  #cancelTimer: () => void = () => undefined;
+  #unsubscribe: () => void = () => undefined;
+
+  constructor(options: NodeActorOptions) {
+    this.#options = options;
+    this.#ref = options.system.spawn<OrderMessage>({
+      name: `node/${options.machine.host}`,
+      capacity: 10_000,
+      handler: (message) => this.#dispatch(message),
+    });
+  }
+
+  get host(): string {
+    return this.#options.machine.host;
+  }
+
+  /** Registered, and the hypervisor answers. */
+  get isUp(): boolean {
+    return this.#isRegistered && this.#isConnected;
+  }
+
+  get machine(): Machine {
+    return this.#options.machine;
+  }
+
+  /** Registers the host and adopts what runs on it. Resolves after the first try; goes on trying if that failed. */
+  async start(): Promise<void> {
+    this.#unsubscribe = this.machine.hypervisor.subscribe((event) => this.#hear(event));
+    await this.#registerAndRelist();
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelTimer();
+    this.#unsubscribe();
+    for (const slot of this.#slots.values()) slot.abort.abort();
+    await this.#options.system.stop(this.#ref);
+  }
+
+  perform(order: NodeOrder): Promise<NodeReport> {
+    const remembered = this.#done.get(order.orderId);
+    if (remembered !== undefined) return Promise.resolve(remembered);
+    const joined = this.#underWay.get(order.orderId);
+    if (joined !== undefined) return joined;
+    const performed = new Promise<NodeReport>((done, failed) => {
+      if (!this.#ref.tell({ order, done, failed })) {
+        failed(
+          new NodeFault('host-unreachable', `host ${this.host} takes no more orders now`, {
+            retryable: true,
+          }),
+        );
+      }
+    }).finally(() => this.#underWay.delete(order.orderId));
+    this.#underWay.set(order.orderId, performed);
+    return performed;
+  }
+
+  async admit(serverId: string, runEpoch: number): Promise<void> {
+    const answer = await this.#options.ledger.ask(
+      ledgers.ref(this.host),
+      { type: 'ledger.admit', serverId, runEpoch },
+      { requestId: `grant-${serverId}` },
+    );
+    if (isRefusal(answer)) {
+      throw new NodeFault(
+        'stale-grant',
+        `host ${this.host} refuses run-epoch ${runEpoch} of server ${serverId}: it is over`,
+        { retryable: false },
+      );
+    }
+  }
+
+  async close(serverId: string, runEpoch: number): Promise<void> {
+    await this.#options.ledger.ask(
+      ledgers.ref(this.host),
+      { type: 'ledger.close', serverId, runEpoch },
+      { requestId: `grant-${serverId}` },
+    );
+  }
+
+  #dispatch(message: OrderMessage): void {
+    const { serverId, type } = message.order;
+    const slot = this.#slots.get(serverId) ?? this.#openSlot(serverId);
+    if (type === 'node.destroy') slot.abort.abort();
+    if (!slot.ref.tell(message)) {
+      message.failed(
+        new NodeFault('host-unreachable', `server ${serverId} has too many orders waiting`, {
+          retryable: true,
+        }),
+      );
+    }
+  }
+
+  #openSlot(serverId: string): Slot {
+    const executor = new GuestExecutor(this.machine, this, serverId);
+    const ref = this.#options.system.spawn<OrderMessage>({
+      name: `guest/${serverId}`,
+      parent: this.#ref,
+      capacity: ORDERS_PER_GUEST,
+      handler: async (message, context) => {
+        slot.abort = new AbortController();
+        try {
+          const report = await executor.perform(message.order, slot.abort.signal);
+          this.#remember(message.order.orderId, report);
+          message.done(report);
+        } catch (error) {
+          message.failed(error);
+        }
+        if (context.self.backlog > 1) return;
+        this.#slots.delete(serverId);
+        context.stop();
+      },
+    });
+    const slot: Slot = { ref, abort: new AbortController() };
+    this.#slots.set(serverId, slot);
+    return slot;
+  }
+
+  #remember(orderId: string, report: NodeReport): void {
+    this.#done.set(orderId, report);
+    if (this.#done.size <= REMEMBERED_ORDERS) return;
+    for (const oldest of this.#done.keys()) {
+      this.#done.delete(oldest);
+      break;
+    }
+  }
+
+  #hear(event: GuestEvent): void {
+    if (event.type === 'connection.down') {
+      this.#isConnected = false;
+      this.machine.env.log.warn(
+        { host: this.host, reason: event.reason },
+        'hypervisor connection lost',
+      );
+    } else if (event.type === 'connection.up') {
+      this.#isConnected = true;
+      void this.#registerAndRelist();
+    } else if (!this.#slots.has(event.id)) {
+      const crashed = event.type === 'guest.stopped' && event.detail === 'crashed';
+      void this.#look(event.id, crashed ? 'crashed' : 'shutdown', event.type);
+    }
+  }
+
+  async #look(serverId: string, whenGone: PowerState, reason: string): Promise<void> {
+    const runEpoch = openGrant(this.#ledgerState(), serverId);
+    if (runEpoch === undefined) return;
+    try {
+      const found = await this.machine.hypervisor.find(serverId);
+      await this.#tell(
+        { type: 'observed', serverId, runEpoch, power: found?.power ?? whenGone },
+        reason,
+      );
+    } catch (error) {
+      this.machine.env.log.warn(
+        { err: error, serverId },
+        'a guest could not be looked at; the next relisting will',
+      );
+    }
+  }
+
+  async #registerAndRelist(): Promise<void> {
+    const { machine, router, availabilityZone, hostIp, inventories } = this.#options;
+    this.#cancelTimer();
+    try {
+      if (!this.#isRegistered) {
+        await registerHost(machine, { router, availabilityZone, hostIp, inventories });
+        this.#isRegistered = true;
+      }
+      await this.relist();
+      this.#cancelTimer = machine.env.timers.after(RELIST_MS, () => void this.#registerAndRelist());
+    } catch (error) {
+      machine.env.log.warn(
+        { err: error, host: this.host },
+        'the host could not be looked over; trying again',
+      );
+      this.#cancelTimer = machine.env.timers.after(
+        REGISTER_RETRY_MS,
+        () => void this.#registerAndRelist(),
+      );
+    }
+  }
+
+  /** Compares what runs with what may run, and acts on the differences. */
+  async relist(): Promise<void> {
+    const { machine } = this.#options;
+    const guests = await machine.hypervisor.list();
+    const findings = reconcile(guests, this.#ledgerState(), {
+      cluster: machine.cluster,
+      host: machine.host,
+    });
+    for (const finding of findings)
+      if (!this.#slots.has(finding.serverId)) await this.#act(finding);
+    await this.#removeLeftovers();
+    await this.#options.ledger.ask(
+      ledgers.ref(this.host),
+      { type: 'ledger.prune' },
+      { requestId: 'relist' },
+    );
+  }
+
+  async #act(finding: Finding): Promise<void> {
+    const { env, hypervisor } = this.machine;
+    switch (finding.type) {
+      case 'observed':
+        return this.#tell(finding, 'relisted');
+      case 'superseded':
+        env.log.warn({ host: this.host, ...finding }, 'a guest whose grant is over is taken away');
+        return hypervisor.destroy(finding.serverId);
+      case 'quarantined':
+        env.log.error(
+          { host: this.host, ...finding },
+          'an unknown guest is left alone; look at it',
+        );
+    }
+  }
+
+  /** Files of servers whose grant is over: the record allows removing them. Files that nobody knows are kept. */
+  async #removeLeftovers(): Promise<void> {
+    const { storage, env } = this.machine;
+    const entries = this.#ledgerState();
+    for (const serverId of await storage.listGuests()) {
+      if (this.#slots.has(serverId) || openGrant(entries, serverId) !== undefined) continue;
+      if (isClosed(entries, serverId)) await storage.removeGuest(serverId);
+      else env.log.warn({ host: this.host, serverId }, 'files of an unknown server are left alone');
+    }
+  }
+
+  async #tell(finding: Extract<Finding, { type: 'observed' }>, reason: string): Promise<void> {
+    const { serverId, runEpoch, power } = finding;
+    const command = {
+      type: 'instance.observed',
+      host: this.host,
+      runEpoch,
+      power,
+      reason,
+    } as const;
+    await this.#options.router.ask(instances.ref(serverId), command, {
+      requestId: `observed-${serverId}`,
+    });
+  }
+
+  #ledgerState(): LedgerState {
+    return this.#options.ledgerStates.get(this.host) ?? { id: this.host, entries: emptyBuckets() };
+  }
+}

@@ -1,0 +1,78 @@
+// From a server's plan to what the hypervisor is to start. Pure: paths and devices are handed in.
+import type { GuestDisk, GuestInterface, GuestSpec } from '#hypervisor/port.ts';
+import { instanceName } from '../domain/instance-name.ts';
+import type { GuestPlan } from './protocol.ts';
+
+export interface GuestParts {
+  readonly cluster: string;
+  readonly host: string;
+  readonly runEpoch: number;
+  readonly rootDisk: string;
+  readonly ephemeralDisk: string | undefined;
+  readonly swapDisk: string | undefined;
+  readonly configDrive: string | undefined;
+  readonly consoleLogPath: string;
+  /** In the order of the plan's ports. */
+  readonly interfaces: readonly {
+    readonly bridge: string;
+    readonly tap: string;
+    readonly mtu: number;
+  }[];
+}
+
+export function guestSpec(plan: GuestPlan, parts: GuestParts): GuestSpec {
+  return {
+    id: plan.serverId,
+    name: instanceName(plan.serverId),
+    title: plan.name,
+    vcpus: plan.flavor.vcpus,
+    memoryMiB: plan.flavor.ramMiB,
+    disks: disksOf(parts),
+    interfaces: parts.interfaces.map((device, index): GuestInterface => {
+      const port = plan.ports[index];
+      if (port === undefined) throw new Error(`server ${plan.serverId} has no port ${index}`);
+      return {
+        mac: port.mac,
+        bridge: device.bridge,
+        tap: device.tap,
+        mtu: device.mtu,
+        model: interfaceModel(plan),
+      };
+    }),
+    consoleLogPath: parts.consoleLogPath,
+    mark: { cluster: parts.cluster, host: parts.host, runEpoch: parts.runEpoch },
+  };
+}
+
+function interfaceModel(plan: GuestPlan): GuestInterface['model'] {
+  return plan.image?.properties['hw_vif_model'] === 'e1000' ? 'e1000' : 'virtio';
+}
+
+function disksOf(parts: GuestParts): readonly GuestDisk[] {
+  const paths = [parts.rootDisk, parts.ephemeralDisk, parts.swapDisk].filter(
+    (path) => path !== undefined,
+  );
+  const disks = paths.map(
+    (path, index): GuestDisk => ({
+      target: `vd${String.fromCharCode(97 + index)}`,
+      device: 'disk',
+      bus: 'virtio',
+      format: 'qcow2',
+      path,
+      readonly: false,
+      ...(index === 0 ? { bootOrder: 1 } : {}),
+    }),
+  );
+  if (parts.configDrive === undefined) return disks;
+  return [
+    ...disks,
+    {
+      target: 'sda',
+      device: 'cdrom',
+      bus: 'sata',
+      format: 'raw',
+      path: parts.configDrive,
+      readonly: true,
+    },
+  ];
+}

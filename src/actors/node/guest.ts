@@ -1,0 +1,346 @@
+// Carries out the orders for one guest, one at a time, on this host. Every order looks at what is there first, so
+// that doing it twice does it once; nothing is started before its grant is on this host's disk (DESIGN §5, R1).
+import type { GuestSpec, GuestState } from '#hypervisor/port.ts';
+import { unreachable } from '../domain/unreachable.ts';
+import { nodeFaultOf } from './faults.ts';
+import { guestSpec } from './guest-spec.ts';
+import type { Machine } from './machine.ts';
+import { type GuestPlan, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
+
+export interface Grants {
+  /** Saves the grant durably; rejects with NodeFault stale-grant if it is over or superseded. */
+  admit(serverId: string, runEpoch: number): Promise<void>;
+  /** Saves that the grant is over. */
+  close(serverId: string, runEpoch: number): Promise<void>;
+}
+
+type Named<T extends NodeOrder['type']> = Extract<NodeOrder, { readonly type: T }>;
+
+type Interfaces = readonly {
+  readonly bridge: string;
+  readonly tap: string;
+  readonly mtu: number;
+}[];
+
+const POLL_MS = 1_000;
+const running: NodeReport = { power: 'running', stopped: false };
+const gone: NodeReport = { power: 'shutdown', stopped: false };
+
+export class GuestExecutor {
+  readonly #machine: Machine;
+  readonly #grants: Grants;
+  readonly #serverId: string;
+
+  constructor(machine: Machine, grants: Grants, serverId: string) {
+    this.#machine = machine;
+    this.#grants = grants;
+    this.#serverId = serverId;
+  }
+
+  /** Rejects with NodeFault. `signal` ends an order early, between two steps, when a delete waits behind it. */
+  async perform(order: NodeOrder, signal: AbortSignal): Promise<NodeReport> {
+    try {
+      return await this.#run(order, signal);
+    } catch (error) {
+      throw nodeFaultOf(
+        error,
+        `${verbs[order.type]} server ${this.#serverId} on host ${this.#machine.host}`,
+      );
+    }
+  }
+
+  #run(order: NodeOrder, signal: AbortSignal): Promise<NodeReport> {
+    switch (order.type) {
+      case 'node.build':
+        return this.#build(order, signal);
+      case 'node.destroy':
+        return this.#destroy(order);
+      case 'node.start':
+        return this.#start(order, order.plan, signal);
+      case 'node.stop':
+        return this.#stop(order, signal);
+      case 'node.reboot':
+        return this.#reboot(order, signal);
+      case 'node.pause':
+        return this.#pause(order);
+      case 'node.unpause':
+        return this.#unpause(order);
+      case 'node.suspend':
+        return this.#suspend(order);
+      case 'node.resume':
+        return this.#resume(order, signal);
+      default:
+        return unreachable(order);
+    }
+  }
+
+  /** The grant goes to disk while the disks are made; the guest starts when both are there. */
+  async #build(order: Named<'node.build'>, signal: AbortSignal): Promise<NodeReport> {
+    const { plan } = order;
+    const admitted = this.#grants.admit(order.serverId, order.runEpoch);
+    const plugged = this.#plug(plan);
+    const parts = [
+      admitted,
+      this.#makeRootDisk(plan),
+      this.#makeConfigDrive(plan),
+      this.#makeExtraDisks(plan),
+      plugged,
+    ];
+    for (const part of await Promise.allSettled(parts))
+      if (part.status === 'rejected') throw part.reason;
+    return this.#bringUp(order, plan, { signal, interfaces: await plugged });
+  }
+
+  async #start(order: NodeOrder, plan: GuestPlan, signal: AbortSignal): Promise<NodeReport> {
+    await this.#admitted(order);
+    return this.#bringUp(order, plan, { signal, interfaces: await this.#plug(plan) });
+  }
+
+  async #bringUp(
+    order: NodeOrder,
+    plan: GuestPlan,
+    options: { signal: AbortSignal; interfaces: Interfaces },
+  ): Promise<NodeReport> {
+    const found = await this.#current(order);
+    if (found?.power === 'running') return running;
+    if (found !== undefined) await this.#machine.hypervisor.destroy(order.serverId);
+    const spec = this.#spec(order, plan, options.interfaces);
+    if (options.signal.aborted)
+      throw new NodeFault('hypervisor', 'the order was given up for a later one', {
+        retryable: false,
+      });
+    await this.#machine.hypervisor.create(spec);
+    return running;
+  }
+
+  async #stop(order: Named<'node.stop'>, signal: AbortSignal): Promise<NodeReport> {
+    await this.#admitted(order);
+    await this.#shutDown(order.graceMs, signal);
+    return gone;
+  }
+
+  async #reboot(order: Named<'node.reboot'>, signal: AbortSignal): Promise<NodeReport> {
+    await this.#admitted(order);
+    const { hypervisor, storage } = this.#machine;
+    if (order.hard) await hypervisor.destroy(order.serverId);
+    else await this.#shutDown(order.graceMs, signal);
+    await storage.removeSavedMemory(order.serverId);
+    return this.#start(order, order.plan, signal);
+  }
+
+  async #pause(order: Named<'node.pause'>): Promise<NodeReport> {
+    await this.#admitted(order);
+    const found = await this.#present(order);
+    if (found.power !== 'paused') await this.#machine.hypervisor.pause(order.serverId);
+    return { power: 'paused', stopped: false };
+  }
+
+  async #unpause(order: Named<'node.unpause'>): Promise<NodeReport> {
+    await this.#admitted(order);
+    const found = await this.#present(order);
+    if (found.power !== 'running') await this.#machine.hypervisor.resume(order.serverId);
+    return running;
+  }
+
+  async #suspend(order: Named<'node.suspend'>): Promise<NodeReport> {
+    await this.#admitted(order);
+    const { hypervisor, storage } = this.#machine;
+    const found = await hypervisor.find(order.serverId);
+    if (found === undefined && (await storage.hasSavedMemory(order.serverId))) return gone;
+    await this.#present(order);
+    await hypervisor.save(order.serverId, storage.paths(order.serverId).savedMemory);
+    return gone;
+  }
+
+  async #resume(order: Named<'node.resume'>, signal: AbortSignal): Promise<NodeReport> {
+    await this.#admitted(order);
+    const { hypervisor, storage } = this.#machine;
+    if (
+      (await this.#current(order)) === undefined &&
+      (await storage.hasSavedMemory(order.serverId))
+    ) {
+      await hypervisor.restore(
+        this.#spec(order, order.plan, await this.#plug(order.plan)),
+        storage.paths(order.serverId).savedMemory,
+      );
+    }
+    await this.#start(order, order.plan, signal);
+    await storage.removeSavedMemory(order.serverId);
+    return running;
+  }
+
+  /** The tombstone comes last: until it is written, a repeat of this order does it all again. */
+  async #destroy(order: Named<'node.destroy'>): Promise<NodeReport> {
+    const { hypervisor, network, storage } = this.#machine;
+    const { serverId, plan, runEpoch } = order;
+    await hypervisor.destroy(serverId);
+    await Promise.all([
+      ...plan.ports.map(({ portId, networkId, mac }) =>
+        network.unplug({ id: portId, networkId, mac }),
+      ),
+      storage.removeGuest(serverId),
+    ]);
+    await this.#grants.close(serverId, runEpoch);
+    return { power: 'nostate', stopped: true };
+  }
+
+  /** Orders other than build and destroy act on a grant that is open already; this refuses an old one. */
+  #admitted(order: NodeOrder): Promise<void> {
+    return this.#grants.admit(order.serverId, order.runEpoch);
+  }
+
+  /** The guest that runs under this very grant; one of an older grant is superseded and taken away (R2). */
+  async #current(order: NodeOrder): Promise<GuestState | undefined> {
+    const { hypervisor, cluster, host } = this.#machine;
+    const found = await hypervisor.find(order.serverId);
+    if (found === undefined) return undefined;
+    const { mark } = found;
+    if (
+      mark === undefined ||
+      mark.cluster !== cluster ||
+      mark.host !== host ||
+      mark.runEpoch > order.runEpoch
+    ) {
+      throw new NodeFault(
+        'hypervisor',
+        'a domain with its id is there that this host has no record of; it is left alone',
+        { retryable: false },
+      );
+    }
+    if (mark.runEpoch === order.runEpoch) return found;
+    await hypervisor.destroy(order.serverId);
+    return undefined;
+  }
+
+  async #present(order: NodeOrder): Promise<GuestState> {
+    const found = await this.#current(order);
+    if (found === undefined)
+      throw new NodeFault('not-found', 'the guest is not running', { retryable: false });
+    return found;
+  }
+
+  async #shutDown(graceMs: number, signal: AbortSignal): Promise<void> {
+    const { hypervisor } = this.#machine;
+    const found = await hypervisor.find(this.#serverId);
+    if (found === undefined) return;
+    if (found.power === 'running') {
+      const stopped = this.#stopped(graceMs, signal);
+      await hypervisor.shutdown(this.#serverId);
+      if (await stopped) return;
+    }
+    await hypervisor.destroy(this.#serverId);
+  }
+
+  /** True once the guest is gone; false if it is still there after the grace. Events make it quick, looking makes it sure. */
+  #stopped(graceMs: number, signal: AbortSignal): Promise<boolean> {
+    const { env, hypervisor } = this.#machine;
+    const endMs = env.clock.monotonic() + graceMs;
+    return new Promise((resolve) => {
+      let cancel = (): void => undefined;
+      const finish = (isGone: boolean): void => {
+        unsubscribe();
+        cancel();
+        resolve(isGone);
+      };
+      const look = (): void => {
+        if (signal.aborted || env.clock.monotonic() >= endMs) return finish(false);
+        hypervisor.find(this.#serverId).then(
+          (found) => (found === undefined ? finish(true) : lookLater()),
+          () => lookLater(),
+        );
+      };
+      const lookLater = (): void => {
+        cancel = env.timers.after(
+          Math.min(POLL_MS, Math.max(0, endMs - env.clock.monotonic())),
+          look,
+        );
+      };
+      const unsubscribe = hypervisor.subscribe((event) => {
+        if (event.type === 'guest.stopped' && event.id === this.#serverId) finish(true);
+      });
+      lookLater();
+    });
+  }
+
+  async #makeRootDisk(plan: GuestPlan): Promise<void> {
+    const { storage, imageSource } = this.#machine;
+    const sizeBytes = plan.flavor.diskGiB * 1024 ** 3;
+    if (plan.image === undefined) {
+      await storage.createBlank({ guestId: plan.serverId, name: 'disk', sizeBytes });
+      return;
+    }
+    await storage.ensureImage(imageSource(plan.image));
+    await storage.createOverlay({
+      guestId: plan.serverId,
+      name: 'disk',
+      imageId: plan.image.id,
+      sizeBytes,
+    });
+  }
+
+  async #makeExtraDisks(plan: GuestPlan): Promise<void> {
+    const { storage } = this.#machine;
+    const { ephemeralGiB, swapMiB } = plan.flavor;
+    const { serverId: guestId } = plan;
+    if (ephemeralGiB > 0)
+      await storage.createBlank({
+        guestId,
+        name: 'disk.eph0',
+        sizeBytes: ephemeralGiB * 1024 ** 3,
+      });
+    if (swapMiB > 0)
+      await storage.createBlank({ guestId, name: 'disk.swap', sizeBytes: swapMiB * 1024 ** 2 });
+  }
+
+  async #makeConfigDrive(plan: GuestPlan): Promise<void> {
+    if (!plan.configDrive) return;
+    const { storage, configDrive } = this.#machine;
+    await storage.createConfigDrive({ guestId: plan.serverId, files: configDrive(plan.serverId) });
+  }
+
+  async #plug(plan: GuestPlan): Promise<Interfaces> {
+    const { network, networkSpec } = this.#machine;
+    return Promise.all(
+      plan.ports.map(async (port) => {
+        const spec = networkSpec(port.networkId);
+        if (spec === undefined)
+          throw new NodeFault('network', `network ${port.networkId} is not there any more`, {
+            retryable: false,
+          });
+        await network.ensureNetwork(spec);
+        const { portId: id, networkId, mac, fixedIps } = port;
+        return network.plug({ id, networkId, mac, fixedIps, hostname: plan.hostname });
+      }),
+    );
+  }
+
+  #spec(order: NodeOrder, plan: GuestPlan, interfaces: Interfaces): GuestSpec {
+    const { storage, cluster, host } = this.#machine;
+    const { serverId: guestId, flavor } = plan;
+    const paths = storage.paths(guestId);
+    return guestSpec(plan, {
+      cluster,
+      host,
+      runEpoch: order.runEpoch,
+      rootDisk: storage.diskPath({ guestId, name: 'disk' }),
+      ephemeralDisk:
+        flavor.ephemeralGiB > 0 ? storage.diskPath({ guestId, name: 'disk.eph0' }) : undefined,
+      swapDisk: flavor.swapMiB > 0 ? storage.diskPath({ guestId, name: 'disk.swap' }) : undefined,
+      configDrive: plan.configDrive ? paths.configDrive : undefined,
+      consoleLogPath: paths.consoleLog,
+      interfaces,
+    });
+  }
+}
+
+const verbs: Readonly<Record<NodeOrder['type'], string>> = {
+  'node.build': 'Building',
+  'node.destroy': 'Deleting',
+  'node.start': 'Starting',
+  'node.stop': 'Stopping',
+  'node.reboot': 'Rebooting',
+  'node.pause': 'Pausing',
+  'node.unpause': 'Unpausing',
+  'node.suspend': 'Suspending',
+  'node.resume': 'Resuming',
+};

@@ -1,0 +1,44 @@
+// The nodes of this process, by host: what instances and the API reach them through. In a cluster the transport's
+// client stands in its place.
+import type { NodeActor } from './actor.ts';
+import type { NodeClient } from './client.ts';
+import { type HostName, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
+
+export class LocalNodes implements NodeClient {
+  readonly #nodes = new Map<HostName, NodeActor>();
+
+  add(node: NodeActor): void {
+    this.#nodes.set(node.host, node);
+  }
+
+  remove(host: HostName): void {
+    this.#nodes.delete(host);
+  }
+
+  all(): readonly NodeActor[] {
+    return [...this.#nodes.values()];
+  }
+
+  isUp(host: HostName): boolean {
+    return this.#nodes.get(host)?.isUp ?? false;
+  }
+
+  async perform(host: HostName, order: NodeOrder): Promise<NodeReport> {
+    return this.#node(host).perform(order);
+  }
+
+  async consoleOutput(host: HostName, serverId: string, maxBytes: number): Promise<Uint8Array> {
+    const { hypervisor, storage } = this.#node(host).machine;
+    const { consoleLog } = storage.paths(serverId);
+    return hypervisor.consoleOutput({ id: serverId, consoleLogPath: consoleLog }, maxBytes);
+  }
+
+  #node(host: HostName): NodeActor {
+    const node = this.#nodes.get(host);
+    if (node === undefined)
+      throw new NodeFault('host-unreachable', `host ${host} is not reachable now`, {
+        retryable: true,
+      });
+    return node;
+  }
+}

@@ -1,0 +1,24 @@
+// Everything of one host that its guests' orders work with. Wired once per host, in main.ts.
+import type { GuestStorage, ImageSource } from '#hypervisor/storage-port.ts';
+import type { HostNetwork, HostNetworkSpec } from '#hypervisor/network-port.ts';
+import type { Hypervisor } from '#hypervisor/port.ts';
+import type { Env } from '#runtime/env/env.ts';
+import type { ServerImage } from '../domain/server.ts';
+import type { ConfigDriveFile } from '#hypervisor/storage-port.ts';
+import type { HostName } from './protocol.ts';
+
+export interface Machine {
+  readonly env: Env;
+  /** This cloud's id: guests of another one on the same hypervisor are left alone. */
+  readonly cluster: string;
+  readonly host: HostName;
+  readonly hypervisor: Hypervisor;
+  readonly storage: GuestStorage;
+  readonly network: HostNetwork;
+  /** Where an image's bytes come from. */
+  readonly imageSource: (image: ServerImage) => ImageSource;
+  /** How a network is to look on this host; undefined if there is no such network any more. */
+  readonly networkSpec: (networkId: string) => HostNetworkSpec | undefined;
+  /** What goes on a server's config drive. */
+  readonly configDrive: (serverId: string) => readonly ConfigDriveFile[];
+}
