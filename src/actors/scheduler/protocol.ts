@@ -10,6 +10,8 @@ export interface RequestSpec {
   readonly availabilityZone: string | undefined;
   /** Host or hypervisor hostname that an administrator asked for. */
   readonly requestedHost: string | undefined;
+  /** The administrator forces that host (`ZONE:HOST`): only what can't be otherwise is checked, as in Nova. */
+  readonly forced?: boolean;
   readonly hints: Readonly<Record<string, readonly string[]>>;
   /** Hosts that were tried and failed, with no second chance. */
   readonly excludedHosts: readonly string[];

@@ -1,0 +1,18 @@
+// What a filter is: one rule, in a file of its own, that lets a host pass or says in words with figures why not. Pure.
+import type { HostView } from '../host-view.ts';
+import type { RequestSpec } from '../protocol.ts';
+
+/** What is known of other servers. */
+export interface ServerPlaces {
+  /** The host that a server has been granted; undefined if it has none or is unknown. */
+  hostOf(serverId: string): string | undefined;
+}
+
+export interface Filter {
+  /** Nova's name of the rule, where it has one. */
+  readonly name: string;
+  /** Undefined lets the host pass; else the reason: `needs 2048 MiB, has 512 MiB free of 4096 MiB`. */
+  refuse(host: HostView, spec: RequestSpec, places: ServerPlaces): string | undefined;
+  /** Holds also when an administrator forces the host (`ZONE:HOST`), which skips Nova's filters. */
+  readonly holdsWhenForced: boolean;
+}

@@ -1,0 +1,62 @@
+// A compute host as filters and weighers see it: its service and hypervisor, what its provider has left, and whether
+// it answers. Built anew from the read models for each choice; pure.
+import { capacityOf } from '../provider/core.ts';
+import type { Inventory, ProviderState } from '../provider/protocol.ts';
+import type { HostState, HypervisorFacts } from '../topology/protocol.ts';
+
+export interface ResourceView {
+  readonly inventory: Inventory;
+  /** (total − reserved) × ratio. */
+  readonly capacity: number;
+  readonly used: number;
+}
+
+export interface HostView {
+  readonly host: string;
+  readonly providerId: string;
+  readonly availabilityZone: string;
+  readonly isUp: boolean;
+  readonly forcedDown: boolean;
+  readonly enabled: boolean;
+  readonly disabledReason: string | undefined;
+  readonly hypervisor: HypervisorFacts;
+  readonly resources: Readonly<Record<string, ResourceView>>;
+  readonly traits: readonly string[];
+}
+
+/** Undefined for a host that never registered: there is nothing to choose yet. */
+export function viewHost(
+  host: HostState,
+  provider: ProviderState | undefined,
+  isUp: boolean,
+): HostView | undefined {
+  if (!host.registered || host.hypervisor === undefined) return undefined;
+  return {
+    host: host.id,
+    providerId: host.providerId,
+    availabilityZone: host.availabilityZone,
+    isUp,
+    forcedDown: host.forcedDown,
+    enabled: host.enabled,
+    disabledReason: host.disabledReason,
+    hypervisor: host.hypervisor,
+    resources: viewResources(provider),
+    traits: provider?.traits ?? [],
+  };
+}
+
+function viewResources(provider: ProviderState | undefined): Record<string, ResourceView> {
+  if (provider === undefined) return {};
+  return Object.fromEntries(
+    Object.entries(provider.inventories).map(([resource, inventory]) => [
+      resource,
+      { inventory, capacity: capacityOf(inventory), used: provider.used[resource] ?? 0 },
+    ]),
+  );
+}
+
+/** What is left of a resource; less than nothing if its inventory shrank below what is in use. */
+export function freeOf(host: HostView, resource: string): number {
+  const view = host.resources[resource];
+  return view === undefined ? 0 : view.capacity - view.used;
+}

@@ -1,0 +1,46 @@
+// The scheduler over the read models of this process: joins hosts, providers and who answers, and hands them to the
+// pure choice in select.ts. It remembers nothing and claims nothing: that is placement's part.
+import type { StateView, Views } from '#runtime/events/projection.ts';
+import type { InstanceState } from '../instance/state.ts';
+import type { NodeClient } from '../node/client.ts';
+import type { ProviderState } from '../provider/protocol.ts';
+import type { HostState } from '../topology/protocol.ts';
+import { type HostView, viewHost } from './host-view.ts';
+import type { RequestSpec, Selection } from './protocol.ts';
+import { selectHosts } from './select.ts';
+
+export interface SchedulerSources {
+  readonly views: Views;
+  readonly hosts: StateView<HostState>;
+  readonly providers: StateView<ProviderState>;
+  readonly servers: StateView<InstanceState>;
+  readonly nodes: Pick<NodeClient, 'isUp'>;
+}
+
+export class ViewScheduler {
+  readonly #sources: SchedulerSources;
+
+  constructor(sources: SchedulerSources) {
+    this.#sources = sources;
+  }
+
+  /** Sees every claim acknowledged before the call. An empty choice says why; it never rejects for lack of hosts. */
+  async select(spec: RequestSpec): Promise<Selection> {
+    const { views, servers } = this.#sources;
+    await views.barrier();
+    return selectHosts(this.#hosts(), spec, {
+      hostOf: (serverId) => {
+        const server = servers.get(serverId);
+        return server?.existence === 'exists' ? server.grant?.host : undefined;
+      },
+    });
+  }
+
+  *#hosts(): Iterable<HostView> {
+    const { hosts, providers, nodes } = this.#sources;
+    for (const host of hosts.values()) {
+      const view = viewHost(host, providers.get(host.providerId), nodes.isUp(host.id));
+      if (view !== undefined) yield view;
+    }
+  }
+}

@@ -1,0 +1,9 @@
+// Prefers the host with the most processors left, so that servers spread.
+import { freeOf } from '../host-view.ts';
+import type { Weigher } from './weigher.ts';
+
+export const cpuWeigher: Weigher = {
+  name: 'CPUWeigher',
+  multiplier: 1,
+  weigh: (host) => freeOf(host, 'VCPU'),
+};

@@ -1,0 +1,9 @@
+// Prefers the host with the most memory left, so that servers spread.
+import { freeOf } from '../host-view.ts';
+import type { Weigher } from './weigher.ts';
+
+export const ramWeigher: Weigher = {
+  name: 'RAMWeigher',
+  multiplier: 1,
+  weigh: (host) => freeOf(host, 'MEMORY_MB'),
+};
