@@ -3,6 +3,10 @@ import { type Static, Type } from 'typebox';
 
 const port = Type.Integer({ minimum: 0, maximum: 65_535 });
 const ratio = Type.Number({ exclusiveMinimum: 0, maximum: 1_000 });
+function oneOf<const V extends readonly string[]>(...values: V) {
+  return Type.Unsafe<V[number]>(Type.String({ enum: [...values] }));
+}
+
 const closed = { additionalProperties: false } as const;
 
 export const configSchema = Type.Object(
@@ -15,7 +19,7 @@ export const configSchema = Type.Object(
     availabilityZone: Type.String({ minLength: 1, pattern: '^[^:]+$' }),
     hypervisor: Type.Object(
       {
-        kind: Type.Union([Type.Literal('libvirt'), Type.Literal('simulated')]),
+        kind: oneOf('libvirt', 'simulated'),
         /** For libvirt; `qemu:///system` starts the system's daemon if none runs. */
         uri: Type.String({ minLength: 1 }),
         /** How many simulated hosts. */
@@ -35,9 +39,7 @@ export const configSchema = Type.Object(
     ),
     allocationRatios: Type.Object({ cpu: ratio, ram: ratio, disk: ratio }, closed),
     tokenLifetimeMs: Type.Integer({ minimum: 60_000 }),
-    logLevel: Type.Union(
-      ['debug', 'info', 'warn', 'error'].map((level) => Type.Literal(level as 'info')),
-    ),
+    logLevel: oneOf('debug', 'info', 'warn', 'error'),
   },
   closed,
 );

@@ -20,13 +20,28 @@ export function checkConfig<T extends TSchema>(
   value: unknown,
   source: string,
 ): Static<T> {
-  const faults = [...Value.Errors(schema, value)].map((error) => {
-    const path =
-      error.instancePath === '' ? 'the whole' : error.instancePath.slice(1).replaceAll('/', '.');
-    return `${path} ${error.message}${shown(value, error.instancePath)}`;
-  });
+  const faults = [...Value.Errors(schema, value)]
+    .filter((error) => error.keyword !== 'additionalProperties')
+    .map(
+      (error) =>
+        `${pathOf(error.instancePath)} ${wordsOf(error)}${shown(value, error.instancePath)}`,
+    );
   if (faults.length > 0) throw new ConfigFault(source, faults);
   return value as Static<T>;
+}
+
+function pathOf(pointer: string): string {
+  return pointer === '' ? 'the whole' : pointer.slice(1).replaceAll('/', '.');
+}
+
+function wordsOf(error: {
+  readonly keyword: string;
+  readonly message: string;
+  readonly params: object;
+}): string {
+  if (error.keyword === 'boolean') return 'is not a known setting';
+  const { allowedValues } = error.params as { allowedValues?: readonly unknown[] };
+  return allowedValues === undefined ? error.message : `must be one of ${allowedValues.join(', ')}`;
 }
 
 function shown(value: unknown, pointer: string): string {
