@@ -12,13 +12,13 @@ export interface Weigher {
 /** One weight per host, in their order. Where all hosts have the same figure it counts for nothing. */
 export function weighAll(hosts: readonly HostView[], weighers: readonly Weigher[]): number[] {
   const sums = hosts.map(() => 0);
-  for (const { multiplier, weigh } of weighers) {
-    const figures = hosts.map(weigh);
+  for (const weigher of weighers) {
+    const figures = hosts.map((host) => weigher.weigh(host));
     const least = figures.reduce((a, b) => Math.min(a, b), Infinity);
     const most = figures.reduce((a, b) => Math.max(a, b), -Infinity);
     if (most === least) continue;
     figures.forEach((figure, i) => {
-      sums[i] = (sums[i] ?? 0) + (multiplier * (figure - least)) / (most - least);
+      sums[i] = (sums[i] ?? 0) + (weigher.multiplier * (figure - least)) / (most - least);
     });
   }
   return sums;
