@@ -27,6 +27,13 @@ interface Active {
 const PAGE = 500;
 const DEFAULT_DEADLINE_MS = 30_000;
 const MAILBOX = 1_000;
+/** A command that breaks its entity is answered; the entity itself goes on at once. */
+const SUPERVISION = {
+  maxRestarts: 20,
+  windowMs: 10_000,
+  backoffMs: 1,
+  whenExhausted: 'stop',
+} as const;
 const SWEEP_MS = 10_000;
 const QUIET_MS = 30_000;
 
@@ -205,10 +212,16 @@ export class EntityHost implements Router, Views {
     const ref = this.#system.spawn<CommandMessage>({
       name: key,
       capacity: MAILBOX,
+      supervision: SUPERVISION,
       handler: (message) => shell.receive(message),
     });
     const active = { shell, ref, lastUsedMs: this.#env.clock.monotonic() };
     this.#active.set(key, active);
+    // Supervision gave up on it, or it was put out of memory: the next command makes it anew from its durable state.
+    this.#system.watch(ref, () => {
+      if (this.#active.get(key) === active) this.#active.delete(key);
+      shell.stop();
+    });
     shell.resume();
     return active;
   }
