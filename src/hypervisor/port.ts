@@ -62,6 +62,13 @@ export interface GuestSpec {
   readonly vcpus: number;
   readonly memoryMiB: number;
   readonly machine?: string;
+  /** What the guest's firmware tables say of the machine; cloud images look there for their cloud. */
+  readonly firmwareTable?: {
+    readonly manufacturer: string;
+    readonly product: string;
+    readonly version: string;
+    readonly family: string;
+  };
   readonly disks: readonly GuestDisk[];
   readonly interfaces: readonly GuestInterface[];
   /** The serial port's output is kept here (absolute path). */

@@ -1,0 +1,383 @@
+// The port's Hypervisor on libvirt. Each call is one or few calls of libvirt's; nothing is kept but the marks of running
+// domains, which cannot change while they run. Events that a call causes are told before the call resolves, so that a
+// late "stopped" never speaks of a guest started since. Who may run a guest is the node actor's matter (DESIGN §5).
+
+import type {
+  ConsoleStream,
+  GuestEvent,
+  GuestMark,
+  GuestSpec,
+  GuestState,
+  HostInfo,
+  Hypervisor,
+  HypervisorEnv,
+} from '../port.ts';
+import { HypervisorFault } from '../port.ts';
+import { hostArchitecture, hostInfoOf, machineOf } from './capabilities.ts';
+import { Connections } from './connections.ts';
+import { consoleStream, readConsoleLog, removeOldConsoleLogs } from './console.ts';
+import { guestDomainXml } from './domain-xml/guest-domain.ts';
+import type { GuestHost } from './domain-xml/guest-domain.ts';
+import { MARK_NAMESPACE, readMark } from './domain-xml/mark.ts';
+import { guestEventOf, guestPowerOf } from './events.ts';
+import { virError } from './rpc/faults.ts';
+import type { KeepaliveOptions } from './rpc/keepalive.ts';
+import { domainOf, eventMessages, procedures } from './rpc/procedures.ts';
+import type { Procedure } from './rpc/procedures.ts';
+import { uuidText } from './rpc/structures.ts';
+import type { DomainRef, TypedParameter } from './rpc/structures.ts';
+import { parseLibvirtUri } from './rpc/uri.ts';
+import { decodeXdr } from './rpc/xdr.ts';
+
+export interface LibvirtDriverOptions {
+  /** See parseLibvirtUri for the forms. */
+  readonly uri: string;
+  readonly env: HypervisorEnv;
+  /** `kvm` only where probeKvm showed that it works. */
+  readonly virtType: 'kvm' | 'qemu';
+  /** See GuestHost; `root` unless told otherwise. */
+  readonly guestUser?: 'root' | 'configured';
+  readonly keepalive?: KeepaliveOptions;
+}
+
+export interface LibvirtDriver extends Hypervisor {
+  readonly kind: 'libvirt';
+  /** Resolves once connected; rejects with the last reason after `timeoutMs` (the driver goes on trying). */
+  ready(timeoutMs: number): Promise<void>;
+}
+
+const flag = {
+  startPaused: 1,
+  saveRunning: 2,
+  acpiPowerButton: 1,
+  consoleForce: 1,
+  statsState: 1,
+  statsNoWait: 1 << 29,
+  metadataElement: 2,
+  affectLive: 1,
+} as const;
+
+const START_TIMEOUT_MS = 120_000;
+const ACTION_TIMEOUT_MS = 60_000;
+/** Memory goes to disk or comes from it: minutes for large guests. */
+const SAVE_TIMEOUT_MS = 1_800_000;
+
+/** Connects in the background and for ever; throws HypervisorFault unsupported at once for a URI it can't use. */
+export function openLibvirtDriver(options: LibvirtDriverOptions): LibvirtDriver {
+  return new Driver(options);
+}
+
+class Driver implements LibvirtDriver {
+  readonly kind = 'libvirt';
+  readonly #options: LibvirtDriverOptions;
+  readonly #connections: Connections;
+  readonly #listeners = new Set<(event: GuestEvent) => void>();
+  readonly #waitingForUp = new Set<() => void>();
+  /** Marks of running domains by uuid; valid only for that domain id. */
+  readonly #marks = new Map<string, { domainId: number; mark: GuestMark | undefined }>();
+  #architecture: string | undefined;
+
+  constructor(options: LibvirtDriverOptions) {
+    this.#options = options;
+    this.#connections = new Connections({
+      uri: parseLibvirtUri(options.uri),
+      env: options.env,
+      ...(options.keepalive === undefined ? {} : { keepalive: options.keepalive }),
+      onEvent: (procedure, payload) => this.#onMessage(procedure, payload),
+      onUp: () => this.#onUp(),
+      onDown: (reason) => this.#tell({ type: 'connection.down', reason }),
+    });
+  }
+
+  ready(timeoutMs: number): Promise<void> {
+    if (this.#connections.isUp) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const onUp = (): void => {
+        cancel();
+        resolve();
+      };
+      const cancel = this.#options.env.timers.after(timeoutMs, () => {
+        this.#waitingForUp.delete(onUp);
+        reject(this.#connections.trouble ?? new Error('connected, but nobody said so'));
+      });
+      this.#waitingForUp.add(onUp);
+    });
+  }
+
+  subscribe(listener: (event: GuestEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    this.#connections.close();
+  }
+
+  async hostInfo(): Promise<HostInfo> {
+    const [{ capabilities }, node, { version }] = await Promise.all([
+      this.#connections.quick(procedures.connectGetCapabilities, undefined),
+      this.#connections.quick(procedures.nodeGetInfo, undefined),
+      this.#connections.quick(procedures.connectGetVersion, undefined),
+    ]);
+    const { virtType } = this.#options;
+    const { cpus, memoryKiB } = node;
+    return hostInfoOf(capabilities, { virtType, hypervisorVersion: version, cpus, memoryKiB });
+  }
+
+  async list(): Promise<readonly GuestState[]> {
+    const { records } = await this.#connections.quick(procedures.connectGetAllDomainStats, {
+      doms: [],
+      stats: flag.statsState,
+      flags: flag.statsNoWait,
+    });
+    const states = await Promise.all(
+      records.map(({ dom, params }) => this.#stateOf(dom, stateIn(params))),
+    );
+    const listed = new Set(records.map(({ dom }) => uuidText(dom.uuid)));
+    for (const id of this.#marks.keys()) if (!listed.has(id)) this.#marks.delete(id);
+    return states.filter((state) => state !== undefined);
+  }
+
+  async find(id: string): Promise<GuestState | undefined> {
+    return absentIfNotFound(async () => {
+      const found = this.#connections.quick(procedures.domainLookupByUuid, {
+        uuid: domainRef(id).uuid,
+      });
+      const stateReply = this.#connections.quick(procedures.domainGetState, {
+        dom: domainRef(id),
+        flags: 0,
+      });
+      const [{ dom }, { state }] = await Promise.all([found, stateReply]);
+      return this.#stateOf(dom, state);
+    });
+  }
+
+  async create(spec: GuestSpec, options: { readonly paused?: boolean } = {}): Promise<GuestState> {
+    const paused = options.paused === true;
+    const xml = guestDomainXml(spec, await this.#guestHost(), { consoleLog: 'new' });
+    const { dom } = await this.#start(spec, () =>
+      this.#connections.work(
+        procedures.domainCreateXml,
+        { xml, flags: paused ? flag.startPaused : 0 },
+        START_TIMEOUT_MS,
+      ),
+    );
+    // Not before: a start that is refused must not spoil the log of the guest that is in the way.
+    await removeOldConsoleLogs(spec.consoleLogPath);
+    return this.#started(spec, dom, paused ? 'paused' : 'running');
+  }
+
+  async restore(spec: GuestSpec, path: string): Promise<GuestState> {
+    const saved = await this.#connections.work(
+      procedures.domainSaveImageGetXmlDesc,
+      { file: path, flags: 0 },
+      ACTION_TIMEOUT_MS,
+    );
+    // The saved memory fits the very machine type it ran on, which an alias may not name any more.
+    const machine = machineOf(saved.xml) ?? spec.machine;
+    const exact = machine === undefined ? spec : { ...spec, machine };
+    const xml = guestDomainXml(exact, await this.#guestHost(), { consoleLog: 'continued' });
+    const dom = await this.#start(spec, async () => {
+      await this.#connections.work(
+        procedures.domainRestoreFlags,
+        { from: path, xml, flags: flag.saveRunning },
+        SAVE_TIMEOUT_MS,
+      );
+      const { uuid } = domainRef(spec.id);
+      const found = await this.#connections.quick(procedures.domainLookupByUuid, { uuid });
+      return found.dom;
+    });
+    return this.#started(spec, dom, 'running');
+  }
+
+  async destroy(id: string): Promise<void> {
+    await absentIfNotFound(() =>
+      this.#act(procedures.domainDestroyFlags, { dom: domainRef(id), flags: 0 }),
+    );
+    this.#marks.delete(id);
+  }
+
+  async shutdown(id: string): Promise<void> {
+    const flags = flag.acpiPowerButton;
+    await this.#act(procedures.domainShutdownFlags, { dom: domainRef(id), flags });
+  }
+
+  async reboot(id: string): Promise<void> {
+    const flags = flag.acpiPowerButton;
+    await this.#act(procedures.domainReboot, { dom: domainRef(id), flags });
+  }
+
+  async reset(id: string): Promise<void> {
+    await this.#act(procedures.domainReset, { dom: domainRef(id), flags: 0 });
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#act(procedures.domainSuspend, { dom: domainRef(id) });
+  }
+
+  async resume(id: string): Promise<void> {
+    await this.#act(procedures.domainResume, { dom: domainRef(id) });
+  }
+
+  async save(id: string, path: string): Promise<void> {
+    const args = { dom: domainRef(id), to: path, xml: undefined, flags: 0 };
+    await this.#act(procedures.domainSaveFlags, args, SAVE_TIMEOUT_MS);
+    this.#marks.delete(id);
+  }
+
+  async openConsole(id: string): Promise<ConsoleStream> {
+    const { stream, release } = await this.#connections.openStream(procedures.domainOpenConsole, {
+      dom: domainRef(id),
+      device: undefined,
+      // The newest viewer wins, so that one which died unnoticed locks nobody out.
+      flags: flag.consoleForce,
+    });
+    return consoleStream(stream, release, this.#options.env);
+  }
+
+  async consoleOutput(
+    spec: { readonly id: string; readonly consoleLogPath: string },
+    maxBytes: number,
+  ): Promise<Uint8Array> {
+    return readConsoleLog(spec.consoleLogPath, maxBytes);
+  }
+
+  async #act<A>(
+    procedure: Procedure<A, void>,
+    args: A,
+    timeoutMs = ACTION_TIMEOUT_MS,
+  ): Promise<void> {
+    await this.#connections.work(procedure, args, timeoutMs);
+    await this.#connections.eventBarrier();
+  }
+
+  async #guestHost(): Promise<GuestHost> {
+    const { virtType, guestUser = 'root' } = this.#options;
+    if (this.#architecture === undefined) {
+      const reply = await this.#connections.quick(procedures.connectGetCapabilities, undefined);
+      this.#architecture = hostArchitecture(reply.capabilities);
+    }
+    if (this.#architecture === undefined) {
+      throw new HypervisorFault('failed', 'libvirt does not tell the host architecture');
+    }
+    return { virtType, architecture: this.#architecture, guestUser };
+  }
+
+  /** libvirt gives one number for many reasons; whether a domain is in the way is asked, not read from its words. */
+  async #start<R>(spec: GuestSpec, start: () => Promise<R>): Promise<R> {
+    try {
+      return await start();
+    } catch (error) {
+      if (!(error instanceof HypervisorFault)) throw error;
+      if (error.libvirtCode !== virError.operationFailed && error.code !== 'wrong-state') {
+        throw error;
+      }
+      const there = (await this.find(spec.id)) ?? (await this.#findByName(spec.name));
+      if (there === undefined) throw error;
+      throw new HypervisorFault('guest-exists', error.message, { cause: error });
+    }
+  }
+
+  #findByName(name: string): Promise<{ readonly dom: DomainRef } | undefined> {
+    return absentIfNotFound(() => this.#connections.quick(procedures.domainLookupByName, { name }));
+  }
+
+  async #started(
+    spec: GuestSpec,
+    dom: DomainRef,
+    power: 'running' | 'paused',
+  ): Promise<GuestState> {
+    this.#marks.set(spec.id, { domainId: dom.id, mark: spec.mark });
+    await this.#connections.eventBarrier();
+    return { id: spec.id, name: dom.name, power, mark: spec.mark };
+  }
+
+  /** Undefined when the domain went away meanwhile. */
+  async #stateOf(dom: DomainRef, state: number): Promise<GuestState | undefined> {
+    return absentIfNotFound(async () => ({
+      id: uuidText(dom.uuid),
+      name: dom.name,
+      power: guestPowerOf(state),
+      mark: await this.#markOf(dom),
+    }));
+  }
+
+  /** A domain that does not run is not ours: ours are transient. */
+  async #markOf(dom: DomainRef): Promise<GuestMark | undefined> {
+    if (dom.id < 0) return undefined;
+    const id = uuidText(dom.uuid);
+    const known = this.#marks.get(id);
+    if (known?.domainId === dom.id) return known.mark;
+    const mark = await this.#readMark(dom);
+    this.#marks.set(id, { domainId: dom.id, mark });
+    return mark;
+  }
+
+  async #readMark(dom: DomainRef): Promise<GuestMark | undefined> {
+    try {
+      const { metadata } = await this.#connections.quick(procedures.domainGetMetadata, {
+        dom,
+        type: flag.metadataElement,
+        uri: MARK_NAMESPACE,
+        flags: flag.affectLive,
+      });
+      return readMark(metadata);
+    } catch (error) {
+      const none =
+        error instanceof HypervisorFault && error.libvirtCode === virError.noDomainMetadata;
+      if (none) return undefined;
+      throw error;
+    }
+  }
+
+  #onUp(): void {
+    // Another daemon may number its domains anew.
+    this.#marks.clear();
+    for (const waiter of this.#waitingForUp) waiter();
+    this.#waitingForUp.clear();
+    this.#tell({ type: 'connection.up' });
+  }
+
+  #onMessage(procedure: number, payload: Uint8Array): void {
+    if (procedure !== eventMessages.domainLifecycle.number) return;
+    try {
+      const event = guestEventOf(decodeXdr(eventMessages.domainLifecycle.body, payload));
+      if (event !== undefined) this.#tell(event);
+    } catch (error) {
+      this.#options.env.log.warn({ error }, 'libvirt sent a malformed event');
+    }
+  }
+
+  #tell(event: GuestEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#options.env.log.error({ error, event }, 'a listener of guest events failed');
+      }
+    }
+  }
+}
+
+function domainRef(id: string): DomainRef {
+  try {
+    return domainOf(id);
+  } catch (error) {
+    throw new HypervisorFault('guest-not-found', (error as Error).message, { cause: error });
+  }
+}
+
+async function absentIfNotFound<R>(call: () => Promise<R>): Promise<R | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof HypervisorFault && error.code === 'guest-not-found') return undefined;
+    throw error;
+  }
+}
+
+function stateIn(params: readonly TypedParameter[]): number {
+  const state = params.find((param) => param.field === 'state.state');
+  return state?.value.type === 'int' ? state.value.value : 0;
+}
