@@ -1,0 +1,128 @@
+// Plays the instance's surroundings for pure tests: takes what todo asks for and reports success or failure.
+import { decide } from '#actors/instance/decide.ts';
+import { evolve } from '#actors/instance/evolve.ts';
+import type { InstanceCommand, InstanceEvent, OperationName } from '#actors/instance/protocol.ts';
+import { initialInstance, instanceInvariants, type InstanceState } from '#actors/instance/state.ts';
+import { type InstanceEffect, todo } from '#actors/instance/todo.ts';
+import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
+import { serverRequest } from '#test/support/servers.ts';
+
+export const serverId = '22222222-2222-4222-8222-222222222222';
+export const user = { userId: 'user-1', projectId: 'project-1', isAdmin: false };
+export const admin = { userId: 'admin', projectId: 'admin', isAdmin: true };
+export const fault = { code: 500, message: 'it broke', details: 'in a test' };
+const placement = {
+  host: 'host-1',
+  node: 'host-1',
+  providerId: 'provider-1',
+  availabilityZone: 'nova',
+  ports: [],
+};
+
+export class InstanceDriver {
+  state: InstanceState = initialInstance(serverId);
+  readonly events: InstanceEvent[] = [];
+  #nowMs = 1_000;
+  #operations = 0;
+
+  send(command: InstanceCommand, requestId = `req-${this.#operations}`): unknown {
+    this.#nowMs += 1;
+    const outcome = decide(this.state, command, { nowMs: this.#nowMs, requestId });
+    if (isRefusal(outcome)) return outcome;
+    const after = outcome.events.reduce(evolve, this.state);
+    const broken = instanceInvariants(after);
+    if (broken.length > 0) throw new Error(`after ${command.type}: ${broken.join('; ')}`);
+    this.state = after;
+    this.events.push(...outcome.events);
+    return outcome.reply;
+  }
+
+  create(changes: Parameters<typeof serverRequest>[0] = {}): this {
+    this.#operations += 1;
+    this.send({
+      type: 'instance.create',
+      request: serverRequest(changes),
+      operationId: `op-${this.#operations}`,
+    });
+    return this;
+  }
+
+  operate(operation: OperationName, actor = user): Refusal | undefined {
+    this.#operations += 1;
+    const answer = this.send({
+      type: 'instance.operate',
+      operation,
+      operationId: `op-${this.#operations}`,
+      actor,
+    });
+    return isRefusal(answer) ? answer : undefined;
+  }
+
+  /** The one piece of work that is under way; undefined at rest. */
+  effect(): InstanceEffect | undefined {
+    return todo(this.state).find((effect) => effect.kind !== 'deadline');
+  }
+
+  succeed(host = 'host-1'): this {
+    const effect = this.#wanted();
+    const { operationId, step, attempt } = effect;
+    if (effect.undo) this.send({ type: 'instance.step-undone', operationId, step, attempt });
+    else if (effect.kind === 'place')
+      this.send({
+        type: 'instance.step-done',
+        operationId,
+        step,
+        attempt,
+        result: { ...placement, host, node: host },
+      });
+    else this.send({ type: 'instance.step-done', operationId, step, attempt, result: {} });
+    return this;
+  }
+
+  fail(retryable = false): this {
+    const { operationId, step, attempt } = this.#wanted();
+    this.send({ type: 'instance.step-failed', operationId, step, attempt, fault, retryable });
+    return this;
+  }
+
+  /** Lets everything that is under way succeed until nothing is. */
+  rest(): this {
+    for (let steps = 0; this.effect() !== undefined; steps += 1) {
+      if (steps > 50) throw new Error('the instance does not come to rest');
+      this.succeed();
+    }
+    return this;
+  }
+
+  #wanted(): InstanceEffect {
+    const effect = this.effect();
+    if (effect === undefined) throw new Error('nothing is under way');
+    return effect;
+  }
+}
+
+/** An instance brought to a rest state by operations alone. */
+export function instanceIn(vmState: InstanceState['vmState']): InstanceDriver {
+  const driver = new InstanceDriver().create();
+  switch (vmState) {
+    case 'active':
+      return driver.rest();
+    case 'stopped':
+      driver.rest().operate('stop');
+      return driver.rest();
+    case 'paused':
+      driver.rest().operate('pause');
+      return driver.rest();
+    case 'suspended':
+      driver.rest().operate('suspend');
+      return driver.rest();
+    case 'error':
+      driver.rest().operate('reboot-hard');
+      return driver.fail();
+    case 'deleted':
+      driver.rest().operate('delete');
+      return driver.rest();
+    default:
+      throw new Error(`no way to ${vmState} yet`);
+  }
+}
