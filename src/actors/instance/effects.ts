@@ -9,6 +9,7 @@ import type { NodeClient } from '../node/client.ts';
 import { type GuestPlan, NodeFault, type NodeOrder } from '../node/protocol.ts';
 import type { Networks } from '../ports/networks.ts';
 import { projects } from '../project/protocol.ts';
+import { explainNoHost } from '../scheduler/explain.ts';
 import type { HostRefusal } from '../scheduler/protocol.ts';
 import { SHUTDOWN_GRACE_MS } from './operations/power.ts';
 import type { Placement } from './placement.ts';
@@ -252,13 +253,9 @@ function deadlineFault(effect: InstanceEffect): Fault {
 function placementFault(refusal: Refusal): Fault {
   const refusals = refusal.detail['refusals'] as readonly HostRefusal[];
   const lines = refusals.map(({ host, filter, reason }) => `${host}: ${filter}: ${reason}`);
-  const why =
-    lines.length === 0
-      ? 'There are no compute hosts.'
-      : lines.slice(0, 5).join('; ') + (lines.length > 5 ? `; and ${lines.length - 5} more` : '');
   return {
     code: 500,
-    message: `No valid host was found. ${why}`.slice(0, 1000),
+    message: explainNoHost(refusals).slice(0, 1000),
     details: lines.join('\n').slice(0, 20_000),
   };
 }
