@@ -1,4 +1,102 @@
-// What the image service's refusals mean in HTTP.
+// What the image service's refusals mean in HTTP. Words: Glance's.
 import type { ErrorTable } from './entry.ts';
 
-export const imageErrors = {} as const satisfies ErrorTable;
+type Detail = Readonly<Record<string, unknown>>;
+
+const limitWords: Readonly<Record<string, string>> = {
+  properties: 'image properties',
+  tags: 'image tags',
+  members: 'image members for this image',
+};
+
+function missingFormats({ missing }: Detail): string {
+  const names = Array.isArray(missing) ? missing.map(String) : [];
+  const noun = names.length === 1 ? 'Property' : 'Properties';
+  return `${noun} ${names.join(', ')} must be set prior to saving data.`;
+}
+
+export const imageErrors = {
+  'image-not-found': {
+    status: 404,
+    message: ({ imageId }) => `No image found with ID ${String(imageId)}`,
+  },
+  'image-exists': {
+    status: 409,
+    message: ({ imageId }) => `Image ID ${String(imageId)} already exists!`,
+  },
+  'image-protected': {
+    status: 403,
+    message: ({ imageId }) => `Image ${String(imageId)} is protected and cannot be deleted.`,
+  },
+  'image-status': {
+    status: 409,
+    message: ({ from, to }) =>
+      `Image status transition from ${String(from)} to ${String(to)} is not allowed`,
+  },
+  'image-formats-missing': { status: 400, message: missingFormats },
+  'image-format-fixed': {
+    status: 403,
+    message: ({ attribute }) =>
+      `Attribute ${String(attribute)} can be only replaced for a queued image.`,
+  },
+  'image-property-missing': {
+    status: 409,
+    message: ({ name }) => `Property ${String(name)} does not exist.`,
+  },
+  'image-property-present': {
+    status: 409,
+    message: ({ name }) => `Property ${String(name)} already present.`,
+  },
+  'image-limit': {
+    status: 413,
+    message: ({ what, attempted, maximum }) =>
+      `The limit has been exceeded on the number of allowed ${limitWords[String(what)]}. ` +
+      `Attempted: ${String(attempted)}, Maximum: ${String(maximum)}`,
+  },
+  'image-gone': {
+    status: 410,
+    message: ({ imageId }) =>
+      `Image ${String(imageId)} could not be found after upload. The image may have been deleted ` +
+      'during the upload, cleaning up the chunks uploaded.',
+  },
+  'image-not-shared': { status: 403, message: () => 'Only shared images have members.' },
+  'image-member-exists': {
+    status: 409,
+    message: ({ imageId, projectId }) =>
+      `Member ${String(projectId)} is duplicated for image ${String(imageId)}`,
+  },
+  'image-member-missing': {
+    status: 404,
+    message: ({ imageId, projectId }) =>
+      `${String(projectId)} not found in the member list of the image ${String(imageId)}.`,
+  },
+  'image-tag-missing': { status: 404, message: () => 'The resource could not be found.' },
+  'image-action-status': {
+    status: 403,
+    message: ({ action, status }) =>
+      `Not allowed to ${String(action)} image in status '${String(status)}'`,
+  },
+  'image-format-mismatch': {
+    status: 400,
+    message: ({ declared, found }) =>
+      `Image content does not match disk_format: '${String(declared)}' was declared, but the ` +
+      `bytes are '${String(found)}'.`,
+  },
+  'image-too-large': {
+    status: 413,
+    message: ({ reason }) =>
+      `The incoming image is too large: The provided image is too large (${String(reason)}).`,
+  },
+  'image-no-space': {
+    status: 413,
+    message: ({ reason }) => `Image storage media is full: ${String(reason)}`,
+  },
+  'image-interrupted': {
+    status: 400,
+    message: ({ reason }) => `The upload of image data did not complete: ${String(reason)}`,
+  },
+  'image-store-failed': {
+    status: 503,
+    message: ({ reason }) => `Image storage media is not available: ${String(reason)}`,
+  },
+} as const satisfies ErrorTable;

@@ -1,0 +1,115 @@
+// The image API (Glance v2) as a Fastify plugin, registered under `/image`. Versions, schemas and information here;
+// images, bytes and members in the files beside it. Errors have Glance's form (webob-error.ts).
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import { authenticate } from '#api/authenticate.ts';
+import type { ApiContext } from '#api/context.ts';
+import { baseUrl, messageOf, statusOf } from '#api/server.ts';
+import { isRuntimeFault } from '#runtime/system/faults.ts';
+import { fileRoutes } from './file-routes.ts';
+import { ImageAccess, type ImageService } from './image-access.ts';
+import { patchForms } from './image-patch.ts';
+import { imageRoutes } from './image-routes.ts';
+import { schemaDocuments } from './image-schema.ts';
+import { memberRoutes } from './member-routes.ts';
+import { ImageHttpError, sendError } from './webob-error.ts';
+
+const PREFIX = '/image';
+/** Of an image service with one store: 2.8 and 2.10 to 2.13 are about several. */
+const versions = ['2.15', '2.9', '2.7', '2.6', '2.5', '2.4', '2.3', '2.2', '2.1', '2.0'];
+
+export function imagePlugin(context: ApiContext, service: ImageService): FastifyPluginCallback {
+  return (app, _options, done) => {
+    const publicPaths = [PREFIX, `${PREFIX}/versions`];
+    app.addHook('onRequest', authenticate(context, { publicPaths }));
+    parsers(app);
+    app.setErrorHandler((error, request, reply) => answerError(context, error, request, reply));
+    app.setNotFoundHandler((request, reply) => {
+      sendError(request, reply, { status: 404, message: '' });
+    });
+    informationRoutes(app, context);
+    const access = new ImageAccess(context, service);
+    imageRoutes(app, access);
+    fileRoutes(app, access);
+    memberRoutes(app, access);
+    done();
+  };
+}
+
+/** Bytes stay a stream, patches have names of their own, and anything else is taken for JSON, as Glance does. */
+function parsers(app: FastifyInstance): void {
+  app.addContentTypeParser('application/octet-stream', (_request, payload, done) =>
+    done(null, payload),
+  );
+  app.addContentTypeParser(
+    [...Object.keys(patchForms), '*'],
+    { parseAs: 'string' },
+    (_request, body, done) => {
+      if (body === '') return done(null, undefined);
+      try {
+        done(null, JSON.parse(body as string));
+      } catch {
+        done(new ImageHttpError(400, 'Malformed JSON in request body.'), undefined);
+      }
+    },
+  );
+}
+
+function informationRoutes(app: FastifyInstance, context: ApiContext): void {
+  const document = (request: FastifyRequest): object => {
+    const href = `${baseUrl(request.headers.host, context.publicUrl)}${PREFIX}/v2/`;
+    return {
+      versions: versions.map((version, index) => ({
+        id: `v${version}`,
+        status: index === 0 ? 'CURRENT' : 'SUPPORTED',
+        links: [{ rel: 'self', href }],
+      })),
+    };
+  };
+  app.get('/', (request, reply) => reply.code(300).send(document(request)));
+  app.get('/versions', (request, reply) => reply.send(document(request)));
+  app.get('/v2/schemas/:name', (request, reply) => {
+    const { name } = request.params as { name: string };
+    const schema = Object.hasOwn(schemaDocuments, name) ? schemaDocuments[name] : undefined;
+    if (schema === undefined) throw new ImageHttpError(404, '');
+    return reply.send(schema);
+  });
+  app.get('/v2/info/import', (_request, reply) =>
+    reply.send({
+      'import-methods': { description: 'Import methods available.', type: 'array', value: [] },
+    }),
+  );
+  app.get('/v2/info/stores', () => {
+    throw new ImageHttpError(404, 'Multi backend is not supported at this site.');
+  });
+}
+
+function answerError(
+  context: ApiContext,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  if (error instanceof ImageHttpError) {
+    const { status, message, headers } = error;
+    sendError(request, reply, { status, message, headers });
+    return;
+  }
+  if (isRuntimeFault(error)) {
+    const headers = { 'retry-after': '1' };
+    sendError(request, reply, { status: 503, message: error.message, headers });
+    return;
+  }
+  const status = statusOf(error);
+  if (status < 500) {
+    const malformed = (error as { code?: unknown }).code === 'malformed-json';
+    const message = malformed ? 'Malformed JSON in request body.' : messageOf(error);
+    sendError(request, reply, { status, message });
+    return;
+  }
+  const { requestId } = request;
+  context.env.log.error({ err: error, requestId, url: request.url }, 'image request failed');
+  sendError(request, reply, {
+    status: 500,
+    message: `The request failed inside; the log has the details under ${requestId}.`,
+  });
+}
