@@ -1,0 +1,85 @@
+// Compares what is held for servers with the servers themselves, and gives back what nobody owns any more. Claims are
+// given back by the operations that made them; this finds what slipped through (a claim that arrived after its server
+// was gone) and says so in the log, since each finding is a hole in an operation.
+import type { Router } from '#runtime/directory/router.ts';
+import type { Cancel, Env } from '#runtime/env/env.ts';
+import type { StateView } from '#runtime/events/projection.ts';
+import type { InstanceState } from '../instance/state.ts';
+import { providers } from '../provider/protocol.ts';
+import type { ConsumerIndex } from '../scheduler/consumers.ts';
+
+export interface AuditSources {
+  readonly env: Env;
+  readonly router: Router;
+  readonly servers: StateView<InstanceState>;
+  readonly consumers: ConsumerIndex;
+}
+
+export interface StrayClaim {
+  readonly consumer: string;
+  readonly providerId: string;
+  readonly reason: string;
+}
+
+const PERIOD_MS = 60_000;
+
+/** Pure: the claims that no server accounts for. A server with an operation under way accounts for all of its own. */
+export function strayClaims(
+  consumers: Pick<ConsumerIndex, 'consumers' | 'holders'>,
+  servers: Pick<StateView<InstanceState>, 'get'>,
+): readonly StrayClaim[] {
+  const strays: StrayClaim[] = [];
+  for (const consumer of consumers.consumers()) {
+    const server = servers.get(consumer);
+    if (server?.operation !== undefined) continue;
+    for (const providerId of consumers.holders(consumer)) {
+      if (server?.existence === 'exists' && server.grant?.providerId === providerId) continue;
+      const reason =
+        server?.existence === 'exists'
+          ? `its host is ${server.grant?.host ?? 'none'}`
+          : 'there is no such server';
+      strays.push({ consumer, providerId, reason });
+    }
+  }
+  return strays;
+}
+
+export class Auditor {
+  readonly #sources: AuditSources;
+  #cancel: Cancel = () => undefined;
+
+  constructor(sources: AuditSources) {
+    this.#sources = sources;
+  }
+
+  start(): void {
+    this.#cancel = this.#sources.env.timers.after(PERIOD_MS, () => {
+      this.audit().then(
+        () => this.start(),
+        (error: unknown) => {
+          this.#sources.env.log.warn(
+            { err: error },
+            'the audit failed; the next one will do its work',
+          );
+          this.start();
+        },
+      );
+    });
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  async audit(): Promise<void> {
+    const { env, router, servers, consumers } = this.#sources;
+    for (const { consumer, providerId, reason } of strayClaims(consumers, servers)) {
+      env.log.error({ consumer, providerId, reason }, 'a stray claim is given back');
+      await router.ask(
+        providers.ref(providerId),
+        { type: 'provider.release', consumer },
+        { requestId: `audit-${consumer}` },
+      );
+    }
+  }
+}
