@@ -49,6 +49,8 @@ export interface HostNetwork {
   }): Promise<void>;
   /** Ids of ports known here, for reconcile. */
   listPorts(): Promise<readonly string[]>;
+  /** Ids of networks known here, for reconcile; also those that an earlier process set up. */
+  listNetworks(): Promise<readonly string[]>;
   /** Stops helper processes that this object started; bridges and guests' taps stay. */
   close(): Promise<void>;
 }

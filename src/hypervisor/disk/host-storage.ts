@@ -1,0 +1,183 @@
+// GuestStorage over this host's files: the image cache, overlay disks, config drives, consoles and saved memory.
+// Layout under its directory: images/ (image-cache.ts) and instances/<guest id>/. It must not start or ask any guest.
+
+import { readdir, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createCommandRunner } from '../command.ts';
+import type { RunCommand } from '../command.ts';
+import { writeIsoImage } from '../config-drive/iso-image.ts';
+import {
+  ensureDirectory,
+  listIfThere,
+  removeDirectory,
+  replaceFile,
+  sweepUnfinished,
+  withFileFaults,
+} from '../host-files.ts';
+import { ImageCache } from '../image/image-cache.ts';
+import { checkFileStem, checkUuid, isUuid } from '../path-names.ts';
+import type { HypervisorEnv } from '../port.ts';
+import type { ConfigDriveFile, GuestStorage, ImageSource } from '../storage-port.ts';
+import { OverlayDisks, readDiskBase } from './overlay-disks.ts';
+import { isCompleteMemoryFile } from './saved-memory.ts';
+
+export interface HostStorageOptions {
+  /** Absolute path; made if it is not there. */
+  readonly directory: string;
+  readonly env: HypervisorEnv;
+  readonly run?: RunCommand;
+  /** See ImageCacheOptions. */
+  readonly stallMs?: number;
+}
+
+export class HostStorage implements GuestStorage {
+  readonly #env: HypervisorEnv;
+  readonly #instances: string;
+  readonly #images: ImageCache;
+  readonly #disks: OverlayDisks;
+
+  private constructor(options: HostStorageOptions, images: ImageCache, disks: OverlayDisks) {
+    this.#env = options.env;
+    this.#instances = join(options.directory, 'instances');
+    this.#images = images;
+    this.#disks = disks;
+  }
+
+  /** Sweeps what a crash left unfinished. Faults: no-space, failed. */
+  static async open(options: HostStorageOptions): Promise<HostStorage> {
+    const { env, directory } = options;
+    const run = options.run ?? createCommandRunner(env);
+    const images = await ImageCache.open({ ...options, run, directory: join(directory, 'images') });
+    const storage = new HostStorage(options, images, new OverlayDisks(env, run));
+    await withFileFaults('opening the instances directory', () => storage.#prepare());
+    return storage;
+  }
+
+  ensureImage(source: ImageSource): Promise<void> {
+    return this.#images.ensure(source);
+  }
+
+  async createOverlay(disk: {
+    readonly guestId: string;
+    readonly name: string;
+    readonly imageId: string;
+    readonly sizeBytes: number;
+  }): Promise<string> {
+    const path = this.diskPath(disk);
+    const image = this.#images.get(disk.imageId);
+    image.uses += 1;
+    return withFileFaults(`creating a disk of guest ${disk.guestId}`, async () => {
+      await ensureDirectory(this.paths(disk.guestId).directory);
+      await this.#disks.createOverlay(image, { path, sizeBytes: disk.sizeBytes });
+      return path;
+    });
+  }
+
+  async createBlank(disk: {
+    readonly guestId: string;
+    readonly name: string;
+    readonly sizeBytes: number;
+  }): Promise<string> {
+    const path = this.diskPath(disk);
+    return withFileFaults(`creating a disk of guest ${disk.guestId}`, async () => {
+      await ensureDirectory(this.paths(disk.guestId).directory);
+      await this.#disks.createBlank({ path, sizeBytes: disk.sizeBytes });
+      return path;
+    });
+  }
+
+  async createConfigDrive(drive: {
+    readonly guestId: string;
+    readonly files: readonly ConfigDriveFile[];
+  }): Promise<string> {
+    const { directory, configDrive: path } = this.paths(drive.guestId);
+    return withFileFaults(`creating the config drive of guest ${drive.guestId}`, async () => {
+      await ensureDirectory(directory);
+      const options = { label: 'config-2', createdAtMs: this.#env.clock.now() };
+      await replaceFile(this.#env, path, writeIsoImage(drive.files, options));
+      return path;
+    });
+  }
+
+  diskPath(disk: { readonly guestId: string; readonly name: string }): string {
+    const { directory } = this.paths(disk.guestId);
+    return join(directory, `${checkFileStem(disk.name, 'disk name')}.qcow2`);
+  }
+
+  paths(guestId: string): {
+    readonly directory: string;
+    readonly consoleLog: string;
+    readonly configDrive: string;
+    readonly savedMemory: string;
+  } {
+    const directory = join(this.#instances, checkUuid(guestId, 'guest id'));
+    return {
+      directory,
+      consoleLog: join(directory, 'console.log'),
+      configDrive: join(directory, 'config-drive.iso'),
+      savedMemory: join(directory, 'memory.save'),
+    };
+  }
+
+  async hasSavedMemory(guestId: string): Promise<boolean> {
+    const { savedMemory } = this.paths(guestId);
+    return withFileFaults(`reading the saved memory of guest ${guestId}`, () =>
+      isCompleteMemoryFile(savedMemory),
+    );
+  }
+
+  async removeSavedMemory(guestId: string): Promise<void> {
+    const { savedMemory } = this.paths(guestId);
+    await withFileFaults(`removing the saved memory of guest ${guestId}`, () =>
+      rm(savedMemory, { force: true }),
+    );
+  }
+
+  async removeGuest(guestId: string): Promise<void> {
+    const { directory } = this.paths(guestId);
+    await withFileFaults(`removing the files of guest ${guestId}`, () =>
+      removeDirectory(this.#env, directory),
+    );
+  }
+
+  async listGuests(): Promise<readonly string[]> {
+    return withFileFaults('listing guests', async () =>
+      (await readdir(this.#instances)).filter((name) => isUuid(name)),
+    );
+  }
+
+  async capacity(): Promise<{ readonly totalBytes: number; readonly freeBytes: number }> {
+    const { blocks, bavail, bsize } = await withFileFaults('measuring the disk', () =>
+      statfs(this.#instances),
+    );
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+  }
+
+  async pruneImages(keep: ReadonlySet<string>): Promise<void> {
+    await this.#images.prune(keep, () =>
+      withFileFaults('looking for disks that stand on images', () => this.#findBases()),
+    );
+  }
+
+  async #prepare(): Promise<void> {
+    await ensureDirectory(this.#instances);
+    const guests = await this.listGuests();
+    let swept = await sweepUnfinished(this.#instances);
+    for (const guest of guests) swept += await sweepUnfinished(join(this.#instances, guest));
+    if (swept > 0) this.#env.log.info({ swept }, 'unfinished guest files removed');
+  }
+
+  async #findBases(): Promise<ReadonlySet<string>> {
+    const bases = new Set<string>();
+    for (const guest of await this.listGuests()) {
+      // A guest that is removed meanwhile has no files.
+      for (const name of await listIfThere(join(this.#instances, guest))) {
+        const base = name.endsWith('.qcow2')
+          ? await readDiskBase(join(this.#instances, guest, name))
+          : undefined;
+        if (base !== undefined) bases.add(base);
+      }
+    }
+    return bases;
+  }
+}

@@ -1,0 +1,88 @@
+// Decides whether an image file may be given to guests: first by our own reading of its bytes, then, in a process with
+// limited memory and time, by qemu-img with the declared format. Never lets qemu-img guess a format (DESIGN §6).
+
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import type { RunCommand } from '../command.ts';
+import { inspectRaw, signatureEndBytes, signatureStartBytes } from './format-signatures.ts';
+import { refusal } from './image-facts.ts';
+import type { ImageVerdict } from './image-facts.ts';
+import { headerBytes, inspectQcow2 } from './qcow2-header.ts';
+
+const memoryLimitBytes = 1024 ** 3;
+const cpuLimitSeconds = 20;
+const timeoutMs = 30_000;
+
+export interface DeclaredImage {
+  readonly id: string;
+  readonly format: 'qcow2' | 'raw';
+}
+
+/** @returns the virtual size. Rejects with HypervisorFault `image-refused` saying why, or `failed`. */
+export async function inspectImage(
+  run: RunCommand,
+  path: string,
+  image: DeclaredImage,
+): Promise<{ readonly virtualSizeBytes: number }> {
+  const verdict = await readVerdict(path, image.format);
+  if (!verdict.ok) throw refusal(image, verdict.reason);
+  const second = await askQemu(run, path, image);
+  if (second.virtualSizeBytes !== verdict.virtualSizeBytes) {
+    throw refusal(image, 'its size is told differently by different readers');
+  }
+  return verdict;
+}
+
+async function readVerdict(path: string, format: 'qcow2' | 'raw'): Promise<ImageVerdict> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    if (format === 'qcow2') return inspectQcow2(await readAt(file, 0, headerBytes), size);
+    const start = await readAt(file, 0, signatureStartBytes);
+    const end = await readAt(file, Math.max(0, size - signatureEndBytes), signatureEndBytes);
+    return inspectRaw(start, end, size);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const buffer = Buffer.alloc(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await file.read(buffer, filled, length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}
+
+interface QemuImageInfo {
+  readonly format?: string;
+  readonly 'virtual-size'?: number;
+  readonly 'backing-filename'?: string;
+  readonly encrypted?: boolean;
+  readonly 'format-specific'?: { readonly data?: { readonly 'data-file'?: string } };
+}
+
+async function askQemu(
+  run: RunCommand,
+  path: string,
+  image: DeclaredImage,
+): Promise<{ readonly virtualSizeBytes: number }> {
+  const limits = [`--as=${memoryLimitBytes}`, `--cpu=${cpuLimitSeconds}`, '--core=0'];
+  const result = await run(
+    ['prlimit', ...limits, 'qemu-img', 'info', '-f', image.format, '--output=json', path],
+    { timeoutMs, accepts: [0, 1] },
+  );
+  if (result.exitCode !== 0)
+    throw refusal(image, `qemu-img says: ${result.stderr.trim().slice(0, 500)}`);
+  const info = JSON.parse(result.stdout) as QemuImageInfo;
+  if (info.format !== image.format) throw refusal(image, `qemu-img reads it as ${info.format}`);
+  if (info['backing-filename'] !== undefined) throw refusal(image, 'qemu-img finds a backing file');
+  if (info.encrypted === true) throw refusal(image, 'qemu-img finds it encrypted');
+  if (info['format-specific']?.data?.['data-file'] !== undefined) {
+    throw refusal(image, 'qemu-img finds an external data file');
+  }
+  return { virtualSizeBytes: info['virtual-size'] ?? -1 };
+}

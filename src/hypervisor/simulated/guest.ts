@@ -1,0 +1,126 @@
+// One simulated guest: what each order does to it and what it says about that. Pure.
+// The event orders are those of libvirt 9.0, read from a real one (`virsh event --all` beside each call).
+
+import type { GuestEvent, GuestMark, GuestPower, GuestSpec, GuestState } from '../port.ts';
+
+/** Small on purpose: a simulated cell has a million of these. */
+export interface SimulatedGuest {
+  readonly id: string;
+  readonly name: string;
+  readonly mark: GuestMark | undefined;
+  /** `off`: no domain any more; kept for its console log until its files are removed. */
+  readonly power: GuestPower | 'off';
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+  readonly mac: string | undefined;
+  /** Names this run of the domain, so that a late timer of an earlier run does nothing. */
+  readonly incarnation: number;
+  /** Created paused and not yet resumed: firmware has not run. */
+  readonly awaitsBoot: boolean;
+  /** How often it booted since its console log began. */
+  readonly boots: number;
+  /** The console log, once somebody wrote to the console; before that it follows from `boots`. */
+  readonly log: string | undefined;
+}
+
+export interface GuestStep {
+  readonly guest: SimulatedGuest;
+  readonly events: readonly GuestEvent[];
+}
+
+export function createGuest(spec: GuestSpec, incarnation: number, paused: boolean): GuestStep {
+  const { id } = spec;
+  const guest: SimulatedGuest = {
+    ...describe(spec),
+    incarnation,
+    power: paused ? 'paused' : 'running',
+    awaitsBoot: paused,
+    boots: paused ? 0 : 1,
+    log: undefined,
+  };
+  const started: GuestEvent = { type: 'guest.started', id, detail: 'booted' };
+  const events: GuestEvent[] = paused
+    ? [started, { type: 'guest.paused', id, detail: 'paused' }]
+    : [{ type: 'guest.resumed', id, detail: 'unpaused' }, started];
+  return { guest, events };
+}
+
+/** The console log goes on where the saved guest left it. */
+export function restoreGuest(
+  spec: GuestSpec,
+  incarnation: number,
+  before: SimulatedGuest | undefined,
+): GuestStep {
+  const { id } = spec;
+  const guest: SimulatedGuest = {
+    ...describe(spec),
+    incarnation,
+    power: 'running',
+    awaitsBoot: false,
+    boots: before?.boots ?? 0,
+    log: before?.log,
+  };
+  const events: GuestEvent[] = [
+    { type: 'guest.started', id, detail: 'restored' },
+    { type: 'guest.resumed', id, detail: 'snapshot' },
+  ];
+  return { guest, events };
+}
+
+function describe(
+  spec: GuestSpec,
+): Omit<SimulatedGuest, 'incarnation' | 'power' | 'awaitsBoot' | 'boots' | 'log'> {
+  const { id, name, mark, vcpus, memoryMiB } = spec;
+  return { id, name, mark, vcpus, memoryMiB, mac: spec.interfaces[0]?.mac };
+}
+
+/** Pausing a paused guest changes and says nothing; so does resuming a running one. */
+export function pauseGuest(guest: SimulatedGuest): GuestStep {
+  if (guest.power !== 'running') return { guest, events: [] };
+  const event: GuestEvent = { type: 'guest.paused', id: guest.id, detail: 'paused' };
+  return { guest: { ...guest, power: 'paused' }, events: [event] };
+}
+
+export function resumeGuest(guest: SimulatedGuest): GuestStep {
+  if (guest.power !== 'paused') return { guest, events: [] };
+  const boots = guest.awaitsBoot ? guest.boots + 1 : guest.boots;
+  return {
+    guest: { ...guest, power: 'running', awaitsBoot: false, boots },
+    events: [{ type: 'guest.resumed', id: guest.id, detail: 'unpaused' }],
+  };
+}
+
+/** Reset button and ACPI reboot alike: the same domain boots again, and no lifecycle event tells of it. */
+export function rebootGuest(guest: SimulatedGuest, bootText: string): GuestStep {
+  const log = guest.log === undefined ? undefined : guest.log + bootText;
+  return { guest: { ...guest, boots: guest.boots + 1, log, awaitsBoot: false }, events: [] };
+}
+
+export function stopGuest(
+  guest: SimulatedGuest,
+  detail: Extract<GuestEvent, { type: 'guest.stopped' }>['detail'],
+): GuestStep {
+  return {
+    guest: { ...guest, power: 'off' },
+    events: [{ type: 'guest.stopped', id: guest.id, detail }],
+  };
+}
+
+/** libvirt pauses a running guest before it writes its memory. */
+export function saveGuest(guest: SimulatedGuest): GuestStep {
+  const stopped = stopGuest(guest, 'saved');
+  return { guest: stopped.guest, events: [...pauseGuest(guest).events, ...stopped.events] };
+}
+
+/** What a save that could not be written tells: paused, and gone on. */
+export function failedSave(guest: SimulatedGuest): GuestStep {
+  const paused = pauseGuest(guest);
+  if (paused.events.length === 0) return paused;
+  return { guest, events: [...paused.events, ...resumeGuest(paused.guest).events] };
+}
+
+/** Undefined when there is no domain. */
+export function toGuestState(guest: SimulatedGuest): GuestState | undefined {
+  if (guest.power === 'off') return undefined;
+  return { id: guest.id, name: guest.name, power: guest.power, mark: guest.mark };
+}
