@@ -98,7 +98,7 @@ function assignmentClash(state: IdentityState, assignment: Assignment): Refusal 
   if (target.kind === 'domain' && lookUp(state.domains, target.id) === undefined)
     return notFound('domain', target.id);
   if (role.domainId === undefined) return undefined;
-  if (target.kind === 'system') return refuse('role-of-domain-on-system', { id: roleId });
+  if (target.kind === 'system') return refuse('role-of-domain-on-system', { roleId });
   const domainId = project?.domainId ?? target.id;
   return role.domainId === domainId
     ? undefined

@@ -1,0 +1,105 @@
+// What every identity route needs: the entity's state, who asks, a way to write, and where links lead.
+import type { FastifyRequest } from 'fastify';
+import {
+  type identityCommands,
+  type IdentityCommandNamed,
+  identityRef,
+} from '#actors/services/identity/protocol.ts';
+import { randomHexId } from '#actors/services/identity/ids.ts';
+import type { PasswordHasher } from '#actors/services/identity/passwords.ts';
+import type { EmbeddedIdentity } from '#actors/services/identity/service.ts';
+import type { IdentityState } from '#actors/services/identity/state.ts';
+import type { TokenGrant } from '#actors/services/identity/token-check.ts';
+import type { ApiContext } from '../context.ts';
+import { baseUrl } from '../server.ts';
+import { forbidden, fromRefusal, missing, unauthorized } from './problem.ts';
+import { isRefusal } from '#runtime/message/refusal.ts';
+
+export interface IdentityDependencies {
+  readonly identity: EmbeddedIdentity;
+  readonly passwords: PasswordHasher;
+}
+
+export interface IdentityApi extends IdentityDependencies {
+  readonly context: ApiContext;
+}
+
+export function stateOf(api: IdentityApi): IdentityState {
+  return api.identity.state();
+}
+
+export function newId(api: IdentityApi): string {
+  return randomHexId(api.context.env.random);
+}
+
+/** The token that the request carries, checked; throws 401 without a good one. */
+export function requireToken(api: IdentityApi, request: FastifyRequest): TokenGrant {
+  const token = request.headers['x-auth-token'];
+  const grant = typeof token === 'string' && token !== '' ? api.identity.inspect(token) : undefined;
+  if (grant === undefined) throw unauthorized();
+  return grant;
+}
+
+export function permit(allowed: boolean, action: string): void {
+  if (!allowed) throw forbidden(action);
+}
+
+/** Resolves when the write is durable and visible; throws the refusal's words. */
+export async function write<T extends keyof typeof identityCommands>(
+  api: IdentityApi,
+  request: FastifyRequest,
+  command: IdentityCommandNamed<T>,
+): Promise<void> {
+  const answer = await api.context.router.ask<typeof identityCommands, T>(identityRef, command, {
+    requestId: request.requestId,
+  });
+  if (isRefusal(answer)) throw fromRefusal(answer);
+  await api.context.views.barrier();
+}
+
+/** `http://host:port/identity`, as this client reaches it. */
+export function serviceUrl(api: IdentityApi, request: FastifyRequest): string {
+  return `${clientBase(api, request)}/identity`;
+}
+
+export function clientBase(api: IdentityApi, request: FastifyRequest): string {
+  return baseUrl(request.headers.host, api.context.publicUrl);
+}
+
+/** An absolute link below `/v3`. */
+export function link(api: IdentityApi, request: FastifyRequest, path: string): string {
+  return `${serviceUrl(api, request)}/v3${path}`;
+}
+
+export function param(request: FastifyRequest, name: string): string {
+  return (request.params as Readonly<Record<string, string>>)[name] ?? '';
+}
+
+/** The first value of a query field; undefined if it is absent. */
+export function queryValue(request: FastifyRequest, name: string): string | undefined {
+  const value = (request.query as Readonly<Record<string, string | readonly string[]>>)[name];
+  return typeof value === 'string' ? value : value?.[0];
+}
+
+/** `?effective` and `?effective=1` are true; only 0 is false. */
+export function queryFlag(request: FastifyRequest, name: string): boolean {
+  const value = queryValue(request, name);
+  return value !== undefined && value !== '0';
+}
+
+/** The whole JSON object that was sent; 400 for anything else. */
+export function jsonBody(request: FastifyRequest): Readonly<Record<string, unknown>> {
+  const { body } = request;
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw missing('valid JSON', 'request body');
+  return body as Readonly<Record<string, unknown>>;
+}
+
+/** The object under the member's name; an empty one if it is not there, as validation will then say what lacks. */
+export function memberBody(
+  request: FastifyRequest,
+  member: string,
+): Readonly<Record<string, unknown>> {
+  const body = jsonBody(request)[member] ?? {};
+  return body as Readonly<Record<string, unknown>>;
+}
