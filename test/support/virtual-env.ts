@@ -58,7 +58,10 @@ export function createVirtualEnv(options: VirtualEnvOptions): VirtualEnv {
   const scheduler = createScheduler(order);
   const traces = createTrace();
   let wallOffsetMs = startMs;
-  const clock = { now: () => scheduler.nowMs() + wallOffsetMs, monotonic: () => scheduler.nowMs() };
+  const clock = {
+    now: () => Math.floor(scheduler.nowMs()) + wallOffsetMs,
+    monotonic: () => scheduler.nowMs(),
+  };
 
   const runOne = async (): Promise<boolean> => {
     const task = scheduler.take();

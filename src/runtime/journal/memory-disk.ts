@@ -1,6 +1,7 @@
 // What survives a crash of a simulated process: the streams, snapshots, request ids and counters of memory.ts.
 // All of it is synchronous and checked; values are kept as bytes, so that no caller can change what was stored.
 import { assert } from '../assert.ts';
+import { checkAppend, checkCovered, checkEpochName, kindOf } from './checks.ts';
 import { decodeEvents, decodeValue, encodeEvents, encodeValue } from './codec.ts';
 import {
   JournalFault,
@@ -40,9 +41,9 @@ export interface EncodedAppend {
 }
 
 export function encodeAppend(request: AppendRequest): EncodedAppend {
-  assert(request.events.length > 0, `an append to ${request.key} needs an event`);
-  kindOf(request.key);
-  return { request, bytes: encodeEvents(request.events) };
+  const bytes = encodeEvents(request.events);
+  checkAppend(request, bytes);
+  return { request, bytes };
 }
 
 export type EncodedSnapshot = Omit<Snapshot, 'state'> & { readonly bytes: Uint8Array };
@@ -107,7 +108,7 @@ class Disk implements MemoryDisk {
   saveSnapshot(snapshot: EncodedSnapshot): void {
     const { key, version } = snapshot;
     const stream = this.#streams.get(key);
-    assertCovered(key, version, stream?.version ?? 0);
+    checkCovered(key, version, stream?.version ?? 0);
     if (stream === undefined || (stream.snapshot?.version ?? 0) > version) return;
     stream.snapshot = snapshot;
   }
@@ -151,6 +152,7 @@ class Disk implements MemoryDisk {
   }
 
   nextEpoch(name: string): number {
+    checkEpochName(name);
     const next = (this.#counters.get(name) ?? 0) + 1;
     this.#counters.set(name, next);
     return next;
@@ -221,21 +223,6 @@ function forgetOldRequests(stream: Stream, nowMs: number): void {
     if (storedMs > nowMs - requestMemoryMs) return;
     stream.requests.delete(id);
   }
-}
-
-/** A snapshot ahead of its stream would invent history, so it is refused as the bug that it is. */
-export function assertCovered(key: EntityKey, version: number, streamVersion: number): void {
-  assert(
-    version <= streamVersion,
-    `a snapshot of ${key} at ${version} is ahead of its stream at ${streamVersion}`,
-  );
-}
-
-/** The part before the slash; asserts that the key has both parts. */
-export function kindOf(key: EntityKey): string {
-  const slash = key.indexOf('/');
-  assert(slash > 0 && slash < key.length - 1, `a journal key is kind/id, not '${key}'`);
-  return key.slice(0, slash);
 }
 
 /** Index of the first item for which `holds`; it must hold for all later ones too. */

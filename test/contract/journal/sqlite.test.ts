@@ -1,0 +1,391 @@
+// The SQLite journal under the contract, and what concerns files, processes and threads.
+import { fork } from 'node:child_process';
+import { on, once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Worker } from 'node:worker_threads';
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+import type { Env } from '#runtime/env/env.ts';
+import { realEnv } from '#runtime/env/real.ts';
+import {
+  JournalFault,
+  type EntityKey,
+  type Journal,
+  type JournalEntry,
+} from '#runtime/journal/port.ts';
+import { openSqliteJournal, type SqliteJournalOptions } from '#runtime/journal/sqlite/journal.ts';
+import { startThread } from '#runtime/journal/sqlite/thread.ts';
+import { silentLog } from '#runtime/telemetry/silent-log.ts';
+
+import { describeJournal, event, request, type JournalHarness } from './journal-contract.ts';
+
+const env = realEnv(silentLog);
+const makeDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'kilonova-journal-'));
+
+async function createHarness(): Promise<JournalHarness> {
+  const directory = await makeDirectory();
+  const path = join(directory, 'journal.db');
+  return {
+    open: () => openSqliteJournal({ env, path }),
+    damage: async (key, version) => flipBit(path, key, version),
+    dispose: () => rm(directory, { recursive: true }),
+  };
+}
+
+describeJournal('sqlite', createHarness, { modelRuns: 25 });
+
+/** A journal in a directory of its own; both are gone after the test. */
+async function openOne(options: Partial<SqliteJournalOptions> = {}) {
+  const directory = await makeDirectory();
+  const path = join(directory, 'data', 'journal.db');
+  const journal = await openSqliteJournal({ env, path, ...options });
+  onTestFinished(async () => {
+    await journal.close();
+    await rm(directory, { recursive: true });
+  });
+  return { journal, path };
+}
+
+async function fill(journal: Journal, key: EntityKey, count: number): Promise<void> {
+  const versions = Array.from({ length: count }, (_, version) => version);
+  const results = await Promise.all(
+    versions.map((version) => journal.append(request(key, version))),
+  );
+  expect(results.every((result) => result.ok)).toBe(true);
+}
+
+function edit(path: string, sql: string, ...values: (string | number | Uint8Array)[]): void {
+  const db = new DatabaseSync(path);
+  db.prepare(sql).run(...values);
+  db.close();
+}
+
+function flipBit(path: string, key: string, version: number): void {
+  const db = new DatabaseSync(path);
+  const row = db
+    .prepare(
+      `SELECT position, events FROM entries JOIN streams ON streams.id = stream
+       WHERE key = ? AND entries.version >= ? ORDER BY entries.version LIMIT 1`,
+    )
+    .get(key, version) as { position: number; events: Uint8Array };
+  row.events[row.events.length - 1]! ^= 0x04;
+  db.prepare('UPDATE entries SET events = ? WHERE position = ?').run(row.events, row.position);
+  db.close();
+}
+
+describe('sqlite journal: the log is checked when it is read', () => {
+  const tamperings: readonly (readonly [what: string, sql: string, found: RegExp])[] = [
+    [
+      'a changed version',
+      'UPDATE entries SET epoch = 9 WHERE version = 3',
+      /thing\/1: the entry at version 3/,
+    ],
+    [
+      'a changed time',
+      'UPDATE entries SET at_ms = 9 WHERE version = 3',
+      /thing\/1: the entry at version 3/,
+    ],
+    [
+      'a missing entry',
+      'DELETE FROM entries WHERE version = 3',
+      /thing\/1: .* version 4 is damaged|events 3 to 3 are missing/,
+    ],
+    [
+      'a cut-off end',
+      'DELETE FROM entries WHERE version = 5',
+      /thing\/1: events 5 to 5 are missing/,
+    ],
+    ['a cut-off start', 'DELETE FROM entries WHERE version <= 2', /thing\/1: /],
+    ['an emptied stream', 'DELETE FROM entries', /thing\/1: events 1 to 5 are missing/],
+  ];
+  it.each(tamperings)('%s is found', async (_what, sql, found) => {
+    const { journal, path } = await openOne();
+    await fill(journal, 'thing/1', 5);
+    await journal.close();
+    edit(path, sql);
+    const again = await openSqliteJournal({ env, path });
+    onTestFinished(() => again.close());
+    await expect(again.read('thing/1', 0)).rejects.toThrow(found);
+    await expect(again.load(['thing/1'])).rejects.toMatchObject({ code: 'corrupt' });
+  });
+
+  it('a damaged snapshot is found', async () => {
+    const { journal, path } = await openOne();
+    await fill(journal, 'thing/1', 2);
+    await journal.saveSnapshot({
+      key: 'thing/1',
+      version: 2,
+      schema: 1,
+      state: 'state',
+      position: 2,
+    });
+    await journal.close();
+    edit(path, 'UPDATE snapshots SET schema = 2');
+    const again = await openSqliteJournal({ env, path });
+    onTestFinished(() => again.close());
+    await expect(again.loadSnapshot('thing/1')).rejects.toThrow(
+      /thing\/1: the snapshot at version 2 is damaged/,
+    );
+  });
+});
+
+describe('sqlite journal: the file', () => {
+  const refusal = async (path: string): Promise<JournalFault> => {
+    const error = await openSqliteJournal({ env, path }).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(JournalFault);
+    return error as JournalFault;
+  };
+
+  it('is made with its directory, in WAL mode, and synced at every commit', async () => {
+    const { journal, path } = await openOne();
+    await fill(journal, 'thing/1', 1);
+    await journal.close();
+    const db = new DatabaseSync(path);
+    expect(db.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+    expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
+    db.close();
+  });
+
+  it('in use by another journal is refused in words, and free again when that one is closed', async () => {
+    const { journal, path } = await openOne();
+    const fault = await refusal(path);
+    expect(fault).toMatchObject({ code: 'unavailable', retryable: true });
+    expect(fault.message).toBe(`${path} is in use by another process; stop that one first`);
+    await journal.close();
+    const again = await openSqliteJournal({ env, path });
+    await again.close();
+  });
+
+  it('of a newer release is refused in words', async () => {
+    const { journal, path } = await openOne();
+    await journal.close();
+    edit(path, 'PRAGMA user_version = 2');
+    const fault = await refusal(path);
+    expect(fault).toMatchObject({ code: 'corrupt', retryable: false });
+    expect(fault.message).toMatch(
+      /written by a newer release \(schema 2; this one reads up to 1\)/,
+    );
+  });
+
+  it('that is someone else’s database, or no database, is refused and left alone', async () => {
+    const directory = await makeDirectory();
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const [foreign, text] = [join(directory, 'foreign.db'), join(directory, 'text.db')];
+    edit(foreign, 'CREATE TABLE theirs (x)');
+    await writeFile(text, 'not a database, but long enough to look at: '.repeat(100));
+    expect((await refusal(foreign)).message).toMatch(/not a journal of ours/);
+    expect((await refusal(text)).code).toBe('corrupt');
+    const db = new DatabaseSync(foreign);
+    expect(db.prepare('SELECT name FROM sqlite_schema').all()).toEqual([{ name: 'theirs' }]);
+    db.close();
+  });
+
+  it('that cannot be made is refused with its path', async () => {
+    const directory = await makeDirectory();
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const file = join(directory, 'file');
+    await writeFile(file, 'in the way of a directory');
+    expect((await refusal(join(file, 'journal.db'))).message).toContain(file);
+    expect((await refusal(directory)).message).toContain(directory);
+  });
+
+  it('that is full refuses writes as a whole, keeps serving reads, and takes writes again when there is room', async () => {
+    const { journal, path } = await openOne({ maxBytes: 400_000 });
+    const big = event('x'.repeat(20_000));
+    const results = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, index) =>
+        journal.append(request(`thing/${index}`, 0, { events: [big, big], requestId: 'req-1' })),
+      ),
+    );
+    const faults = results.filter((result) => result.status === 'rejected');
+    expect(faults.length).toBeGreaterThan(0);
+    expect(faults.map(({ reason }) => (reason as JournalFault).code)).toEqual(
+      faults.map(() => 'full'),
+    );
+    const stored = await journal.entriesAfter(0, 100);
+    const acknowledged = results.filter((result) => result.status === 'fulfilled');
+    expect(stored).toHaveLength(acknowledged.length);
+    expect(stored.every(({ events }) => events.length === 2)).toBe(true);
+    await journal.close();
+    const roomy = await openSqliteJournal({ env, path, maxBytes: 40_000_000 });
+    onTestFinished(() => roomy.close());
+    expect(
+      await roomy.append(request('thing/49', 0, { events: [big, big], requestId: 'req-1' })),
+    ).toMatchObject({
+      ok: true,
+    });
+  });
+});
+
+describe('sqlite journal: request ids', () => {
+  it('are kept for a day, then forgotten in batches', async () => {
+    const timers: { delayMs: number; fn: () => void }[] = [];
+    let nowMs = 1_000_000_000;
+    const steppable: Env = {
+      ...env,
+      clock: { ...env.clock, now: () => nowMs },
+      timers: {
+        soon: (fn) => env.timers.soon(fn),
+        after: (delayMs, fn) => {
+          timers.push({ delayMs, fn });
+          return () => undefined;
+        },
+      },
+    };
+    const { journal } = await openOne({ env: steppable });
+    const append = (index: number, requestId: string) =>
+      journal.append(request(`thing/${index}`, index < 1_200 ? 0 : 1, { requestId }));
+    const old = Array.from({ length: 1_200 }, (_, index) => append(index, 'req-old'));
+    await Promise.all(old);
+    nowMs += 1;
+    await journal.append(request('young/1', 0, { requestId: 'req-young' }));
+    nowMs += 24 * 3_600_000;
+    const rounds: number[] = [];
+    for (let timer = timers.shift(); timer !== undefined; timer = timers.shift()) {
+      rounds.push(timer.delayMs);
+      if (rounds.length > 4) break;
+      timer.fn();
+      await expect.poll(() => timers.length, { message: 'the next pruning' }).toBe(1);
+    }
+    expect(rounds.slice(0, 4)).toEqual([600_000, 0, 0, 600_000]);
+    expect(await journal.append(request('young/1', 1, { requestId: 'req-young' }))).toMatchObject({
+      reason: 'duplicate',
+    });
+    expect(await journal.append(request('thing/7', 1, { requestId: 'req-old' }))).toMatchObject({
+      ok: true,
+    });
+  });
+});
+
+describe('sqlite journal: its thread', () => {
+  const openWithThreads = async () => {
+    const threads: Worker[] = [];
+    const opened = await openOne({
+      startThread: (init) => {
+        const thread = startThread(init);
+        threads.push(thread);
+        return thread;
+      },
+    });
+    return { ...opened, threads };
+  };
+  const settle = (pending: readonly Promise<unknown>[]) =>
+    Promise.all(
+      pending.map((one) =>
+        one.then(
+          () => 'done',
+          (error: unknown) => error,
+        ),
+      ),
+    );
+
+  it('dying answers everything asked as unavailable, and another takes over with nothing lost', async () => {
+    const { journal, threads } = await openWithThreads();
+    const heard: JournalEntry[] = [];
+    journal.subscribe((entry) => heard.push(entry));
+    await fill(journal, 'thing/1', 3);
+    const pending = Array.from({ length: 200 }, (_, index) =>
+      journal.append(request('thing/1', index + 3)),
+    );
+    await new Promise<void>((resolve) => void env.timers.soon(resolve));
+    await threads[0]!.terminate();
+    const outcomes = await settle(pending);
+    const lost = outcomes.filter((outcome) => outcome !== 'done');
+    expect(lost.length).toBeGreaterThan(0);
+    expect(lost).toEqual(
+      lost.map(() => expect.objectContaining({ code: 'unavailable', retryable: true })),
+    );
+    expect(await settle([journal.read('thing/1', 0)])).toMatchObject([{ code: 'unavailable' }]);
+    await expect
+      .poll(() => settle([journal.read('thing/1', 0)]), { timeout: 10_000 })
+      .toEqual(['done']);
+    const stored = await journal.read('thing/1', 0);
+    expect(stored.length).toBeGreaterThanOrEqual(203 - lost.length);
+    expect(heard).toEqual(stored);
+    expect(journal.head()).toBe(stored.at(-1)?.position);
+    expect(await journal.append(request('thing/1', stored.length))).toMatchObject({ ok: true });
+    expect(threads).toHaveLength(2);
+  });
+
+  it('commits whose replies were lost are heard when the next one takes over', async () => {
+    const { journal, threads } = await openWithThreads();
+    const heard: number[] = [];
+    journal.subscribe((entry) => heard.push(entry.version));
+    await fill(journal, 'thing/1', 1);
+    threads[0]!.removeAllListeners('message');
+    const lost = settle([
+      journal.append(request('thing/1', 1)),
+      journal.append(request('thing/1', 2)),
+    ]);
+    await allWritten(threads[0]!);
+    await threads[0]!.terminate();
+    expect(await lost).toMatchObject([{ code: 'unavailable' }, { code: 'unavailable' }]);
+    await expect
+      .poll(() => heard, { timeout: 10_000, message: 'the lost entries' })
+      .toEqual([1, 2, 3]);
+  });
+
+  it('a journal closed while its thread is dead closes at once', async () => {
+    const { journal, threads } = await openWithThreads();
+    await threads[0]!.terminate();
+    await journal.close();
+    await expect(journal.append(request('thing/1', 0))).rejects.toMatchObject({ code: 'closed' });
+    expect(threads).toHaveLength(1);
+  });
+});
+
+/** The thread answers in order, so an answered question means that the writes before it are on disk. */
+async function allWritten(thread: Worker): Promise<void> {
+  await new Promise<void>((resolve) => void env.timers.soon(resolve));
+  thread.postMessage([{ id: -1, op: { op: 'loadSnapshot', key: 'thing/1' } }], []);
+  for await (const [message] of on(thread, 'message')) {
+    const { replies } = message as { readonly replies: readonly { readonly id: number }[] };
+    if (replies.some(({ id }) => id === -1)) return;
+  }
+}
+
+describe('sqlite journal: a process killed in the middle of appends', () => {
+  it('loses no acknowledged append and leaves no torn one', { timeout: 60_000 }, async () => {
+    const directory = await makeDirectory();
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const path = join(directory, 'journal.db');
+    const versions = new Map<EntityKey, number>();
+    for (let round = 0; round < 4; round += 1) {
+      await appendUntilKilled(path, versions, 40 + round * 60);
+      const journal = await openSqliteJournal({ env, path });
+      for (const [key, acknowledged] of versions) {
+        const entries = await journal.read(key, 0);
+        const reached = entries.at(-1)?.version ?? 0;
+        expect(reached).toBeGreaterThanOrEqual(acknowledged);
+        expect(entries.map(({ events }) => events.length)).toEqual(entries.map(() => 2));
+        versions.set(key, reached);
+      }
+      await journal.close();
+    }
+    expect(versions.size).toBe(4);
+  });
+});
+
+/** Runs journal-writer.ts until it has told of `count` acknowledged appends; notes the versions that it told of. */
+async function appendUntilKilled(
+  path: string,
+  versions: Map<EntityKey, number>,
+  count: number,
+): Promise<void> {
+  const script = new URL('./journal-writer.ts', import.meta.url);
+  const child = fork(script, [path], {
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  let left = count;
+  child.on('message', ([key, version]: [EntityKey, number]) => {
+    versions.set(key, Math.max(version, versions.get(key) ?? 0));
+    left -= 1;
+    if (left === 0) child.kill('SIGKILL');
+  });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' });
+}
