@@ -24,12 +24,12 @@ export function projectTagRoutes(app: FastifyInstance, api: IdentityApi): void {
     const project = projectIn(api, request, { action: 'list_project_tags', write: false });
     return { tags: project.tags, links: { self: selfUrl(api, request) } };
   });
-  app.put('/projects/:id/tags', async (request) => {
+  app.put(path, async (request, reply) => {
     const project = projectIn(api, request, { action: 'update_project_tags', write: true });
     const { tags } = jsonBody(request);
     checkBody(tagsSchema, tags ?? {});
     await setTags(api, request, project, tags as string[]);
-    return { tags, links: { self: selfUrl(api, request) } };
+    return reply.send({ tags, links: { self: selfUrl(api, request) } });
   });
   app.delete(path, async (request, reply) => {
     const project = projectIn(api, request, { action: 'delete_project_tags', write: true });
