@@ -1,5 +1,6 @@
 // Builders of what tests of instances need: whole, valid values, of which a test changes what it is about.
-import type { Flavor, ServerImage, ServerRequest } from '#actors/domain/server.ts';
+import type { Flavor, ServerRequest } from '#actors/domain/server.ts';
+import { testImage } from './test-image.ts';
 
 export const testFlavor: Flavor = {
   id: 'tiny',
@@ -13,17 +14,6 @@ export const testFlavor: Flavor = {
   isPublic: true,
   disabled: false,
   extraSpecs: {},
-};
-
-export const testImage: ServerImage = {
-  id: '11111111-1111-4111-8111-111111111111',
-  name: 'tiny',
-  format: 'qcow2',
-  sha512: 'a'.repeat(128),
-  sizeBytes: 1_000,
-  minDiskGiB: 0,
-  minRamMiB: 0,
-  properties: {},
 };
 
 export function serverRequest(changes: Partial<ServerRequest> = {}): ServerRequest {

@@ -88,7 +88,7 @@ async function place(
       serverId: state.id,
       request,
       claimId,
-      excludedHosts: state.operation?.excludedHosts ?? [],
+      excludedHosts: (state.operation?.excludedHosts ?? []).map(({ host }) => host),
       requestId,
     }),
     services.networks.allocate({
@@ -112,7 +112,7 @@ async function place(
   }
   if (placed.status === 'rejected') throw placed.reason;
   if (allocated.status === 'rejected') throw allocated.reason;
-  if (isRefusal(placed.value)) return failed(effect, placementFault(placed.value), false);
+  if (isRefusal(placed.value)) return failed(effect, placementFault(placed.value, state), false);
   if (isRefusal(allocated.value)) return failed(effect, networkFault(allocated.value), false);
   const { host, node, providerId, availabilityZone } = placed.value;
   const ports = allocated.value.map(({ tag, ...port }) => ({
@@ -250,8 +250,12 @@ function deadlineFault(effect: InstanceEffect): Fault {
 }
 
 /** Never a bare "No valid host was found": each host with its filter and figures, for the user and the log. */
-function placementFault(refusal: Refusal): Fault {
-  const refusals = refusal.detail['refusals'] as readonly HostRefusal[];
+function placementFault(refusal: Refusal, state: InstanceState): Fault {
+  const tried = new Map(state.operation?.excludedHosts.map(({ host, reason }) => [host, reason]));
+  const refusals = (refusal.detail['refusals'] as readonly HostRefusal[]).map((one) => ({
+    ...one,
+    reason: tried.get(one.host) ?? one.reason,
+  }));
   const lines = refusals.map(({ host, filter, reason }) => `${host}: ${filter}: ${reason}`);
   return {
     code: 500,

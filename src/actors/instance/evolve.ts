@@ -143,10 +143,9 @@ function operationFailed(
   const { operation } = state;
   if (operation === undefined) return state;
   const failure = { ...event.fault, atMs: event.atMs, retry: event.retry };
-  const excludedHosts =
-    state.grant === undefined
-      ? operation.excludedHosts
-      : [...operation.excludedHosts, state.grant.host];
+  const failed =
+    state.grant === undefined ? [] : [{ host: state.grant.host, reason: event.fault.message }];
+  const excludedHosts = [...operation.excludedHosts, ...failed];
   const step = nextUndo(operation.name, operation.step) ?? operation.step;
   return {
     ...state,

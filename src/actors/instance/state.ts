@@ -34,7 +34,7 @@ export interface RunningOperation {
   /** Set once a step has failed: steps are being undone, from `step` downwards. */
   readonly failure: (InstanceFault & { readonly retry: boolean }) | undefined;
   /** Hosts that failed this operation, with the reason: not tried again. */
-  readonly excludedHosts: readonly string[];
+  readonly excludedHosts: readonly { readonly host: string; readonly reason: string }[];
 }
 
 /** What `GET /servers/{id}/os-instance-actions` tells. */

@@ -8,6 +8,8 @@ import { recoverState } from '../entity/codec.ts';
 import { type CommandMessage, EntityShell } from '../entity/shell.ts';
 import { EntityStates } from '../entity/states.ts';
 import type { StateView, Views } from '../events/projection.ts';
+import type { CommandCatalog, CommandNamed, EntityRef, ReplyOf } from '../message/protocol.ts';
+import type { Refusal } from '../message/refusal.ts';
 import { RuntimeFault } from '../system/faults.ts';
 import type { ActorRef, ActorSystem } from '../system/system.ts';
 import type { AskOptions, Router } from './router.ts';
@@ -118,11 +120,11 @@ export class EntityHost implements Router, Views {
     this.#sweepLater();
   }
 
-  ask(
-    ref: { readonly kind: string; readonly id: string },
-    command: { readonly type: string },
+  ask<P extends CommandCatalog, T extends keyof P & string>(
+    ref: EntityRef<P>,
+    command: CommandNamed<P, T>,
     options: AskOptions,
-  ): Promise<never> {
+  ): Promise<ReplyOf<P, T> | Refusal> {
     return new Promise((resolve, reject) => {
       if (this.#stopped)
         return reject(
@@ -144,7 +146,7 @@ export class EntityHost implements Router, Views {
         requestId: options.requestId,
         answer: (reply) => {
           cancel();
-          resolve(reply as never);
+          resolve(reply as ReplyOf<P, T> | Refusal);
         },
         fail: (error) => {
           cancel();
@@ -206,7 +208,7 @@ export class EntityHost implements Router, Views {
       run,
       id,
       deliver: (command, requestId) =>
-        this.ask({ kind: definition.kind, id }, command, { requestId }),
+        this.ask({ kind: definition.kind, id }, command as never, { requestId }),
       onFenced: this.#onFenced,
     });
     const ref = this.#system.spawn<CommandMessage>({

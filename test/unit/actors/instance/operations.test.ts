@@ -141,7 +141,7 @@ describe('create', () => {
     expect(driver.effect()).toMatchObject({ kind: 'release-placement', undo: true });
     driver.succeed();
     expect(driver.effect()).toMatchObject({ kind: 'place', attempt: 2, undo: false });
-    expect(driver.state.operation?.excludedHosts).toEqual(['host-1']);
+    expect(driver.state.operation?.excludedHosts).toEqual([{ host: 'host-1', reason: 'it broke' }]);
     driver.succeed('host-2').succeed();
     expect(driver.state).toMatchObject({
       vmState: 'active',

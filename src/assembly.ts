@@ -1,0 +1,175 @@
+// Puts the actors of a cloud together over whatever ports it is given: real ones in main.ts, simulated ones in tests
+// and in the simulator. The same code runs in all of them. No port is opened here.
+import type { AnyEntityDefinition } from '#runtime/entity/definition.ts';
+import type { EffectRunner } from '#runtime/entity/effects.ts';
+import { EntityHost } from '#runtime/directory/host.ts';
+import type { Env } from '#runtime/env/env.ts';
+import type { Journal } from '#runtime/journal/port.ts';
+import { type ActorSystem, createActorSystem } from '#runtime/system/system.ts';
+import { Auditor } from '#actors/audit/audit.ts';
+import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts';
+import { instanceEffects } from '#actors/instance/effects.ts';
+import { instanceDefinition } from '#actors/instance/entity.ts';
+import { Placement } from '#actors/instance/placement.ts';
+import { ledgerDefinition } from '#actors/node/ledger.ts';
+import { NodeActor, type NodeActorOptions } from '#actors/node/actor.ts';
+import { LocalNodes } from '#actors/node/local-nodes.ts';
+import type { Machine } from '#actors/node/machine.ts';
+import type { Networks } from '#actors/ports/networks.ts';
+import { projectEffects } from '#actors/project/effects.ts';
+import { makeProjectDefinition } from '#actors/project/entity.ts';
+import type { QuotaLimits } from '#actors/project/protocol.ts';
+import { providerDefinition } from '#actors/provider/entity.ts';
+import { SchedulerActor } from '#actors/scheduler/actor.ts';
+import { ConsumerIndex } from '#actors/scheduler/consumers.ts';
+import { ViewScheduler } from '#actors/scheduler/view-scheduler.ts';
+import { hostDefinition } from '#actors/topology/entity.ts';
+
+export interface AssemblyOptions {
+  readonly env: Env;
+  readonly name: string;
+  readonly journal: Journal;
+  /** Of this process; a newer process on the same journal has a higher one and fences this one. */
+  readonly epoch: number;
+  readonly quotas: QuotaLimits;
+  readonly onFenced: () => void;
+  /** Between an effect and its runner: tests cut here. */
+  readonly aroundEffects?: (kind: string, run: EffectRunner) => EffectRunner;
+}
+
+/** A neighbour service's entities, registered beside compute's. */
+export interface ServiceKind {
+  readonly definition: AnyEntityDefinition;
+  readonly run?: EffectRunner;
+}
+
+export class Assembly {
+  readonly env: Env;
+  readonly system: ActorSystem;
+  readonly entities: EntityHost;
+  readonly nodes = new LocalNodes();
+  readonly consumers: ConsumerIndex;
+  readonly #options: AssemblyOptions;
+  readonly #auditor: Auditor;
+  #networks: Networks | undefined;
+
+  constructor(options: AssemblyOptions) {
+    const { env, name, journal, epoch, onFenced } = options;
+    this.#options = options;
+    this.env = env;
+    this.system = createActorSystem({ env, name });
+    this.entities = new EntityHost({ env, system: this.system, journal, epoch, onFenced });
+    this.#registerCompute();
+    this.consumers = new ConsumerIndex(this.entities.view(providerDefinition));
+    const servers = this.entities.view(instanceDefinition);
+    this.#auditor = new Auditor({ env, router: this.entities, servers, consumers: this.consumers });
+  }
+
+  /** Adds a neighbour's entities; before `recover`. */
+  register({ definition, run }: ServiceKind): void {
+    const around = this.#options.aroundEffects ?? ((_kind: string, runner: EffectRunner) => runner);
+    this.entities.register({
+      definition,
+      ...(run === undefined ? {} : { run: around(definition.kind, run) }),
+    });
+  }
+
+  /** The network service that servers get their ports from; before `start`. */
+  useNetworks(networks: Networks): void {
+    this.#networks = networks;
+  }
+
+  /** All states are in memory afterwards; nothing runs yet. */
+  recover(): Promise<{ readonly entities: number }> {
+    return this.entities.recover();
+  }
+
+  /** Operations go on where they were; after this process's hosts were added, so that they can be found. */
+  start(): void {
+    this.entities.resume();
+    this.#auditor.start();
+  }
+
+  /** Takes up a compute host of this process: registers it and adopts its guests. */
+  async addNode(
+    machine: Machine,
+    options: Pick<NodeActorOptions, 'availabilityZone' | 'hostIp' | 'inventories'>,
+  ): Promise<void> {
+    const node = new NodeActor({
+      machine,
+      system: this.system,
+      router: this.entities,
+      ledger: this.entities,
+      ledgerStates: this.entities.view(ledgerDefinition),
+      ...options,
+    });
+    this.nodes.add(node);
+    await node.start();
+  }
+
+  audit(): Promise<void> {
+    return this.#auditor.audit();
+  }
+
+  async stop(): Promise<void> {
+    this.#auditor.stop();
+    await this.entities.stop();
+    await Promise.all(this.nodes.all().map((node) => node.stop()));
+    await this.system.shutdown();
+  }
+
+  #registerCompute(): void {
+    const { env, quotas } = this.#options;
+    const { entities } = this;
+    const projects = makeProjectDefinition(quotas);
+    for (const definition of [
+      flavorsDefinition,
+      keypairsDefinition,
+      hostDefinition,
+      providerDefinition,
+      ledgerDefinition,
+    ])
+      this.register({ definition });
+    this.register({ definition: projects, run: (effect, context) => runSettle(effect, context) });
+    this.register({
+      definition: instanceDefinition,
+      run: (effect, context) => runInstance(effect, context),
+    });
+    const runSettle = projectEffects({ env, router: entities, states: entities.view(projects) });
+    const runInstance = this.#instanceRunner();
+  }
+
+  /** Made at its first effect: the network service joins after the actors are registered. */
+  #instanceRunner(): ReturnType<typeof instanceEffects> {
+    let run: ReturnType<typeof instanceEffects> | undefined;
+    return (effect, context) => {
+      run ??= this.#makeInstanceRunner();
+      return run(effect, context);
+    };
+  }
+
+  #makeInstanceRunner(): ReturnType<typeof instanceEffects> {
+    const { entities, system, nodes, consumers } = this;
+    if (this.#networks === undefined)
+      throw new Error('the assembly has no network service: useNetworks comes before start');
+    const sources = {
+      views: entities,
+      hosts: entities.view(hostDefinition),
+      providers: entities.view(providerDefinition),
+      servers: entities.view(instanceDefinition),
+      nodes,
+    };
+    const scheduler = new SchedulerActor({
+      system,
+      name: 'scheduler',
+      scheduler: new ViewScheduler(sources),
+    });
+    return instanceEffects({
+      router: entities,
+      states: entities.view(instanceDefinition),
+      placement: new Placement({ router: entities, scheduler, consumers }),
+      networks: this.#networks,
+      nodes,
+    });
+  }
+}

@@ -1,0 +1,88 @@
+// kill -9 at every boundary: before and after each append, effect and host call of an operation, on production code.
+// After the next start every server must be where it was going, or in error with a reason, with nothing left over.
+import { afterEach, describe, expect, it } from 'vitest';
+import type { OperationName } from '#actors/instance/protocol.ts';
+import { SimulatedCloud } from '#test/support/simulated-cloud.ts';
+
+const one = 'aaaaaaaa-0000-4000-8000-000000000001';
+
+interface Scenario {
+  readonly name: string;
+  /** Brings the server to where the operation starts; not cut. */
+  readonly before: readonly OperationName[];
+  readonly operation: OperationName;
+  readonly ends: string;
+}
+
+const scenarios: readonly Scenario[] = [
+  { name: 'create', before: [], operation: 'create', ends: 'active' },
+  { name: 'delete', before: [], operation: 'delete', ends: 'deleted' },
+  { name: 'delete of a stopped server', before: ['stop'], operation: 'delete', ends: 'deleted' },
+  { name: 'stop', before: [], operation: 'stop', ends: 'stopped' },
+  { name: 'start', before: ['stop'], operation: 'start', ends: 'active' },
+  { name: 'soft reboot', before: [], operation: 'reboot', ends: 'active' },
+  { name: 'hard reboot', before: [], operation: 'reboot-hard', ends: 'active' },
+  { name: 'pause', before: [], operation: 'pause', ends: 'paused' },
+  { name: 'unpause', before: ['pause'], operation: 'unpause', ends: 'active' },
+  { name: 'suspend', before: [], operation: 'suspend', ends: 'suspended' },
+  { name: 'resume', before: ['suspend'], operation: 'resume', ends: 'active' },
+];
+
+let cloud: SimulatedCloud;
+afterEach(() => cloud.dispose());
+
+/** Everything up to the operation, in a process of its own, which then dies at rest. */
+async function prepared(scenario: Scenario): Promise<void> {
+  cloud = new SimulatedCloud({ seed: 7 });
+  await cloud.boot();
+  if (scenario.operation === 'create') return cloud.kill();
+  await cloud.create(one);
+  await cloud.rest();
+  for (const operation of scenario.before) {
+    await cloud.operate(one, operation);
+    await cloud.rest();
+  }
+  cloud.kill();
+}
+
+/** Starts a process that dies at a boundary while the operation runs; counts the boundaries if it does not die. */
+async function cut(
+  scenario: Scenario,
+  dieAt: number | undefined,
+): Promise<{ acknowledged: boolean; passed: number; at: string }> {
+  const running = await cloud.boot(dieAt);
+  let acknowledged = false;
+  if (!running.isDead)
+    acknowledged =
+      scenario.operation === 'create'
+        ? await cloud.create(one)
+        : await cloud.operate(one, scenario.operation);
+  if (!running.isDead) await cloud.rest();
+  const { passed, names } = running.boundaries;
+  cloud.kill();
+  return { acknowledged, passed, at: names.at(-1) ?? 'nowhere' };
+}
+
+describe.each(scenarios)('kill -9 during $name', (scenario) => {
+  it('at every boundary leaves the server at rest and nothing over', {
+    timeout: 120_000,
+  }, async () => {
+    await prepared(scenario);
+    const { passed } = await cut(scenario, undefined);
+    expect(passed).toBeGreaterThan(4);
+    cloud.dispose();
+    for (let dieAt = 1; dieAt <= passed; dieAt += 1) {
+      await prepared(scenario);
+      const { acknowledged, at } = await cut(scenario, dieAt);
+      await cloud.boot();
+      await cloud.rest();
+      await cloud.env.advance(180_000);
+      const server = cloud.server(one);
+      const outcome = { dieAt, at, vmState: server?.vmState, violations: await cloud.violations() };
+      const reached =
+        acknowledged || server?.vmState === scenario.ends ? scenario.ends : server?.vmState;
+      expect(outcome).toEqual({ dieAt, at, vmState: reached, violations: [] });
+      cloud.dispose();
+    }
+  });
+});
