@@ -2,28 +2,40 @@
 // between reserving and creating) can never be created any more, and its quota goes back.
 import type { Router } from '#runtime/directory/router.ts';
 import type { EffectContext } from '#runtime/entity/effects.ts';
+import type { Env } from '#runtime/env/env.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
 import type { CommandNamed } from '#runtime/message/protocol.ts';
+import { bucketEntries } from '../domain/bucket-map.ts';
 import { instances } from '../instance/protocol.ts';
 import type { projectCommands, ProjectState } from './protocol.ts';
 
-export function projectEffects(services: {
+export interface ProjectServices {
+  readonly env: Env;
   readonly router: Router;
   readonly states: StateView<ProjectState>;
-}): (
-  effect: { readonly id: string },
-  context: EffectContext,
-) => Promise<CommandNamed<typeof projectCommands, 'project.settle'> | undefined> {
+}
+type Settle = CommandNamed<typeof projectCommands, 'project.settle'>;
+
+/** A create may still be on its way to a server that was reserved for a moment ago. */
+const SETTLED_AFTER_MS = 20_000;
+
+export function projectEffects(
+  services: ProjectServices,
+): (effect: { readonly id: string }, context: EffectContext) => Promise<Settle | undefined> {
   return async (effect, { entityId }) => {
-    const pending = [...(services.states.get(entityId)?.pending.keys() ?? [])];
+    const state = services.states.get(entityId);
+    if (state === undefined) return undefined;
+    const oldMs = services.env.clock.now() - SETTLED_AFTER_MS;
     const existing: string[] = [];
     const missing: string[] = [];
-    for (const serverId of pending) {
+    for (const [serverId, reservedMs] of bucketEntries(state.pending)) {
+      if (reservedMs > oldMs) continue;
+      const requestId = `req-${effect.id}`;
       const answer = await services.router.ask(
         instances.ref(serverId),
         { type: 'instance.abandon' },
-        { requestId: `req-${effect.id}` },
+        { requestId },
       );
       (!isRefusal(answer) && answer.exists ? existing : missing).push(serverId);
     }
