@@ -4,7 +4,7 @@ import type { Networks } from '#actors/ports/networks.ts';
 import type { FlavorsState, KeypairsState } from '#actors/catalog/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { NodeClient } from '#actors/node/client.ts';
-import type { ProjectState } from '#actors/project/protocol.ts';
+import type { ProjectState, QuotaLimits } from '#actors/project/protocol.ts';
 import type { ProviderState } from '#actors/provider/protocol.ts';
 import type { HostState } from '#actors/topology/protocol.ts';
 import type { StateView } from '#runtime/events/projection.ts';
@@ -22,6 +22,12 @@ export interface ComputeContext extends ApiContext {
   readonly images: Images;
   readonly networks: Networks;
   readonly nodes: NodeClient;
+  /** As given to makeProjectDefinition; default: defaultQuotaLimits. */
+  readonly quotaDefaults?: QuotaLimits;
+  /** Host of this process's own services (nova-scheduler, nova-conductor); default `controller`. */
+  readonly controllerName?: string;
+  /** What `uptime` says on a host; undefined where nobody knows. */
+  readonly hostUptime?: (host: string) => Promise<string | undefined>;
 }
 
 declare module 'fastify' {

@@ -1,5 +1,6 @@
 // Every call of the compute service. A new resource adds its table here.
 import type { ComputeRoute } from './route.ts';
+import { resourceRoutes } from './resources/routes.ts';
 import { serverRoutes } from './servers/routes.ts';
 
-export const computeRoutes: readonly ComputeRoute[] = [...serverRoutes];
+export const computeRoutes: readonly ComputeRoute[] = [...serverRoutes, ...resourceRoutes];

@@ -3,6 +3,7 @@
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { Caller } from '#actors/ports/identity.ts';
 import type { StateView } from '#runtime/events/projection.ts';
+import { createServerJsonCache, type ServerJsonCache } from './json-cache.ts';
 
 /** Deleted servers kept for `changes-since`, `deleted` and the actions of deleted servers; the oldest are forgotten. */
 export const MAX_DELETED = 10_000;
@@ -16,18 +17,16 @@ export interface ServerReads {
   living(projectId: string | undefined): readonly InstanceState[];
   /** In the order of their deletion. */
   deleted(): Iterable<InstanceState>;
-  /** Counts changes of one project's servers, or of all: equal numbers, equal lists. */
-  revision(projectId: string | undefined): number;
+  /** Texts of views, for lists. */
+  readonly json: ServerJsonCache;
   close(): void;
 }
 
 class OrderedServers {
   readonly servers: InstanceState[] = [];
-  revision = 0;
 
   put(state: InstanceState): void {
-    this.revision += 1;
-    const at = this.#position(state);
+    const at = positionOf(this.servers, state);
     const known = this.servers[at];
     if (known?.id === state.id) this.servers[at] = state;
     else if (at === this.servers.length) this.servers.push(state);
@@ -35,22 +34,21 @@ class OrderedServers {
   }
 
   remove(state: InstanceState): void {
-    this.revision += 1;
-    const at = this.#position(state);
+    const at = positionOf(this.servers, state);
     if (this.servers[at]?.id === state.id) this.servers.splice(at, 1);
   }
+}
 
-  /** Where it is, or belongs: `created_at` and `id` never change. */
-  #position(state: InstanceState): number {
-    let [low, high] = [0, this.servers.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const other = this.servers[middle];
-      if (other !== undefined && isBefore(other, state)) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+/** Where a server is, or belongs, among others oldest first: `created_at` and `id` never change. */
+export function positionOf(servers: readonly InstanceState[], state: InstanceState): number {
+  let [low, high] = [0, servers.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = servers[middle];
+    if (other !== undefined && isBefore(other, state)) low = middle + 1;
+    else high = middle;
   }
+  return low;
 }
 
 function isBefore(left: InstanceState, right: InstanceState): boolean {
@@ -64,6 +62,7 @@ export function createServerReads(context: {
   const all = new OrderedServers();
   const byProject = new Map<string, OrderedServers>();
   const gone = new Map<string, InstanceState>();
+  const json = createServerJsonCache(context.servers);
 
   const ofProject = (projectId: string): OrderedServers => {
     const known = byProject.get(projectId);
@@ -105,9 +104,11 @@ export function createServerReads(context: {
     living: (projectId) =>
       projectId === undefined ? all.servers : (byProject.get(projectId)?.servers ?? []),
     deleted: () => gone.values(),
-    revision: (projectId) =>
-      projectId === undefined ? all.revision : (byProject.get(projectId)?.revision ?? 0),
-    close: unsubscribe,
+    json,
+    close: () => {
+      unsubscribe();
+      json.close();
+    },
   };
 }
 

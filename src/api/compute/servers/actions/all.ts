@@ -1,0 +1,28 @@
+// Every action on a server. A new one joins here.
+import type { ComputeAction } from '../../route.ts';
+import { consoleOutputAction } from './console-output.ts';
+import { forceDeleteAction } from './force-delete.ts';
+import { goneActions } from './gone.ts';
+import { lockAction, unlockAction } from './lock.ts';
+import { pauseAction } from './pause.ts';
+import { rebootAction } from './reboot.ts';
+import { resumeAction } from './resume.ts';
+import { startAction } from './start.ts';
+import { stopAction } from './stop.ts';
+import { suspendAction } from './suspend.ts';
+import { unpauseAction } from './unpause.ts';
+
+export const serverActions: readonly ComputeAction[] = [
+  startAction,
+  stopAction,
+  rebootAction,
+  pauseAction,
+  unpauseAction,
+  suspendAction,
+  resumeAction,
+  lockAction,
+  unlockAction,
+  forceDeleteAction,
+  consoleOutputAction,
+  ...goneActions,
+];

@@ -1,0 +1,10 @@
+// `os-start`: powers a stopped server on.
+import type { ComputeAction } from '../../route.ts';
+import { operate } from '../operate.ts';
+
+export const startAction: ComputeAction = {
+  name: 'os-start',
+  policy: { rule: 'servers:start', persona: 'member' },
+  success: 202,
+  handler: (call) => operate(call, 'start'),
+};

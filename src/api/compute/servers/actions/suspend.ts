@@ -1,0 +1,10 @@
+// `suspend`: saves the guest's memory to disk and stops it.
+import type { ComputeAction } from '../../route.ts';
+import { operate } from '../operate.ts';
+
+export const suspendAction: ComputeAction = {
+  name: 'suspend',
+  policy: { rule: 'os-suspend-server:suspend', persona: 'member' },
+  success: 202,
+  handler: (call) => operate(call, 'suspend'),
+};

@@ -1,0 +1,70 @@
+// /servers/{id}/ips and /servers/{id}/os-interface: where a server can be reached, and by which ports.
+import type { ServerPort } from '#actors/domain/server.ts';
+import { notFound } from '../envelope.ts';
+import type { ComputeCall, ComputeRoute } from '../route.ts';
+import { addressesOf } from './views/addresses.ts';
+
+function showNetwork(call: ComputeCall): unknown {
+  const label = call.params['label'] ?? '';
+  const addresses = addressesOf(call.server, false);
+  if (!Object.hasOwn(addresses, label))
+    throw notFound('Instance is not a member of specified network');
+  return { [label]: addresses[label] };
+}
+
+function interfaceView(call: ComputeCall, port: ServerPort): unknown {
+  return {
+    net_id: port.networkId,
+    port_id: port.portId,
+    mac_addr: port.mac.toLowerCase(),
+    port_state: call.server.vmState === 'building' ? 'DOWN' : 'ACTIVE',
+    fixed_ips: port.fixedIps.map(({ subnetId, address }) => ({
+      subnet_id: subnetId,
+      ip_address: address,
+    })),
+    ...(call.from(70) ? { tag: port.tag ?? null } : {}),
+  };
+}
+
+function showInterface(call: ComputeCall): unknown {
+  const id = call.params['port_id'] ?? '';
+  const port = call.server.ports.find(({ portId }) => portId === id);
+  if (port !== undefined) return { interfaceAttachment: interfaceView(call, port) };
+  throw notFound(
+    call.context.networks.findPort(id) === undefined
+      ? `Port id ${id} could not be found.`
+      : `Instance ${call.server.id} does not have a port with id ${id}`,
+  );
+}
+
+const onServer = (path: string) =>
+  ({ path: `/servers/:server_id${path}`, target: 'server' }) as const;
+
+export const addressRoutes: readonly ComputeRoute[] = [
+  {
+    ...onServer('/ips'),
+    method: 'GET',
+    policy: { rule: 'ips:index', persona: 'reader' },
+    handler: (call) => ({ addresses: addressesOf(call.server, false) }),
+  },
+  {
+    ...onServer('/ips/:label'),
+    method: 'GET',
+    policy: { rule: 'ips:show', persona: 'reader' },
+    handler: showNetwork,
+  },
+  {
+    ...onServer('/os-interface'),
+    method: 'GET',
+    policy: { rule: 'os-attach-interfaces:list', persona: 'reader' },
+    handler: (call) => ({
+      interfaceAttachments: call.server.ports.map((port) => interfaceView(call, port)),
+    }),
+  },
+  {
+    ...onServer('/os-interface/:port_id'),
+    method: 'GET',
+    policy: { rule: 'os-attach-interfaces:show', persona: 'reader' },
+    handler: showInterface,
+  },
+];

@@ -1,0 +1,62 @@
+// One server: show, change, delete.
+import type { InstanceState } from '#actors/instance/state.ts';
+import { notFound } from '../envelope.ts';
+import type { ComputeCall } from '../route.ts';
+import { hostStatusOf } from './host-status.ts';
+import { actorOf, askServer, operate } from './operate.ts';
+import { serverView, type ViewSize } from './views/detail.ts';
+
+export function showServer(call: ComputeCall): unknown {
+  return oneServer(call, 'whole');
+}
+
+function oneServer(
+  call: ComputeCall,
+  size: ViewSize,
+  server: InstanceState = call.server,
+): unknown {
+  const { microversion, selfBase, bookmarkBase } = call;
+  const { isAdmin } = call.caller;
+  return {
+    server: {
+      ...serverView(server, { microversion, selfBase, bookmarkBase, isAdmin }, size),
+      ...(size === 'whole' && isAdmin && call.from(16)
+        ? { host_status: hostStatusOf(server, call.context) }
+        : {}),
+      ...(call.from(71) ? { server_groups: [] } : {}),
+    },
+  };
+}
+
+interface UpdateBody {
+  readonly server: {
+    readonly name?: string;
+    readonly hostname?: string;
+    readonly description?: string | null;
+    readonly accessIPv4?: string;
+    readonly accessIPv6?: string;
+    readonly 'OS-DCF:diskConfig'?: 'AUTO' | 'MANUAL';
+  };
+}
+
+/** Until 2.74 the reply leaves out what came as extensions. */
+export async function updateServer(call: ComputeCall): Promise<unknown> {
+  const { server } = call.body as UpdateBody;
+  const { name, 'OS-DCF:diskConfig': diskConfig, ...others } = server;
+  if (Object.keys(server).length > 0)
+    await askServer(call, 'update', {
+      type: 'instance.rename',
+      actor: actorOf(call),
+      ...others,
+      ...(name === undefined ? {} : { name: name.trim() }),
+      ...(diskConfig === undefined ? {} : { diskConfig }),
+    });
+  const changed = call.reads.find(call.server.id, call.caller);
+  if (changed === undefined) throw notFound(`Instance ${call.server.id} could not be found.`);
+  return oneServer(call, call.from(75) ? 'whole' : 'small', changed);
+}
+
+/** A server that is gone by now was deleted by someone else: that is a 404, as for any other. */
+export async function deleteServer(call: ComputeCall): Promise<void> {
+  await operate(call, 'delete');
+}
