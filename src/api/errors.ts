@@ -2,6 +2,7 @@
 // envelope (Nova: {itemNotFound:{code,message}}, Keystone: {error:…}, Neutron: {NeutronError:…}, Glance: html).
 // Tables per service stand beside this file in errors/; a code has one meaning everywhere.
 import { computeErrors } from './errors/compute.ts';
+import { computeResourceErrors } from './errors/compute-resources.ts';
 import { identityErrors } from './errors/identity.ts';
 import { imageErrors } from './errors/image.ts';
 import { networkErrors } from './errors/network.ts';
@@ -21,6 +22,7 @@ const registry: Readonly<Record<string, ErrorEntry>> = {
   ...imageErrors,
   ...networkErrors,
   ...computeErrors,
+  ...computeResourceErrors,
 };
 
 export function httpRefusal(refusal: Refusal): HttpRefusal {

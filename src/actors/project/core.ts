@@ -13,18 +13,15 @@ import {
   bucketSet,
   emptyBuckets,
 } from '../domain/bucket-map.ts';
-import type { ProjectCommand, ProjectEvent, ProjectState, QuotaLimits } from './protocol.ts';
+import type {
+  ProjectCommand,
+  ProjectEvent,
+  ProjectState,
+  QuotaLimits,
+  QuotaUse,
+  ServerUse,
+} from './protocol.ts';
 
-/** Of one server. */
-interface Usage {
-  readonly cores: number;
-  readonly ramMiB: number;
-}
-interface Used {
-  readonly instances: number;
-  readonly cores: number;
-  readonly ram: number;
-}
 type Decision = Accepted<ProjectEvent, Record<string, never>> | Refusal;
 type CommandNamed<T extends ProjectCommand['type']> = Extract<ProjectCommand, { type: T }>;
 
@@ -47,13 +44,16 @@ export const quotaNames = Object.keys(defaultQuotaLimits) as readonly (keyof Quo
 const SETTLE_AFTER_MS = 30_000;
 /** Up to this many servers, the sum over them is checked after every event. */
 const FULL_CHECK_SERVERS = 128;
+const counted = ['cores', 'instances', 'ram'] as const;
+const nothing: QuotaUse = { instances: 0, cores: 0, ram: 0 };
 
 export function initialProject(id: string): ProjectState {
   return {
     id,
     limits: {},
     servers: emptyBuckets(),
-    used: { instances: 0, cores: 0, ram: 0 },
+    used: nothing,
+    users: {},
     pending: emptyBuckets(),
     settlements: 0,
   };
@@ -78,12 +78,12 @@ export function decideProject(
     case 'project.settle':
       return decideSettle(state, command);
     case 'project.set-limits':
-      return decideSetLimits(state, command);
-    case 'project.reset-limits':
-      return accept(
-        Object.keys(state.limits).length > 0 ? [{ type: 'project.limits-reset' }] : [],
-        {},
-      );
+      return decideSetLimits(state, command, options.defaults);
+    case 'project.reset-limits': {
+      const { userId } = command;
+      const isSet = Object.keys(ownLimits(state, userId)).length > 0;
+      return accept(isSet ? [{ type: 'project.limits-reset', ...ofUser(userId) }] : [], {});
+    }
     default:
       return unreachable(command);
   }
@@ -109,28 +109,57 @@ function decideReserve(
   );
   if (fresh.size === 0) return accept([], {});
   const servers = [...fresh.values()];
-  const limits = limitsInForce(defaults, knownLimits(command.classLimits ?? {}), state.limits);
-  const requested: Used = {
+  const { userId } = command;
+  const requested: QuotaUse = {
     instances: servers.length,
     cores: servers.reduce((sum, server) => sum + server.usage.cores, 0),
     ram: servers.reduce((sum, server) => sum + server.usage.ramMiB, 0),
   };
-  const over = (['cores', 'instances', 'ram'] as const)
-    .filter(
-      (resource) =>
-        limits[resource] >= 0 &&
-        requested[resource] > 0 &&
-        state.used[resource] + requested[resource] > limits[resource],
-    )
-    .map((resource) => ({
-      resource,
-      requested: requested[resource],
-      used: state.used[resource],
-      limit: limits[resource],
-    }));
+  const limits = limitsInForce(defaults, knownLimits(command.classLimits ?? {}), state.limits);
+  const user = userId === undefined ? undefined : userOf(state, userId);
+  const ofProject = exceeded(requested, state.used, limits);
+  const over = ofProject.length > 0 ? ofProject : exceeded(requested, user?.used, user?.limits);
   const [first] = over;
   if (first !== undefined) return refuse('quota-exceeded', { ...first, over });
-  return accept([{ type: 'project.reserved', servers, atMs: facts.nowMs }], {});
+  const event = {
+    type: 'project.reserved',
+    servers,
+    ...ofUser(userId),
+    atMs: facts.nowMs,
+  } as const;
+  return accept([event], {});
+}
+
+interface Over {
+  readonly resource: string;
+  readonly requested: number;
+  readonly used: number;
+  readonly limit: number;
+}
+
+function exceeded(
+  requested: QuotaUse,
+  used: QuotaUse = nothing,
+  limits: Partial<QuotaLimits> = {},
+): readonly Over[] {
+  return counted.flatMap((resource) => {
+    const limit = limits[resource] ?? -1;
+    const over = { resource, requested: requested[resource], used: used[resource], limit };
+    const fits = limit < 0 || over.requested === 0 || over.used + over.requested <= limit;
+    return fits ? [] : [over];
+  });
+}
+
+function userOf(state: ProjectState, userId: string): ProjectState['users'][string] {
+  return state.users[userId] ?? { limits: {}, used: nothing };
+}
+
+function ownLimits(state: ProjectState, userId: string | undefined): Partial<QuotaLimits> {
+  return userId === undefined ? state.limits : userOf(state, userId).limits;
+}
+
+function ofUser(userId: string | undefined): { readonly userId?: string } {
+  return userId === undefined ? {} : { userId };
 }
 
 /** Counts as a settlement whenever something waits, also when nothing was learnt: the next look needs a new name. */
@@ -145,18 +174,31 @@ function decideSettle(state: ProjectState, command: CommandNamed<'project.settle
 function decideSetLimits(
   state: ProjectState,
   command: CommandNamed<'project.set-limits'>,
+  defaults: QuotaLimits,
 ): Decision {
   const limits = knownLimits(command.limits);
-  for (const resource of ['instances', 'cores', 'ram'] as const) {
+  const { userId, classLimits = {} } = command;
+  const used = userId === undefined ? state.used : userOf(state, userId).used;
+  const maxima = limitsInForce(defaults, knownLimits(classLimits), state.limits);
+  for (const resource of quotaNames) {
     const limit = limits[resource];
-    const used = state.used[resource];
-    if (limit !== undefined && limit >= 0 && limit < used && !command.force)
-      return refuse('quota-below-usage', { resource, limit, used });
+    if (limit === undefined || command.force) continue;
+    const inUse = isCounted(resource) ? used[resource] : 0;
+    if (limit >= 0 && limit < inUse)
+      return refuse('quota-below-usage', { resource, limit, used: inUse });
+    const maximum = maxima[resource];
+    if (userId !== undefined && maximum >= 0 && (limit < 0 || limit > maximum))
+      return refuse('quota-above-project', { resource, limit, maximum });
   }
+  const own = ownLimits(state, userId);
   const changes = quotaNames.some(
-    (name) => limits[name] !== undefined && limits[name] !== state.limits[name],
+    (name) => limits[name] !== undefined && limits[name] !== own[name],
   );
-  return accept(changes ? [{ type: 'project.limits-set', limits }] : [], {});
+  return accept(changes ? [{ type: 'project.limits-set', limits, ...ofUser(userId) }] : [], {});
+}
+
+function isCounted(name: keyof QuotaLimits): name is keyof QuotaUse {
+  return (counted as readonly string[]).includes(name);
 }
 
 function knownLimits(limits: Readonly<Record<string, number>>): Partial<QuotaLimits> {
@@ -168,15 +210,14 @@ function knownLimits(limits: Readonly<Record<string, number>>): Partial<QuotaLim
 export function evolveProject(state: ProjectState, event: ProjectEvent): ProjectState {
   switch (event.type) {
     case 'project.reserved':
-      return event.servers.reduce((held, { serverId, usage }) => {
-        const one: Usage = { cores: usage.cores, ramMiB: usage.ramMiB };
-        return {
-          ...held,
-          servers: bucketSet(held.servers, serverId, one),
+      return event.servers.reduce(
+        (held, { serverId, usage }) => ({
+          ...counting(held, { ...usage, userId: event.userId }, 1),
+          servers: bucketSet(held.servers, serverId, { ...usage, userId: event.userId }),
           pending: bucketSet(held.pending, serverId, event.atMs),
-          used: plus(held.used, one, 1),
-        };
-      }, state);
+        }),
+        state,
+      );
     case 'project.released':
       return withoutServer(state, event.serverId);
     case 'project.settled': {
@@ -184,31 +225,60 @@ export function evolveProject(state: ProjectState, event: ProjectEvent): Project
       const settled = { ...state, pending: kept, settlements: state.settlements + 1 };
       return event.missing.reduce(withoutServer, settled);
     }
-    case 'project.limits-set':
-      return { ...state, limits: { ...state.limits, ...knownLimits(event.limits) } };
+    case 'project.limits-set': {
+      const limits = { ...ownLimits(state, event.userId), ...knownLimits(event.limits) };
+      return withLimits(state, event.userId, limits);
+    }
     case 'project.limits-reset':
-      return { ...state, limits: {} };
+      return withLimits(state, event.userId, {});
     default:
       return unreachable(event);
   }
 }
 
 function withoutServer(state: ProjectState, serverId: string): ProjectState {
-  const usage = bucketGet(state.servers, serverId);
-  if (usage === undefined) return state;
+  const use = bucketGet(state.servers, serverId);
+  if (use === undefined) return state;
   return {
-    ...state,
+    ...counting(state, use, -1),
     servers: bucketDelete(state.servers, serverId),
     pending: bucketDelete(state.pending, serverId),
-    used: plus(state.used, usage, -1),
   };
 }
 
-function plus(used: Used, usage: Usage, sign: 1 | -1): Used {
+/** With one server's use added or taken away. */
+function counting(state: ProjectState, use: ServerUse, sign: 1 | -1): ProjectState {
+  const counted = { ...state, used: plus(state.used, use, sign) };
+  if (use.userId === undefined) return counted;
+  const user = userOf(state, use.userId);
+  return withUser(counted, use.userId, { ...user, used: plus(user.used, use, sign) });
+}
+
+function withLimits(
+  state: ProjectState,
+  userId: string | undefined,
+  limits: Partial<QuotaLimits>,
+): ProjectState {
+  if (userId === undefined) return { ...state, limits };
+  return withUser(state, userId, { ...userOf(state, userId), limits });
+}
+
+/** Users without servers and limits are forgotten. */
+function withUser(
+  state: ProjectState,
+  userId: string,
+  user: ProjectState['users'][string],
+): ProjectState {
+  const { [userId]: _, ...others } = state.users;
+  const isEmpty = user.used.instances === 0 && Object.keys(user.limits).length === 0;
+  return { ...state, users: isEmpty ? others : { ...others, [userId]: user } };
+}
+
+function plus(used: QuotaUse, use: ServerUse, sign: 1 | -1): QuotaUse {
   return {
     instances: used.instances + sign,
-    cores: used.cores + sign * usage.cores,
-    ram: used.ram + sign * usage.ramMiB,
+    cores: used.cores + sign * use.cores,
+    ram: used.ram + sign * use.ramMiB,
   };
 }
 
@@ -235,10 +305,24 @@ export function projectInvariants(state: ProjectState): readonly string[] {
 }
 
 function brokenSums(state: ProjectState): readonly string[] {
-  let sum: Used = { instances: 0, cores: 0, ram: 0 };
-  for (const [, usage] of bucketEntries(state.servers)) sum = plus(sum, usage, 1);
-  const { used } = state;
-  return sum.cores === used.cores && sum.ram === used.ram
-    ? []
-    : [`use ${JSON.stringify(used)} is not the sum over the servers ${JSON.stringify(sum)}`];
+  let sum = nothing;
+  const ofUsers: Record<string, QuotaUse> = {};
+  for (const [, use] of bucketEntries(state.servers)) {
+    sum = plus(sum, use, 1);
+    if (use.userId !== undefined)
+      ofUsers[use.userId] = plus(ofUsers[use.userId] ?? nothing, use, 1);
+  }
+  const broken: string[] = [];
+  if (!isSameUse(sum, state.used))
+    broken.push(
+      `use ${JSON.stringify(state.used)} is not the sum over the servers ${JSON.stringify(sum)}`,
+    );
+  for (const userId of new Set([...Object.keys(ofUsers), ...Object.keys(state.users)]))
+    if (!isSameUse(ofUsers[userId] ?? nothing, userOf(state, userId).used))
+      broken.push(`use of user ${userId} is not the sum over the user's servers`);
+  return broken;
+}
+
+function isSameUse(one: QuotaUse, other: QuotaUse): boolean {
+  return counted.every((name) => one[name] === other[name]);
 }

@@ -1,5 +1,7 @@
 // A project's quota: limits, and which servers use how much of it. Used = live servers, always (invariant I5).
-// Refusals: quota-exceeded (detail: resource, requested, used, limit), quota-below-usage.
+// Users of a project may have limits of their own below the project's.
+// Refusals: quota-exceeded (detail: resource, requested, used, limit, and over: all of them), quota-below-usage,
+// quota-above-project.
 import { Type } from 'typebox';
 import type { BucketMap } from '../domain/bucket-map.ts';
 import {
@@ -22,6 +24,8 @@ export const projectCommands = {
     1,
     Type.Object({
       servers: Type.Array(Type.Object({ serverId: text, usage })),
+      /** Whose they are; counts against the user's own limits, if there are any. */
+      userId: Type.Optional(text),
       /** What the quota class says instead of the configured defaults. */
       classLimits: Type.Optional(limits),
     }),
@@ -34,10 +38,19 @@ export const projectCommands = {
     Type.Object({ existing: Type.Array(text), missing: Type.Array(text) }),
     Type.Object({}),
   ),
-  /** Changes the limits that are named. Without `force` none may go below what is in use. */
-  'project.set-limits': command(1, Type.Object({ limits, force: Type.Boolean() }), Type.Object({})),
-  /** Back to the defaults. */
-  'project.reset-limits': command(1, Type.Object({}), Type.Object({})),
+  /** Changes the limits that are named, of the project or of one user in it. Without `force` they must make sense. */
+  'project.set-limits': command(
+    1,
+    Type.Object({
+      limits,
+      force: Type.Boolean(),
+      userId: Type.Optional(text),
+      classLimits: Type.Optional(limits),
+    }),
+    Type.Object({}),
+  ),
+  /** Back to the defaults, or for a user to the project's. */
+  'project.reset-limits': command(1, Type.Object({ userId: Type.Optional(text) }), Type.Object({})),
 } as const;
 
 export const projectEvents = {
@@ -45,6 +58,7 @@ export const projectEvents = {
     1,
     Type.Object({
       servers: Type.Array(Type.Object({ serverId: text, usage })),
+      userId: Type.Optional(text),
       atMs: Type.Number(),
     }),
   ),
@@ -53,8 +67,8 @@ export const projectEvents = {
     1,
     Type.Object({ existing: Type.Array(text), missing: Type.Array(text) }),
   ),
-  'project.limits-set': event(1, Type.Object({ limits })),
-  'project.limits-reset': event(1, Type.Object({})),
+  'project.limits-set': event(1, Type.Object({ limits, userId: Type.Optional(text) })),
+  'project.limits-reset': event(1, Type.Object({ userId: Type.Optional(text) })),
 } as const;
 
 export type ProjectCommand = CommandOf<typeof projectCommands>;
@@ -78,12 +92,30 @@ export interface QuotaLimits {
   readonly injected_file_path_bytes: number;
 }
 
+export interface QuotaUse {
+  readonly instances: number;
+  readonly cores: number;
+  /** MiB. */
+  readonly ram: number;
+}
+
+/** What a server counts for. */
+export interface ServerUse {
+  readonly cores: number;
+  readonly ramMiB: number;
+  readonly userId: string | undefined;
+}
+
 export interface ProjectState {
   readonly id: string;
   /** What differs from the defaults. */
   readonly limits: Partial<QuotaLimits>;
-  readonly servers: BucketMap<{ readonly cores: number; readonly ramMiB: number }>;
-  readonly used: { readonly instances: number; readonly cores: number; readonly ram: number };
+  readonly servers: BucketMap<ServerUse>;
+  readonly used: QuotaUse;
+  /** Users with servers or limits of their own here. */
+  readonly users: Readonly<
+    Record<string, { readonly limits: Partial<QuotaLimits>; readonly used: QuotaUse }>
+  >;
   /** Reserved, but no look at the server yet: serverId → when, in milliseconds. */
   readonly pending: BucketMap<number>;
   /** Counts settlements, to name the next one. */

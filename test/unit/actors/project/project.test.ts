@@ -169,6 +169,59 @@ describe('limits', () => {
   });
 });
 
+describe('users with limits of their own', () => {
+  const setUser = (limits: Record<string, number>, force = false): ProjectCommand => ({
+    type: 'project.set-limits',
+    limits,
+    force,
+    userId: 'u',
+  });
+  const reserveAs = (userId: string, ...ids: string[]) =>
+    ({ ...reserve(...ids), userId }) as ProjectCommand;
+
+  test('are held to them; others are not', () => {
+    const project = run();
+    project.send(setUser({ instances: 1 }));
+    project.send(reserveAs('u', 'a'));
+    expect(project.refusal(reserveAs('u', 'b')).detail).toMatchObject({
+      resource: 'instances',
+      used: 1,
+      limit: 1,
+    });
+    expect(project.send(reserveAs('v', 'b'))).toEqual({});
+    project.send({ type: 'project.release', serverId: 'a' });
+    expect(project.send(reserveAs('u', 'c'))).toEqual({});
+  });
+
+  test('get none above the project’s or below their use, unless forced', () => {
+    const project = run();
+    project.send(reserveAs('u', 'a', 'b'));
+    expect(project.refusal(setUser({ instances: 4 }))).toEqual({
+      refused: 'quota-above-project',
+      detail: { resource: 'instances', limit: 4, maximum: 3 },
+    });
+    expect(project.refusal(setUser({ cores: -1 })).refused).toBe('quota-above-project');
+    expect(project.refusal(setUser({ instances: 1 })).detail).toEqual({
+      resource: 'instances',
+      limit: 1,
+      used: 2,
+    });
+    expect(project.send(setUser({ instances: 4 }, true))).toEqual({});
+  });
+
+  test('are forgotten when neither servers nor limits are left', () => {
+    const project = run();
+    project.send(setUser({ instances: 1 }));
+    project.send(reserveAs('u', 'a'));
+    expect(project.state.users).toEqual({
+      u: { limits: { instances: 1 }, used: { instances: 1, cores: 1, ram: 100 } },
+    });
+    project.send({ type: 'project.release', serverId: 'a' });
+    project.send({ type: 'project.reset-limits', userId: 'u' });
+    expect(project.state.users).toEqual({});
+  });
+});
+
 test('whatever is asked, use is the sum over the servers held and stays within the limits', () => {
   const ids = fc.constantFrom('a', 'b', 'c', 'd', 'e');
   const command = fc.oneof(
@@ -181,6 +234,7 @@ test('whatever is asked, use is the sum over the servers held and stays within t
         }),
         { maxLength: 4 },
       ),
+      userId: fc.constantFrom('u', 'v'),
     }),
     fc.record({ type: fc.constant('project.release' as const), serverId: ids }),
     fc.record({
