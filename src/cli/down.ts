@@ -1,0 +1,46 @@
+// `kilonova down`: stops the cloud. Guests keep running and are adopted by the next `up`; --purge ends them and removes
+// all that the cloud made on this host.
+import { rmSync } from 'node:fs';
+import type { DownArguments } from './main.ts';
+import { findRunning, removeRunFile, startTicksOf } from './run-file.ts';
+import { readSettings } from './settings.ts';
+
+const STOP_WITHIN_MS = 30_000;
+const LOOK_MS = 20;
+
+export async function down(options: DownArguments): Promise<void> {
+  const config = await readSettings(options);
+  const running = findRunning(config.data);
+  if (running === undefined) say(`no cloud runs on ${config.data}`);
+  else {
+    process.kill(running.pid, 'SIGTERM');
+    const deadline = performance.now() + STOP_WITHIN_MS;
+    while (startTicksOf(running.pid) === running.startTicks) {
+      if (performance.now() > deadline) {
+        process.kill(running.pid, 'SIGKILL');
+        say(
+          `process ${running.pid} did not stop within ${STOP_WITHIN_MS / 1000} s and was killed; nothing acknowledged is lost`,
+        );
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+    removeRunFile(config.data);
+    say(`stopped process ${running.pid}`);
+  }
+  if (options.purge !== true) {
+    if (running?.hypervisor === 'libvirt')
+      say(
+        'guests keep running; ./kilonova up takes them over again, ./kilonova down --purge ends them',
+      );
+    return;
+  }
+  const { purge } = await import('./purge.ts');
+  await purge(config, say);
+  rmSync(config.data, { recursive: true, force: true });
+  say(`removed ${config.data}`);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

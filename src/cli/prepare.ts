@@ -1,0 +1,61 @@
+// Makes a host ready for the cloud: Debian packages, libvirt's daemon, the tiny image. Each step that does something
+// says so; on a host that is ready nothing is said and little time is spent.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '#config/schema.ts';
+import { installNeeds, isThere, missingNeeds, type Need } from './debian.ts';
+import { root } from './settings.ts';
+
+/** Returns the path of the tiny image, or undefined where a simulated cloud does without one. */
+export async function prepareHost(
+  config: Config,
+  say: (line: string) => void,
+): Promise<string | undefined> {
+  if (config.hypervisor.kind === 'simulated') return undefined;
+  const missing = missingNeeds({ tests: false });
+  if (missing.length > 0) {
+    if (!canInstall()) throw new Error(whatIsMissing(missing));
+    await installNeeds(missing, say);
+  }
+  if (process.getuid?.() !== 0) throw new Error(notRoot());
+  const { startLibvirtDaemon } = await import('./libvirt-daemon.ts');
+  await startLibvirtDaemon({ uri: config.hypervisor.uri, data: config.data, say });
+  return tinyImage(say);
+}
+
+/** Built once per version of its builder, and kept with the checkout's tools. */
+export async function tinyImage(say: (line: string) => void): Promise<string> {
+  const { buildTinyImage } = await import('./tiny-image/build.ts');
+  const outputDirectory = join(root, '.tools', 'images');
+  const { path } = await buildTinyImage({
+    outputDirectory,
+    cacheDirectory: join(root, '.tools', 'image-cache'),
+    onProgress: say,
+  });
+  return path;
+}
+
+function canInstall(): boolean {
+  return process.getuid?.() === 0 && isThere('apt-get') && existsSync('/etc/debian_version');
+}
+
+function whatIsMissing(missing: readonly Need[]): string {
+  const lines = missing.map(
+    (need) => `  - ${need.proof}: ${need.purpose} (Debian package ${need.package})`,
+  );
+  const names = [...new Set(missing.map((need) => need.package))].join(' ');
+  return [
+    'this host lacks what real guests need:',
+    ...lines,
+    `Mend: as root, apt-get install ${names}; then run this again.`,
+    'Or try it without real guests: ./kilonova up --hypervisor simulated',
+  ].join('\n');
+}
+
+function notRoot(): string {
+  return [
+    'real guests need root: for bridges, address translation and libvirt.',
+    'Mend: run ./kilonova up as root.',
+    'Or try it without real guests: ./kilonova up --hypervisor simulated',
+  ].join('\n');
+}

@@ -1,0 +1,46 @@
+// The process that is the cloud: starts it, writes what clients and later commands read, and stops it on a signal.
+// Run directly by `up --detach`, with the configuration as its argument.
+import { mkdirSync } from 'node:fs';
+import type { Config } from '#config/schema.ts';
+import { startCloud } from '#main';
+import { writeClientFiles } from './client-files.ts';
+import { removeRunFile, writeRunFile } from './run-file.ts';
+import { loadSecrets } from './secrets.ts';
+
+/** Resolves when the APIs answer. SIGTERM and SIGINT stop the cloud in order; a second one ends it at once. */
+export async function serve(config: Config, tinyImage: string | undefined): Promise<void> {
+  mkdirSync(config.data, { recursive: true });
+  const secrets = loadSecrets(config.data);
+  const cloud = await startCloud({
+    config,
+    secrets,
+    tinyImage,
+    onFenced: () => stop('another process took over this data directory', 1),
+  });
+  let isStopping = false;
+  function stop(reason: string, code: number): void {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    cloud.log.info({ reason }, 'stopping');
+    removeRunFile(config.data);
+    cloud.stop().then(
+      () => process.exit(code),
+      (error: unknown) => {
+        cloud.log.error({ err: error }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  }
+  process.on('SIGTERM', () => stop('SIGTERM', 0));
+  process.on('SIGINT', () => stop('SIGINT', 0));
+  writeClientFiles(config.data, { url: cloud.url, region: config.region, secrets });
+  writeRunFile(config.data, { url: cloud.url, hypervisor: config.hypervisor.kind });
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { config, image } = JSON.parse(process.argv[2] ?? '{}') as {
+    config: Config;
+    image?: string;
+  };
+  await serve(config, image);
+}

@@ -1,0 +1,101 @@
+// `kilonova up`: prepares the host, starts the cloud, and says what to type next. With --detach the cloud runs on
+// in a process of its own.
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { Config } from '#config/schema.ts';
+import type { UpArguments } from './main.ts';
+import { findRunning } from './run-file.ts';
+import { readSettings } from './settings.ts';
+
+/** From a cold start: Debian packages and the tiny image may have to be made first, but by the parent. */
+const READY_WITHIN_MS = 60_000;
+const LOOK_MS = 20;
+
+export async function up(options: UpArguments): Promise<void> {
+  const startedMs = performance.now();
+  const config = await readSettings(options);
+  const running = findRunning(config.data);
+  if (running !== undefined) {
+    throw new Error(
+      `a cloud runs already on ${config.data}: process ${running.pid}, ${running.url}. Stop it with: ./kilonova down${dataOption(options)}`,
+    );
+  }
+  mkdirSync(config.data, { recursive: true, mode: 0o755 });
+  const image = await prepare(config);
+  if (options.detach === true) await startDetached(config, image);
+  else await startHere(config, image);
+  const { url, hypervisor } = findRunning(config.data) ?? { url: '', hypervisor: '' };
+  say(
+    `${hypervisor === 'simulated' ? 'SIMULATED hypervisor: servers are made up, nothing really runs. ' : ''}APIs at ${url}`,
+  );
+  sayNext(config);
+  say(`ready in ${((performance.now() - startedMs) / 1000).toFixed(2)} s`);
+}
+
+/** What the host must have. Only what is missing is looked into, so that a warm start stays quick. */
+async function prepare(config: Config): Promise<string | undefined> {
+  const { prepareHost } = await import('./prepare.ts');
+  return prepareHost(config, say);
+}
+
+async function startHere(config: Config, image: string | undefined): Promise<void> {
+  const { serve } = await import('./serve.ts');
+  await serve(config, image);
+}
+
+async function startDetached(config: Config, image: string | undefined): Promise<void> {
+  const logPath = join(config.data, 'kilonova.log');
+  const log = openSync(logPath, 'a', 0o640);
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'serve.ts'), JSON.stringify({ config, image })],
+    {
+      detached: true,
+      stdio: ['ignore', log, log],
+    },
+  );
+  closeSync(log);
+  let ended: string | undefined;
+  child.on('exit', (code, signal) => {
+    ended = `ended with ${signal ?? code}`;
+  });
+  child.on('error', (error) => {
+    ended = error.message;
+  });
+  const deadline = performance.now() + READY_WITHIN_MS;
+  while (findRunning(config.data) === undefined) {
+    if (ended !== undefined)
+      throw new Error(
+        `the cloud did not start (${ended}). The end of ${logPath}:\n${lastLines(logPath)}`,
+      );
+    if (performance.now() > deadline) {
+      child.kill();
+      throw new Error(
+        `the cloud was not ready within ${READY_WITHIN_MS / 1000} s. The end of ${logPath}:\n${lastLines(logPath)}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  child.unref();
+}
+
+function lastLines(path: string): string {
+  return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-10).join('\n');
+}
+
+function sayNext(config: Config): void {
+  const path = relative(process.cwd(), config.data) || '.';
+  say('next, type:');
+  say(`  export OS_CLIENT_CONFIG_FILE=${join(path, 'clouds.yaml')} OS_CLOUD=kilonova`);
+  say('  openstack server create --image tiny --flavor m1.tiny --network private --wait vm1');
+  say('  openstack console log show vm1');
+}
+
+function dataOption(options: UpArguments): string {
+  return options.data === undefined ? '' : ` --data ${options.data}`;
+}
+
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
