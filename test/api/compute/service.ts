@@ -4,6 +4,7 @@ import type { Caller, Identity } from '#actors/ports/identity.ts';
 import type { ImageRecord, Images } from '#actors/ports/images.ts';
 import type { NetworkRecord, Networks } from '#actors/ports/networks.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
+import type { QuotaLimits } from '#actors/project/protocol.ts';
 import type { NodeClient } from '#actors/node/client.ts';
 import type { ComputeContext } from '#api/compute/context.ts';
 import { computePlugin } from '#api/compute/plugin.ts';
@@ -75,6 +76,7 @@ export interface TestServiceOptions {
   readonly definitions?: readonly AnyEntityDefinition[];
   readonly routes?: readonly ComputeRoute[];
   readonly servers?: StateView<InstanceState>;
+  readonly quotaDefaults?: QuotaLimits;
 }
 
 export function testService(options: TestServiceOptions = {}): TestService {
@@ -104,6 +106,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     images: imagesOf(images),
     networks: networksOf(networks),
     nodes: nodesOf(consoles),
+    ...(options.quotaDefaults === undefined ? {} : { quotaDefaults: options.quotaDefaults }),
   };
   const routes = options.routes ?? computeRoutes;
   const app = buildServer(context, [

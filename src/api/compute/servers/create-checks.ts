@@ -132,9 +132,9 @@ function checkBlockDevice(device: BlockDevice, imageRef: string | undefined): vo
 
 /** What a project may have, by its own limits, its class's, or the defaults. */
 export function quotaOf(call: ComputeCall, projectId: string): QuotaLimits {
-  const { projects } = call.context;
+  const { projects, quotaDefaults = defaultQuotaLimits } = call.context;
   return limitsInForce(
-    defaultQuotaLimits,
+    quotaDefaults,
     projects.get(DEFAULT_QUOTA_CLASS)?.limits ?? {},
     projects.get(projectId)?.limits ?? {},
   );
