@@ -43,6 +43,24 @@ export interface NetworkRecord {
   readonly subnetIds: readonly string[];
 }
 
+/** What a host needs to make a network work on it: the shape of HostNetworkSpec in hypervisor/network-port.ts. */
+export interface HostNetworkPlan {
+  readonly id: string;
+  /** Linux bridge name, ≤ 15 characters. */
+  readonly bridge: string;
+  readonly mtu: number;
+  readonly subnets: readonly {
+    readonly id: string;
+    readonly cidr: string;
+    readonly gateway: string | undefined;
+    readonly dhcp: boolean;
+    readonly dnsServers: readonly string[];
+    readonly hostRoutes: readonly { readonly destination: string; readonly nexthop: string }[];
+  }[];
+  readonly masquerade: boolean;
+  readonly metadataPort: number | undefined;
+}
+
 export interface Networks {
   /** Networks that a project may put servers on: its own and shared ones, with at least one subnet, not external. */
   listUsable(projectId: string): readonly NetworkRecord[];
@@ -59,7 +77,9 @@ export interface Networks {
   /**
    * Binds one port per request to the server, all or nothing visible to the caller: on a refusal, `release` undoes
    * what was made. A repeat with the same server and requests answers as before.
-   * Refusals: network-not-found, port-not-found, port-in-use, no-addresses, address-in-use, address-not-in-subnet, port-quota.
+   * Refusals: network-not-found, port-not-found, port-in-use, no-addresses, address-in-use, address-not-in-subnet,
+   * address-not-on-network, address-automatic, port-quota, no-mac, network-overlap, group-not-found, group-ambiguous;
+   * none is mended by trying again without a change. All words stand in api/errors/network.ts.
    */
   allocate(request: {
     readonly serverId: string;

@@ -1,0 +1,156 @@
+// Finds what networks hold without a look at every network: subnets and ports by id, ports by device, counts by project
+// and by security group. Fed by the view's changes; it decides nothing.
+import type { StateChange, StateView } from '#runtime/events/projection.ts';
+import { getEntry, valuesOf } from './chunked-map.ts';
+import type { NetworkEvent, PortRecord } from './protocol.ts';
+import type { NetworkState, SubnetState } from './state.ts';
+
+export interface FoundPort {
+  readonly network: NetworkState;
+  readonly port: PortRecord;
+}
+
+export interface FoundSubnet {
+  readonly network: NetworkState;
+  readonly subnet: SubnetState;
+}
+
+type Counted = 'network' | 'subnet' | 'port';
+
+export class NetworkIndex {
+  readonly #view: StateView<NetworkState>;
+  /** Subnet id → network id. */
+  readonly #subnets = new Map<string, string>();
+  /** Port id → network id. */
+  readonly #ports = new Map<string, string>();
+  /** Device id → port ids. */
+  readonly #devices = new Map<string, Set<string>>();
+  readonly #counts: Readonly<Record<Counted | 'group', Map<string, number>>> = {
+    network: new Map(),
+    subnet: new Map(),
+    port: new Map(),
+    group: new Map(),
+  };
+
+  constructor(view: StateView<NetworkState>) {
+    this.#view = view;
+    for (const network of view.values()) this.#addNetwork(network);
+    view.subscribe((change) => this.#follow(change));
+  }
+
+  network(networkId: string): NetworkState | undefined {
+    const network = this.#view.get(networkId);
+    return network?.status === 'present' ? network : undefined;
+  }
+
+  *networks(): IterableIterator<NetworkState> {
+    for (const network of this.#view.values()) if (network.status === 'present') yield network;
+  }
+
+  subnet(subnetId: string): FoundSubnet | undefined {
+    const network = this.network(this.#subnets.get(subnetId) ?? '');
+    const subnet = network?.subnets.get(subnetId);
+    return network === undefined || subnet === undefined ? undefined : { network, subnet };
+  }
+
+  port(portId: string): FoundPort | undefined {
+    const network = this.network(this.#ports.get(portId) ?? '');
+    const port = network === undefined ? undefined : getEntry(network.ports, portId);
+    return network === undefined || port === undefined ? undefined : { network, port };
+  }
+
+  /** In the order in which they came. */
+  portsOfDevice(deviceId: string): readonly FoundPort[] {
+    if (deviceId === '') return [];
+    return [...(this.#devices.get(deviceId) ?? [])]
+      .map((portId) => this.port(portId))
+      .filter((found) => found !== undefined);
+  }
+
+  /** How many a project has. */
+  count(what: Counted, projectId: string): number {
+    return this.#counts[what].get(projectId) ?? 0;
+  }
+
+  /** How many ports use a security group. */
+  portsOfGroup(groupId: string): number {
+    return this.#counts.group.get(groupId) ?? 0;
+  }
+
+  #addNetwork(network: NetworkState): void {
+    if (network.status !== 'present') return;
+    this.#add('network', network.attributes.projectId, 1);
+    for (const subnet of network.subnets.values()) this.#addSubnet(network.id, subnet);
+    for (const port of valuesOf(network.ports)) this.#addPort(network.id, port);
+  }
+
+  #follow(change: StateChange<NetworkState>): void {
+    const { before, after } = change;
+    this.#followNetwork(before, after);
+    if (before?.subnets !== after.subnets) this.#followSubnets(before, after);
+    if (before?.ports === after.ports) return;
+    for (const portId of changedPorts(change)) {
+      const old = before === undefined ? undefined : getEntry(before.ports, portId);
+      const now = getEntry(after.ports, portId);
+      if (old === now) continue;
+      if (old !== undefined) this.#dropPort(old);
+      if (now !== undefined) this.#addPort(after.id, now);
+    }
+  }
+
+  #followNetwork(before: NetworkState | undefined, after: NetworkState): void {
+    const was = before?.status === 'present';
+    const is = after.status === 'present';
+    if (was !== is) this.#add('network', after.attributes.projectId, is ? 1 : -1);
+  }
+
+  #followSubnets(before: NetworkState | undefined, after: NetworkState): void {
+    for (const subnet of before?.subnets.values() ?? [])
+      if (!after.subnets.has(subnet.id)) {
+        this.#subnets.delete(subnet.id);
+        this.#add('subnet', subnet.projectId, -1);
+      }
+    for (const subnet of after.subnets.values())
+      if (!this.#subnets.has(subnet.id)) this.#addSubnet(after.id, subnet);
+  }
+
+  #addSubnet(networkId: string, subnet: SubnetState): void {
+    this.#subnets.set(subnet.id, networkId);
+    this.#add('subnet', subnet.projectId, 1);
+  }
+
+  #addPort(networkId: string, port: PortRecord): void {
+    this.#ports.set(port.id, networkId);
+    this.#add('port', port.projectId, 1);
+    for (const groupId of port.securityGroups) this.#add('group', groupId, 1);
+    if (port.deviceId === '') return;
+    const siblings = this.#devices.get(port.deviceId) ?? new Set();
+    this.#devices.set(port.deviceId, siblings.add(port.id));
+  }
+
+  #dropPort(port: PortRecord): void {
+    this.#ports.delete(port.id);
+    this.#add('port', port.projectId, -1);
+    for (const groupId of port.securityGroups) this.#add('group', groupId, -1);
+    const siblings = this.#devices.get(port.deviceId);
+    siblings?.delete(port.id);
+    if (siblings?.size === 0) this.#devices.delete(port.deviceId);
+  }
+
+  #add(what: Counted | 'group', key: string, step: 1 | -1): void {
+    const count = (this.#counts[what].get(key) ?? 0) + step;
+    if (count === 0) this.#counts[what].delete(key);
+    else this.#counts[what].set(key, count);
+  }
+}
+
+/** Which ports the events name. Addresses that come and go with a subnet change nothing that is indexed. */
+function changedPorts(change: StateChange<NetworkState>): Iterable<string> {
+  const ids = new Set<string>();
+  for (const event of change.events as readonly NetworkEvent[]) {
+    if (event.type === 'network.port-set') ids.add(event.port.id);
+    else if (event.type === 'network.port-deleted') ids.add(event.portId);
+    else if (event.type === 'network.tags-set' && event.kind === 'port') ids.add(event.id);
+  }
+  return ids;
+}

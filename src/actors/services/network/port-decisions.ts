@@ -1,0 +1,175 @@
+// Ports of a network: made, changed, given to devices and freed. Pure. Addresses: allocation.ts.
+import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts';
+import type { CommandNamed } from '#runtime/message/protocol.ts';
+import { isRefusal, type Refusal, refuse } from '#runtime/message/refusal.ts';
+import { planAddresses } from './allocation.ts';
+import { getEntry } from './chunked-map.ts';
+import type { networkCommands, NetworkEvent, PortAttributes, PortRecord } from './protocol.ts';
+import { hasAutomaticAddresses, type NetworkState } from './state.ts';
+
+type Answer = Accepted<NetworkEvent, object> | Refusal;
+type Ask<T extends keyof typeof networkCommands> = CommandNamed<typeof networkCommands, T>;
+
+export function createPort(
+  network: NetworkState,
+  command: Ask<'network.create-port'>,
+  facts: Facts,
+): Answer {
+  const { portId, projectId, attributes, ownedByDevice, tags, changeId } = command;
+  const there = getEntry(network.ports, portId);
+  if (there !== undefined) {
+    // The same device asks again, under another change: an effect that was run twice.
+    const isSame = ownedByDevice && there.ownedByDevice && there.deviceId === attributes.deviceId;
+    return isSame ? accept([], {}) : refuse('port-exists', { portId });
+  }
+  const mac = command.macs.find((each) => getEntry(network.macs, each) === undefined);
+  if (mac === undefined) return noMac(network, command.macs);
+  const fixedIps = planAddresses(network, {
+    portId,
+    mac,
+    current: [],
+    requests: command.addresses,
+    deviceOwner: attributes.deviceOwner,
+  });
+  if (isRefusal(fixedIps)) return fixedIps;
+  const atMs = facts.nowMs;
+  const port: PortRecord = {
+    ...attributes,
+    id: portId,
+    projectId,
+    mac,
+    fixedIps: [...fixedIps],
+    ownedByDevice,
+    tags: [...new Set(tags)].sort(),
+    revision: 1,
+    createdAtMs: atMs,
+    updatedAtMs: atMs,
+  };
+  return accept([{ type: 'network.port-set', port, changeId, atMs }], {});
+}
+
+function noMac(network: NetworkState, macs: readonly string[]): Refusal {
+  const [wanted] = macs;
+  return macs.length === 1
+    ? refuse('mac-in-use', { networkId: network.id, mac: wanted })
+    : refuse('no-mac', { networkId: network.id });
+}
+
+export function changePort(
+  network: NetworkState,
+  command: Ask<'network.change-port'>,
+  facts: Facts,
+): Answer {
+  const port = getEntry(network.ports, command.portId);
+  if (port === undefined) return refuse('port-not-found', { portId: command.portId });
+  const mac = command.mac ?? port.mac;
+  const refused = macRefusal(network, port, mac);
+  if (refused !== undefined) return refused;
+  const changed = { ...port, ...command.attributes, mac };
+  let { fixedIps } = port;
+  if (command.addresses !== undefined || mac !== port.mac) {
+    const planned = planAddresses(network, {
+      portId: port.id,
+      mac,
+      current: mac === port.mac ? port.fixedIps : withoutAutomatic(network, port),
+      requests: command.addresses ?? requestsOf(withoutAutomatic(network, port)),
+      deviceOwner: changed.deviceOwner,
+    });
+    if (isRefusal(planned)) return planned;
+    fixedIps = [...planned];
+  }
+  return accept([portSet({ ...changed, fixedIps }, command.changeId, facts)], {});
+}
+
+function requestsOf(fixedIps: PortRecord['fixedIps']): PortRecord['fixedIps'] {
+  return fixedIps.map(({ subnetId, address }) => ({ subnetId, address }));
+}
+
+function withoutAutomatic(network: NetworkState, port: PortRecord): PortRecord['fixedIps'] {
+  return port.fixedIps.filter(({ subnetId }) => {
+    const subnet = network.subnets.get(subnetId);
+    return subnet === undefined || !hasAutomaticAddresses(subnet);
+  });
+}
+
+function macRefusal(network: NetworkState, port: PortRecord, mac: string): Refusal | undefined {
+  if (mac === port.mac) return undefined;
+  if (port.host !== '')
+    return refuse('port-bound', { portId: port.id, oldMac: port.mac, newMac: mac });
+  if (getEntry(network.macs, mac) !== undefined)
+    return refuse('mac-in-use', { networkId: network.id, mac });
+  return undefined;
+}
+
+function portSet(port: PortRecord, changeId: string, facts: Facts): NetworkEvent {
+  const atMs = facts.nowMs;
+  const next = { ...port, revision: port.revision + 1, updatedAtMs: atMs };
+  return { type: 'network.port-set', port: next, changeId, atMs };
+}
+
+export function deletePort(
+  network: NetworkState,
+  command: Ask<'network.delete-port'>,
+  facts: Facts,
+): Answer {
+  const { portId, changeId } = command;
+  if (getEntry(network.ports, portId) === undefined) return refuse('port-not-found', { portId });
+  return accept([{ type: 'network.port-deleted', portId, changeId, atMs: facts.nowMs }], {});
+}
+
+export function attachPort(
+  network: NetworkState,
+  command: Ask<'network.attach-port'>,
+  facts: Facts,
+): Answer {
+  const { portId, deviceId, deviceOwner, changeId } = command;
+  const port = getEntry(network.ports, portId);
+  if (port === undefined) return refuse('port-not-found', { portId });
+  if (port.deviceId !== '' && port.deviceId !== deviceId)
+    return refuse('port-in-use', {
+      portId,
+      networkId: network.id,
+      deviceId: port.deviceId,
+    });
+  if (port.deviceId === deviceId && port.deviceOwner === deviceOwner) return accept([], {});
+  return accept([portSet({ ...port, deviceId, deviceOwner }, changeId, facts)], {});
+}
+
+export function bindPorts(
+  network: NetworkState,
+  command: Ask<'network.bind-ports'>,
+  facts: Facts,
+): Answer {
+  const { host, changeId } = command;
+  const events = portsOfDevice(network, command)
+    .filter((port) => port.host !== host)
+    .map((port) => portSet({ ...port, host }, changeId, facts));
+  return accept(events, {});
+}
+
+export function releasePorts(
+  network: NetworkState,
+  command: Ask<'network.release-ports'>,
+  facts: Facts,
+): Answer {
+  const { changeId } = command;
+  const atMs = facts.nowMs;
+  const free: PortAttributes = { deviceId: '', deviceOwner: '', host: '', profile: '{}' };
+  const events = portsOfDevice(network, command).map(
+    (port): NetworkEvent =>
+      port.ownedByDevice
+        ? { type: 'network.port-deleted', portId: port.id, changeId, atMs }
+        : portSet({ ...port, ...free }, changeId, facts),
+  );
+  return accept(events, {});
+}
+
+function portsOfDevice(
+  network: NetworkState,
+  { deviceId, portIds }: { readonly deviceId: string; readonly portIds: readonly string[] },
+): readonly PortRecord[] {
+  return portIds
+    .map((portId) => getEntry(network.ports, portId))
+    .filter((port) => port !== undefined)
+    .filter((port) => port.deviceId === deviceId);
+}
