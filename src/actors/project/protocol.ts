@@ -74,8 +74,12 @@ export const projectEvents = {
 export type ProjectCommand = CommandOf<typeof projectCommands>;
 export type ProjectEvent = EventOf<typeof projectEvents>;
 export const projects = entityKind('project', projectCommands);
-/** Not a project: the entity of this id keeps the limits of the quota class `default`. */
-export const DEFAULT_QUOTA_CLASS = 'quota-class:default';
+/** Not a project: the entity of this id keeps the limits of a quota class. */
+export function quotaClassId(className: string): string {
+  return `quota-class:${className}`;
+}
+/** Of the class whose members are all projects. */
+export const DEFAULT_QUOTA_CLASS = quotaClassId('default');
 
 /** Names as in the quota API. */
 export interface QuotaLimits {

@@ -33,6 +33,7 @@ export function initialHost(id: string): HostState {
 
 export function decideHost(state: HostState, command: HostCommand, facts: Facts): Decision {
   if (command.type === 'host.register') return decideRegister(state, command, facts);
+  if (command.type === 'host.unregister' && !state.registered) return accept([], {});
   if (!state.registered) return refuse('host-not-found', { host: state.id });
   const atMs = facts.nowMs;
   switch (command.type) {
@@ -57,6 +58,8 @@ export function decideHost(state: HostState, command: HostCommand, facts: Facts)
       if (state.forcedDown === forcedDown) return accept([], {});
       return accept([{ type: 'host.forced-down-changed', forcedDown, atMs }], {});
     }
+    case 'host.unregister':
+      return accept([{ type: 'host.unregistered', atMs }], {});
     default:
       return unreachable(command);
   }
@@ -94,6 +97,8 @@ export function evolveHost(state: HostState, event: HostEvent): HostState {
       return { ...state, enabled: event.enabled, disabledReason: event.reason, updatedAtMs };
     case 'host.forced-down-changed':
       return { ...state, forcedDown: event.forcedDown, updatedAtMs };
+    case 'host.unregistered':
+      return { ...initialHost(state.id), updatedAtMs };
     default:
       return unreachable(event);
   }

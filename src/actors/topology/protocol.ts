@@ -47,6 +47,8 @@ export const hostCommands = {
     Type.Object({}),
   ),
   'host.force-down': command(1, Type.Object({ forcedDown: Type.Boolean() }), Type.Object({})),
+  /** An administrator takes the host out of the cloud. It is back, with new ids, when its node registers again. */
+  'host.unregister': command(1, Type.Object({}), Type.Object({})),
 } as const;
 
 export const hostEvents = {
@@ -69,6 +71,7 @@ export const hostEvents = {
     1,
     Type.Object({ forcedDown: Type.Boolean(), atMs: Type.Number() }),
   ),
+  'host.unregistered': event(1, Type.Object({ atMs: Type.Number() })),
 } as const;
 
 export type HostCommand = CommandOf<typeof hostCommands>;

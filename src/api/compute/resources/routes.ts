@@ -1,13 +1,33 @@
 // Every call of the resources in this folder.
 import type { ComputeRoute } from '../route.ts';
-import { extraSpecRoutes } from './extra-specs.ts';
-import { flavorAccessRoutes } from './flavor-access.ts';
-import { flavorRoutes } from './flavors.ts';
-import { keypairRoutes } from './keypairs.ts';
+import { availabilityZoneRoutes } from './hosts/availability-zones.ts';
+import { extensionRoutes } from './extensions.ts';
+import { extraSpecRoutes } from './flavors/extra-specs.ts';
+import { flavorAccessRoutes } from './flavors/flavor-access.ts';
+import { flavorRoutes } from './flavors/flavors.ts';
+import { hostRoutes } from './hosts/hosts.ts';
+import { hypervisorRoutes } from './hosts/hypervisors.ts';
+import { keypairRoutes } from './keypairs/keypairs.ts';
+import { limitRoutes } from './quotas/limits.ts';
+import { migrationRoutes } from './migrations.ts';
+import { quotaClassRoutes } from './quotas/quota-classes.ts';
+import { quotaSetRoutes } from './quotas/quota-sets.ts';
+import { serviceRoutes } from './hosts/services.ts';
+import { tenantUsageRoutes } from './tenant-usage.ts';
 
 export const resourceRoutes: readonly ComputeRoute[] = [
+  ...extensionRoutes,
   ...flavorRoutes,
   ...flavorAccessRoutes,
   ...extraSpecRoutes,
   ...keypairRoutes,
+  ...limitRoutes,
+  ...quotaSetRoutes,
+  ...quotaClassRoutes,
+  ...availabilityZoneRoutes,
+  ...serviceRoutes,
+  ...hostRoutes,
+  ...hypervisorRoutes,
+  ...tenantUsageRoutes,
+  ...migrationRoutes,
 ];

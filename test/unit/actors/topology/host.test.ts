@@ -84,6 +84,21 @@ describe('a host', () => {
     expect(host.events).toHaveLength(3);
   });
 
+  test('that was taken out is as new, and gets the ids of its next registration', () => {
+    const host = runEntity(hostDefinition, 'h1');
+    host.send(register());
+    host.send({ type: 'host.set-enabled', enabled: false });
+    host.nowMs = 3_000;
+    host.send({ type: 'host.unregister' });
+    host.send({ type: 'host.unregister' });
+    expect(host.state).toEqual({ ...hostDefinition.initial('h1'), updatedAtMs: 3_000 });
+    expect(host.events).toHaveLength(3);
+    expect(host.send(register({ serviceId: 'svc2', providerId: 'rp2' }))).toEqual({
+      serviceId: 'svc2',
+      providerId: 'rp2',
+    });
+  });
+
   test('that never registered is not found', () => {
     const host = runEntity(hostDefinition, 'h1');
     expect(host.refusal({ type: 'host.force-down', forcedDown: true })).toEqual({

@@ -1,8 +1,8 @@
 // Which projects may use a private flavor.
 import { ALL_FLAVORS, flavors } from '#actors/catalog/protocol.ts';
-import { badRequest, conflict, notFound } from '../envelope.ts';
-import type { ComputeCall, ComputeRoute } from '../route.ts';
-import { ask } from './ask.ts';
+import { badRequest, conflict, notFound } from '../../envelope.ts';
+import type { ComputeCall, ComputeRoute } from '../../route.ts';
+import { ask } from '../ask.ts';
 import { findFlavor } from './flavor-lookup.ts';
 import { addAccess, removeAccess } from './flavor-schemas.ts';
 

@@ -2,14 +2,14 @@
 import { ALL_FLAVORS, flavors, type FlavorRecord } from '#actors/catalog/protocol.ts';
 import type { Flavor } from '#actors/domain/server.ts';
 import { present } from '#runtime/assert.ts';
-import { badRequest } from '../envelope.ts';
-import { isTrue } from '../parameter-types.ts';
-import type { ComputeCall, ComputeRoute } from '../route.ts';
-import { ask } from './ask.ts';
+import { badRequest } from '../../envelope.ts';
+import { isTrue } from '../../parameter-types.ts';
+import type { ComputeCall, ComputeRoute } from '../../route.ts';
+import { ask } from '../ask.ts';
 import { findFlavor, isShared, readFlavors } from './flavor-lookup.ts';
 import { createFlavor, listFlavors, updateFlavor } from './flavor-schemas.ts';
 import { basicFlavor, wholeFlavor } from './flavor-view.ts';
-import { linksField, pageOf } from './paging.ts';
+import { linksField, pageOf } from '../paging.ts';
 
 const all = flavors.ref(ALL_FLAVORS);
 

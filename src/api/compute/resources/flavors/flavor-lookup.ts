@@ -1,7 +1,7 @@
 // Which flavors a caller may see: public ones, private ones shared with the caller's project, all for administrators.
 import { ALL_FLAVORS, type FlavorRecord } from '#actors/catalog/protocol.ts';
-import { notFound } from '../envelope.ts';
-import type { ComputeCall } from '../route.ts';
+import { notFound } from '../../envelope.ts';
+import type { ComputeCall } from '../../route.ts';
 
 /** In the order in which they were made. */
 export async function readFlavors(call: ComputeCall): Promise<readonly FlavorRecord[]> {

@@ -7,10 +7,10 @@ import {
   nameParam,
   paginationQuery,
   textQuery,
-} from '../parameter-types.ts';
-import type { SchemaRange } from '../route.ts';
-import type { JsonSchema } from '../validation.ts';
-import { queryRanges } from './query-schemas.ts';
+} from '../../parameter-types.ts';
+import type { SchemaRange } from '../../route.ts';
+import type { JsonSchema } from '../../validation.ts';
+import { queryRanges } from '../query-schemas.ts';
 
 const MAX_INT = 0x7fffffff;
 const MAX_RXTX_FACTOR = 3.40282e38;

@@ -1,12 +1,12 @@
 // /os-keypairs: a user's public keys. Until 2.91 the service also makes pairs; the private half is told once, never kept.
 import { type Keypair, keypairs } from '#actors/catalog/protocol.ts';
-import { badRequest, forbidden, notFound } from '../envelope.ts';
-import type { ComputeCall, ComputeRoute } from '../route.ts';
-import { ask } from './ask.ts';
+import { badRequest, forbidden, notFound } from '../../envelope.ts';
+import type { ComputeCall, ComputeRoute } from '../../route.ts';
+import { ask } from '../ask.ts';
 import { createKeypair, listKeypairs, ofOneUser } from './keypair-schemas.ts';
-import { momentOf } from './moments.ts';
-import { linksField, MAX_PAGE, pageOf } from './paging.ts';
-import { limitsOf } from './quota-limits.ts';
+import { momentOf } from '../moments.ts';
+import { linksField, MAX_PAGE, pageOf } from '../paging.ts';
+import { limitsOf } from '../quotas/quota-limits.ts';
 import { generateSshKeys, sshFingerprint } from './ssh-keys.ts';
 import { generateX509Keys, x509Fingerprint } from './x509-keys.ts';
 

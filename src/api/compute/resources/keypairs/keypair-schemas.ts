@@ -1,7 +1,7 @@
 // Request schemas of key pairs, by microversion. Data only.
-import { multiParam, paginationQuery } from '../parameter-types.ts';
-import type { SchemaRange } from '../route.ts';
-import type { JsonSchema } from '../validation.ts';
+import { multiParam, paginationQuery } from '../../parameter-types.ts';
+import type { SchemaRange } from '../../route.ts';
+import type { JsonSchema } from '../../validation.ts';
 
 const name: JsonSchema = {
   type: 'string',

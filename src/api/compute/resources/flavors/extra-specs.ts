@@ -1,8 +1,8 @@
 // /flavors/{id}/os-extra_specs: free-form requirements of a flavor; known ones are checked from 2.86 on.
 import { ALL_FLAVORS, flavors } from '#actors/catalog/protocol.ts';
-import { badRequest, notFound } from '../envelope.ts';
-import type { ComputeCall, ComputeRoute } from '../route.ts';
-import { ask } from './ask.ts';
+import { badRequest, notFound } from '../../envelope.ts';
+import type { ComputeCall, ComputeRoute } from '../../route.ts';
+import { ask } from '../ask.ts';
 import { extraSpecFault } from './extra-spec-rules.ts';
 import { findFlavor } from './flavor-lookup.ts';
 import { createSpecs, updateSpec } from './flavor-schemas.ts';

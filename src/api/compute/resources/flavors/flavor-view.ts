@@ -1,8 +1,8 @@
 // A flavor as the API shows it, by microversion. Pure.
 import type { FlavorRecord } from '#actors/catalog/protocol.ts';
-import { allows } from '../policy.ts';
-import type { ComputeCall } from '../route.ts';
-import type { Link } from './paging.ts';
+import { allows } from '../../policy.ts';
+import type { ComputeCall } from '../../route.ts';
+import type { Link } from '../paging.ts';
 
 export function flavorLinks(call: ComputeCall, flavorId: string): readonly Link[] {
   const path = `/flavors/${encodeURIComponent(flavorId)}`;

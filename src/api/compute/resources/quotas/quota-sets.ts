@@ -1,0 +1,132 @@
+// /os-quota-sets: limits of a project, or of a user in it, and how much is in use.
+import { limitsInForce } from '#actors/project/core.ts';
+import { projects, type QuotaLimits } from '#actors/project/protocol.ts';
+import { badRequest, forbidden } from '../../envelope.ts';
+import { isTrue } from '../../parameter-types.ts';
+import type { ComputeCall, ComputeRoute } from '../../route.ts';
+import { ask } from '../ask.ts';
+import { classLimitsOf, limitsOf, usualLimits } from './quota-limits.ts';
+import { type QuotaName, quotaSetNames, updateQuotaSet, userQuery } from './quota-schemas.ts';
+
+const path = '/os-quota-sets/:id';
+
+export const quotaSetRoutes: readonly ComputeRoute[] = [
+  {
+    method: 'GET',
+    path,
+    query: userQuery,
+    policy: { rule: 'os-quota-sets:show', persona: 'reader' },
+    handler: async (call) => {
+      const limits = await readLimits(call, 'show');
+      return { quota_set: { id: projectOf(call), ...fieldsOf(call, (name) => limits(name)) } };
+    },
+  },
+  {
+    method: 'GET',
+    path: `${path}/detail`,
+    query: userQuery,
+    policy: { rule: 'os-quota-sets:detail', persona: 'reader' },
+    handler: detail,
+  },
+  {
+    method: 'GET',
+    path: `${path}/defaults`,
+    handler: async (call) => {
+      checkProject(call);
+      await call.context.views.barrier();
+      const usual = lookup(usualLimits(call.context));
+      return { quota_set: { id: projectOf(call), ...fieldsOf(call, usual) } };
+    },
+  },
+  {
+    method: 'PUT',
+    path,
+    query: userQuery,
+    policy: { rule: 'os-quota-sets:update', persona: 'admin' },
+    body: updateQuotaSet,
+    handler: update,
+  },
+  {
+    method: 'DELETE',
+    path,
+    query: userQuery,
+    policy: { rule: 'os-quota-sets:delete', persona: 'admin' },
+    success: 202,
+    handler: async (call) => {
+      await ask(call, projects.ref(projectOf(call)), {
+        type: 'project.reset-limits',
+        ...ofUser(call),
+      });
+    },
+  },
+];
+
+function projectOf(call: ComputeCall): string {
+  return call.params['id'] ?? '';
+}
+
+function ofUser(call: ComputeCall): { readonly userId?: string } {
+  const userId = call.queryValue('user_id');
+  return userId === undefined ? {} : { userId };
+}
+
+/** Others' projects are only for administrators; none has quota that does not exist. */
+function checkProject(call: ComputeCall, action?: string): void {
+  const projectId = projectOf(call);
+  if (action !== undefined && !call.caller.isAdmin && call.caller.projectId !== projectId)
+    throw forbidden(`Policy doesn't allow os_compute_api:os-quota-sets:${action} to be performed.`);
+  if (!call.context.identity.projectExists(projectId))
+    throw badRequest(`Project ID ${projectId} is not a valid project.`);
+}
+
+type Lookup = (name: QuotaName) => number;
+
+/** What the network service keeps is unlimited here. */
+function lookup(limits: QuotaLimits): Lookup {
+  return (name) => (name in limits ? limits[name as keyof QuotaLimits] : -1);
+}
+
+async function readLimits(call: ComputeCall, action: string): Promise<Lookup> {
+  checkProject(call, action);
+  await call.context.views.barrier();
+  const { userId } = ofUser(call);
+  const ofProject = limitsOf(call.context, projectOf(call));
+  const users = call.context.projects.get(projectOf(call))?.users ?? {};
+  const own = userId === undefined ? {} : (users[userId]?.limits ?? {});
+  return lookup(limitsInForce(ofProject, own));
+}
+
+function fieldsOf<T>(call: ComputeCall, field: (name: QuotaName) => T): Record<string, T> {
+  return Object.fromEntries(quotaSetNames(call.microversion).map((name) => [name, field(name)]));
+}
+
+async function detail(call: ComputeCall): Promise<object> {
+  const limits = await readLimits(call, 'detail');
+  const { userId } = ofUser(call);
+  const state = call.context.projects.get(projectOf(call));
+  const used: Readonly<Partial<Record<QuotaName, number>>> =
+    (userId === undefined ? state?.used : state?.users[userId]?.used) ?? {};
+  const field = (name: QuotaName): object => ({
+    limit: limits(name),
+    in_use: used[name] ?? 0,
+    reserved: 0,
+  });
+  return { quota_set: { id: projectOf(call), ...fieldsOf(call, field) } };
+}
+
+async function update(call: ComputeCall): Promise<object> {
+  checkProject(call);
+  const { force, ...asked } = (
+    call.body as { quota_set: Readonly<Record<string, string | number | boolean>> }
+  ).quota_set;
+  await call.context.views.barrier();
+  await ask(call, projects.ref(projectOf(call)), {
+    type: 'project.set-limits',
+    limits: Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, Number(value)])),
+    force: isTrue(force),
+    classLimits: classLimitsOf(call.context),
+    ...ofUser(call),
+  });
+  const limits = await readLimits(call, 'update');
+  return { quota_set: fieldsOf(call, limits) };
+}
