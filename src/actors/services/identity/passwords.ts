@@ -5,8 +5,8 @@
 import { createHmac, scrypt, timingSafeEqual } from 'node:crypto';
 import type { Random } from '#runtime/env/env.ts';
 
-/** About 35 ms and 16 MiB on a core of 2020. */
-const cost = { N: 16_384, r: 8, p: 1 };
+/** With the other two: about 35 ms and 16 MiB on a core of 2020. */
+const defaultCost = 16_384;
 const hashLength = 32;
 /** Of libuv's four threads, two stay free for files. */
 const maxRunning = 2;
@@ -24,26 +24,41 @@ export interface PasswordHasher {
   verify(password: string, stored: string | undefined): Promise<boolean>;
 }
 
-export function passwordHasher(random: Random): PasswordHasher {
-  return new ScryptHasher(random);
+export interface PasswordSettings {
+  /** scrypt's N, a power of two. Hashes made with another one stay good. */
+  readonly cost?: number;
+}
+
+export function passwordHasher(random: Random, settings: PasswordSettings = {}): PasswordHasher {
+  return new ScryptHasher(random, { N: settings.cost ?? defaultCost, r: 8, p: 1 });
+}
+
+interface ScryptCost {
+  readonly N: number;
+  readonly r: number;
+  readonly p: number;
 }
 
 class ScryptHasher implements PasswordHasher {
   readonly #random: Random;
+  readonly #cost: ScryptCost;
   readonly #memoryKey: Uint8Array;
   readonly #remembered = new Set<string>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  constructor(random: Random) {
+  constructor(random: Random, cost: ScryptCost) {
     this.#random = random;
+    this.#cost = cost;
     this.#memoryKey = random.bytes(32);
   }
 
   async hash(password: string): Promise<string> {
     const salt = Buffer.from(this.#random.bytes(16));
-    const hash = await this.#derive(password, salt, cost);
-    const stored = `scrypt$${cost.N}$${cost.r}$${cost.p}$${salt.toString('base64url')}$${hash.toString('base64url')}`;
+    const hash = await this.#derive(password, salt, this.#cost);
+    const { N, r, p } = this.#cost;
+    const [saltText, hashText] = [salt, hash].map((bytes) => bytes.toString('base64url'));
+    const stored = `scrypt$${N}$${r}$${p}$${saltText}$${hashText}`;
     this.#remember(this.#memoryOf(password, stored));
     return stored;
   }
@@ -51,7 +66,7 @@ class ScryptHasher implements PasswordHasher {
   async verify(password: string, stored: string | undefined): Promise<boolean> {
     const parts = /^scrypt\$(\d+)\$(\d+)\$(\d+)\$([\w-]+)\$([\w-]+)$/.exec(stored ?? '');
     if (stored === undefined || parts === null) {
-      await this.#derive(password, Buffer.alloc(16), cost);
+      await this.#derive(password, Buffer.alloc(16), this.#cost);
       return false;
     }
     const memory = this.#memoryOf(password, stored);
@@ -84,11 +99,11 @@ class ScryptHasher implements PasswordHasher {
     this.#remembered.add(memory);
   }
 
-  async #derive(password: string, salt: Buffer, settings: typeof cost): Promise<Buffer> {
+  async #derive(password: string, salt: Buffer, cost: ScryptCost): Promise<Buffer> {
     await this.#enter();
     try {
       return await new Promise<Buffer>((resolve, reject) => {
-        scrypt(password.normalize('NFC'), salt, hashLength, settings, (error, hash) =>
+        scrypt(password.normalize('NFC'), salt, hashLength, cost, (error, hash) =>
           error === null ? resolve(hash) : reject(error),
         );
       });
