@@ -2,8 +2,8 @@
 import { assert } from '../assert.ts';
 import type { AppendRequest, EntityKey } from './port.ts';
 
-/** An entity's events are facts, not files: more than this in one append is a mistake. */
-export const largestAppendBytes = 16 * 1024 * 1024;
+/** An entity's events are facts, not files: more text than this in one append is a mistake. */
+export const largestAppend = 16 * 1024 * 1024;
 
 /** The part before the slash; asserts that the key has both parts and survives as UTF-8. */
 export function kindOf(key: EntityKey): string {
@@ -13,7 +13,7 @@ export function kindOf(key: EntityKey): string {
   return key.slice(0, slash);
 }
 
-export function checkAppend(request: AppendRequest, bytes: Uint8Array): void {
+export function checkAppend(request: AppendRequest, encoded: string): void {
   const { key, expectedVersion, epoch, requestId, events, atMs } = request;
   kindOf(key);
   assert(events.length > 0, `an append to ${key} needs an event`);
@@ -21,8 +21,8 @@ export function checkAppend(request: AppendRequest, bytes: Uint8Array): void {
   assert(Number.isSafeInteger(atMs), `${key}: atMs is a whole number of milliseconds, not ${atMs}`);
   assert(requestId === undefined || requestId.isWellFormed(), `${key}: a request id is text`);
   assert(
-    bytes.length <= largestAppendBytes,
-    `an append of ${bytes.length} bytes to ${key} is over the bound of ${largestAppendBytes}`,
+    encoded.length <= largestAppend,
+    `an append of ${encoded.length} characters to ${key} is over the bound of ${largestAppend}`,
   );
 }
 

@@ -1,26 +1,61 @@
-// How event data and snapshot states become bytes in every journal: MessagePack without records, so that each value
-// stands alone and any MessagePack reader can read it. `undefined` survives; functions and symbols do not belong in it.
-import { Packr } from 'msgpackr/pack';
-
+// How event data and snapshot states are stored by every journal: as JSON text, which anyone can read in the file.
+// Only plain values go in: what JSON would quietly change (NaN, dates, maps, an undefined in a list) is refused as a
+// bug before it is stored. A field that is undefined is left out, and reads as undefined again.
+import { AssertionFault } from '../assert.ts';
 import type { StoredEvent } from './port.ts';
 
-const packr = new Packr({ useRecords: false, mapsAsObjects: true });
+/** Deeper than any event or state should be; also ends circles. */
+const deepest = 64;
 
-/** A copy that nobody else holds. */
-export function encodeEvents(events: readonly StoredEvent[]): Uint8Array {
-  return encodeValue(events.map(({ type, version, data }) => [type, version, data]));
+export function encodeEvents(events: readonly StoredEvent[]): string {
+  return JSON.stringify(
+    events.map(({ type, version, data }) => {
+      if (data === undefined) throw notPlain(data, type);
+      checkPlain(data, type, 0);
+      return [type, version, data];
+    }),
+  );
 }
 
-/** Throws when the bytes are not what encodeEvents made. */
-export function decodeEvents(bytes: Uint8Array): readonly StoredEvent[] {
-  const rows = packr.unpack(bytes) as readonly (readonly [string, number, unknown])[];
+/** Throws when the text is not what encodeEvents made. */
+export function decodeEvents(text: string): readonly StoredEvent[] {
+  const rows = JSON.parse(text) as readonly (readonly [string, number, unknown])[];
   return rows.map(([type, version, data]) => ({ type, version, data }));
 }
 
-export function encodeValue(value: unknown): Uint8Array {
-  return new Uint8Array(packr.pack(value));
+export function encodeState(state: unknown): string {
+  checkPlain(state, 'state', 0);
+  return JSON.stringify({ state });
 }
 
-export function decodeValue(bytes: Uint8Array): unknown {
-  return packr.unpack(bytes);
+export function decodeState(text: string): unknown {
+  return (JSON.parse(text) as { readonly state?: unknown }).state;
+}
+
+function checkPlain(value: unknown, name: string, depth: number): void {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === undefined) return;
+  if (value === null || (typeof value === 'number' && Number.isFinite(value))) return;
+  if (typeof value !== 'object' || depth === deepest) throw notPlain(value, name);
+  if (Array.isArray(value)) {
+    for (const part of value) {
+      if (part === undefined) throw notPlain(part, name);
+      checkPlain(part, name, depth + 1);
+    }
+    return;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) throw notPlain(value, name);
+  for (const [key, part] of Object.entries(value)) checkPlain(part, key, depth + 1);
+}
+
+function notPlain(value: unknown, name: string): AssertionFault {
+  return new AssertionFault(
+    `the journal stores plain JSON values, and '${name}' holds ${describe(value)}`,
+  );
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  if (typeof value !== 'object' || value === null) return typeof value;
+  return value.constructor?.name ?? 'object';
 }

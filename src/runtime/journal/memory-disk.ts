@@ -1,8 +1,8 @@
 // What survives a crash of a simulated process: the streams, snapshots, request ids and counters of memory.ts.
-// All of it is synchronous and checked; values are kept as bytes, so that no caller can change what was stored.
+// All of it is synchronous and checked; values are kept encoded, so that no caller can change what was stored.
 import { assert } from '../assert.ts';
 import { checkAppend, checkCovered, checkEpochName, kindOf } from './checks.ts';
-import { decodeEvents, decodeValue, encodeEvents, encodeValue } from './codec.ts';
+import { decodeEvents, decodeState, encodeEvents, encodeState } from './codec.ts';
 import {
   JournalFault,
   type AppendRequest,
@@ -18,7 +18,7 @@ import {
 export const requestMemoryMs = 24 * 3_600_000;
 
 interface Row extends Omit<JournalEntry, 'events'> {
-  bytes: Uint8Array;
+  text: string;
 }
 
 interface Stream {
@@ -34,22 +34,22 @@ export interface Committed {
   readonly entry: JournalEntry | undefined;
 }
 
-/** An append whose events are bytes already: what is stored is what was handed in, whatever the caller does later. */
+/** An append whose events are encoded already: what is stored is what was handed in, whatever the caller does later. */
 export interface EncodedAppend {
   readonly request: AppendRequest;
-  readonly bytes: Uint8Array;
+  readonly text: string;
 }
 
 export function encodeAppend(request: AppendRequest): EncodedAppend {
-  const bytes = encodeEvents(request.events);
-  checkAppend(request, bytes);
-  return { request, bytes };
+  const text = encodeEvents(request.events);
+  checkAppend(request, text);
+  return { request, text };
 }
 
-export type EncodedSnapshot = Omit<Snapshot, 'state'> & { readonly bytes: Uint8Array };
+export type EncodedSnapshot = Omit<Snapshot, 'state'> & { readonly text: string };
 
 export function encodeSnapshot({ state, ...about }: Snapshot): EncodedSnapshot {
-  return { ...about, bytes: encodeValue(state) };
+  return { ...about, text: encodeState(state) };
 }
 
 export interface MemoryDisk {
@@ -80,7 +80,7 @@ class Disk implements MemoryDisk {
   #dropped = 0;
   #head = 0;
 
-  append({ request, bytes }: EncodedAppend, nowMs: number): Committed {
+  append({ request, text }: EncodedAppend, nowMs: number): Committed {
     const { key, epoch, requestId, events, atMs } = request;
     const stream = this.#streams.get(key) ?? newStream();
     const refusal = refusalOf(stream, request);
@@ -90,7 +90,7 @@ class Disk implements MemoryDisk {
     const version = firstVersion + events.length;
     this.#head += 1;
     const position = this.#head;
-    const row: Row = { position, key, firstVersion, version, epoch, requestId, atMs, bytes };
+    const row: Row = { position, key, firstVersion, version, epoch, requestId, atMs, text };
     stream.rows.push(row);
     stream.version = version;
     stream.epoch = epoch;
@@ -116,8 +116,8 @@ class Disk implements MemoryDisk {
   loadSnapshot(key: EntityKey): Snapshot | undefined {
     const snapshot = this.#streams.get(key)?.snapshot;
     if (snapshot === undefined) return undefined;
-    const { bytes, ...about } = snapshot;
-    return { ...about, state: decodeValue(bytes) };
+    const { text, ...about } = snapshot;
+    return { ...about, state: decodeState(text) };
   }
 
   keys(kind: string, after: EntityKey | undefined, limit: number): readonly EntityIndexRow[] {
@@ -192,14 +192,14 @@ class Disk implements MemoryDisk {
   }
 
   #open(row: Row): JournalEntry {
-    const { bytes, ...about } = row;
+    const { text, ...about } = row;
     if (this.#damaged.has(row)) {
       throw new JournalFault(
         'corrupt',
         `${row.key}: the entry at version ${row.version} is damaged`,
       );
     }
-    return deepFreeze({ ...about, events: decodeEvents(bytes) });
+    return deepFreeze({ ...about, events: decodeEvents(text) });
   }
 }
 

@@ -87,19 +87,44 @@ export function describeJournal(
         ]);
       });
 
-      it('values of every plain kind come back as they went in', async () => {
+      it('plain values come back as they went in, but for fields that are undefined', async () => {
         const data = {
           nothing: null,
-          missing: undefined,
           list: [1, -2.5, 1e300, 2 ** 53 - 1, -(2 ** 31), true, false, ''],
-          text: 'Grüße, 世界 🌍 \u0000 "quoted" \\ <xml/>',
+          text: 'Grüße, 世界 🌍 \u0000 "quoted" \\ <xml/> \ud800',
           deep: { a: { b: { c: [[], {}, [{}]] } } },
           long: 'x'.repeat(100_000),
-          __proto: 'a name like any other',
+          ...(JSON.parse('{"__proto__": "a name like any other", "constructor": 1}') as object),
         };
-        await journal.append(request('thing/1', 0, { events: [event(data)] }));
+        const events = [event({ ...data, missing: undefined })];
+        await journal.append(request('thing/1', 0, { events }));
         const [entry] = await journal.read('thing/1', 0);
         expect(entry?.events).toStrictEqual([event(data)]);
+      });
+
+      it.each([
+        ['NaN', Number.NaN],
+        ['Infinity', Number.POSITIVE_INFINITY],
+        ['Date', new Date(0)],
+        ['Map', new Map()],
+        ['Uint8Array', new Uint8Array(1)],
+        ['bigint', 1n],
+        ['undefined', [undefined]],
+      ])('%s is no plain value: the append is refused and stores nothing', async (kind, value) => {
+        const events = [event('fine'), event({ size: value }, 'thing.sized')];
+        await expect(journal.append(request('thing/1', 0, { events }))).rejects.toThrow(
+          `the journal stores plain JSON values, and 'size' holds ${kind}`,
+        );
+        expect(await journal.read('thing/1', 0)).toEqual([]);
+        await expect(
+          journal.saveSnapshot({
+            key: 'thing/1',
+            version: 0,
+            schema: 1,
+            state: value,
+            position: 0,
+          }),
+        ).rejects.toThrow(/plain JSON values/);
       });
 
       it('later changes of the caller’s objects change nothing stored', async () => {
@@ -217,16 +242,40 @@ export function describeJournal(
         expect(await journal.read('thing/2', 0)).toEqual([]);
       });
 
-      it('a long stream comes back whole', async () => {
+      it('a long stream comes back whole, whichever way it is read', async () => {
         const data = 'y'.repeat(2_000);
         const pending = Array.from({ length: 3_000 }, (_, version) =>
           journal.append(request('thing/1', version, { events: [event({ version, data })] })),
         );
         await Promise.all(pending);
-        const entries = await journal.read('thing/1', 0);
-        expect(entries.map((entry) => entry.events[0]?.data)).toEqual(
-          pending.map((_, version) => ({ version, data })),
+        const expected = pending.map((_, version) => ({ version, data }));
+        const dataOf = (entries: readonly JournalEntry[]) =>
+          entries.map((entry) => entry.events[0]?.data);
+        const [loaded] = await journal.load(['thing/1']);
+        expect(dataOf(await journal.read('thing/1', 0))).toEqual(expected);
+        expect(dataOf(loaded?.entries ?? [])).toEqual(expected);
+        expect(dataOf(await journal.entriesAfter(0, 10_000))).toEqual(expected);
+        expect(dataOf(await journal.entriesAfter(0, 1_234))).toEqual(expected.slice(0, 1_234));
+      });
+
+      it('a page of large entities comes back whole', async () => {
+        const keys = Array.from({ length: 20 }, (_, index): EntityKey => `thing/${index}`);
+        const events = [event('z'.repeat(400_000))];
+        await Promise.all(keys.map((key) => journal.append(request(key, 0, { events }))));
+        await journal.saveSnapshot({
+          key: 'thing/3',
+          version: 1,
+          schema: 1,
+          state: events,
+          position: 4,
+        });
+        const loaded = await journal.load(keys);
+        expect(loaded.map(({ key }) => key)).toEqual(keys);
+        expect(loaded.map(({ entries }) => entries.length)).toEqual(
+          keys.map((_, index) => (index === 3 ? 0 : 1)),
         );
+        expect(loaded[3]?.snapshot?.state).toEqual(events);
+        expect(loaded[19]?.entries[0]?.events).toEqual(events);
       });
 
       it('keys come in pages, in byte order, of one kind only', async () => {
@@ -298,7 +347,7 @@ export function describeJournal(
           key: 'thing/1',
           version,
           schema: 3,
-          state: { version, gone: undefined },
+          state: { version },
           position: version,
         }) as const;
 

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import type { Env } from '#runtime/env/env.ts';
@@ -30,7 +30,7 @@ async function createHarness(): Promise<JournalHarness> {
   const path = join(directory, 'journal.db');
   return {
     open: () => openSqliteJournal({ env, path }),
-    damage: async (key, version) => flipBit(path, key, version),
+    damage: async (key, version) => changeEvent(path, key, version),
     dispose: () => rm(directory, { recursive: true }),
   };
 }
@@ -57,23 +57,21 @@ async function fill(journal: Journal, key: EntityKey, count: number): Promise<vo
   expect(results.every((result) => result.ok)).toBe(true);
 }
 
-function edit(path: string, sql: string, ...values: (string | number | Uint8Array)[]): void {
+function edit(path: string, sql: string, ...values: (string | number)[]): void {
   const db = new DatabaseSync(path);
   db.prepare(sql).run(...values);
   db.close();
 }
 
-function flipBit(path: string, key: string, version: number): void {
-  const db = new DatabaseSync(path);
-  const row = db
-    .prepare(
-      `SELECT position, events FROM entries JOIN streams ON streams.id = stream
-       WHERE key = ? AND entries.version >= ? ORDER BY entries.version LIMIT 1`,
-    )
-    .get(key, version) as { position: number; events: Uint8Array };
-  row.events[row.events.length - 1]! ^= 0x04;
-  db.prepare('UPDATE entries SET events = ? WHERE position = ?').run(row.events, row.position);
-  db.close();
+/** Changes one digit or letter of what is stored, so that it is still JSON. */
+function changeEvent(path: string, key: string, version: number): void {
+  edit(
+    path,
+    `UPDATE entries SET events = replace(events, 'after', 'After')
+     WHERE version = ? AND stream = (SELECT id FROM streams WHERE key = ?)`,
+    version,
+    key,
+  );
 }
 
 describe('sqlite journal: the log is checked when it is read', () => {
@@ -326,6 +324,38 @@ describe('sqlite journal: its thread', () => {
     await expect
       .poll(() => heard, { timeout: 10_000, message: 'the lost entries' })
       .toEqual([1, 2, 3]);
+  });
+
+  it('ending by itself after a failed commit answers first, and nothing of that commit is stored', async () => {
+    const threads: Worker[] = [];
+    const { journal } = await openOne({
+      startThread: (workerData) => {
+        const failing = new URL('./failing-thread.ts', import.meta.url);
+        threads.push(
+          threads.length === 0 ? new Worker(failing, { workerData }) : startThread(workerData),
+        );
+        return threads.at(-1)!;
+      },
+    });
+    await fill(journal, 'thing/1', 1);
+    const append = request('thing/1', 1, { requestId: 'req-1' });
+    await expect(journal.append(append)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('disk I/O error'),
+    });
+    await expect
+      .poll(() => settle([journal.append(append)]), { timeout: 10_000 })
+      .toEqual(['done']);
+    expect((await journal.read('thing/1', 0)).map(({ version }) => version)).toEqual([1, 2]);
+    expect(threads).toHaveLength(2);
+  });
+
+  it('refuses more than it should ever have waiting', async () => {
+    const { journal } = await openOne();
+    const asked = Array.from({ length: 20_002 }, () => journal.loadSnapshot('thing/1'));
+    const outcomes = await settle(asked);
+    const refused = outcomes.filter((outcome) => outcome !== 'done');
+    expect(refused).toEqual([1, 2].map(() => expect.objectContaining({ code: 'unavailable' })));
   });
 
   it('a journal closed while its thread is dead closes at once', async () => {

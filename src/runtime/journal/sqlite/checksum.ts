@@ -7,9 +7,8 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** The checksum of what `before` is the checksum of, followed by `bytes`. */
-export function crc32(bytes: Uint8Array, before = 0): number {
-  let value = ~before;
+export function crc32(bytes: Uint8Array): number {
+  let value = -1;
   for (let index = 0; index < bytes.length; index += 1) {
     value = table[(value ^ bytes[index]!) & 0xff]! ^ (value >>> 8);
   }

@@ -7,7 +7,7 @@ import type { Worker } from 'node:worker_threads';
 import { unreachable } from '../../assert.ts';
 import type { Cancel, Env } from '../../env/env.ts';
 import { checkAppend, checkEpochName, kindOf } from '../checks.ts';
-import { decodeEvents, decodeValue, encodeEvents, encodeValue } from '../codec.ts';
+import { decodeEvents, decodeState, encodeEvents, encodeState } from '../codec.ts';
 import {
   JournalFault,
   type AppendRequest,
@@ -80,12 +80,12 @@ class SqliteJournal implements Journal {
     return new Promise((resolve, reject) => {
       const { key, expectedVersion, epoch, requestId = null, atMs } = request;
       const events = [...request.events];
-      const bytes = encodeEvents(events);
-      checkAppend(request, bytes);
+      const text = encodeEvents(events);
+      checkAppend(request, text);
       const eventCount = events.length;
       const nowMs = this.#env.clock.now();
       this.#link.send(
-        { op: 'append', key, expectedVersion, epoch, requestId, atMs, nowMs, eventCount, bytes },
+        { op: 'append', key, expectedVersion, epoch, requestId, atMs, nowMs, eventCount, text },
         (reply: AppendReply) => {
           if (reply[0] === 'ok')
             this.#announce(entryOf({ ...request, events }, reply[2], reply[1]));
@@ -108,8 +108,8 @@ class SqliteJournal implements Journal {
 
   async saveSnapshot({ key, version, schema, state, position }: Snapshot): Promise<void> {
     kindOf(key);
-    const bytes = encodeValue(state);
-    await this.#link.ask({ op: 'saveSnapshot', key, version, schema, position, bytes });
+    const text = encodeState(state);
+    await this.#link.ask({ op: 'saveSnapshot', key, version, schema, position, text });
   }
 
   async loadSnapshot(key: EntityKey): Promise<Snapshot | undefined> {
@@ -242,19 +242,19 @@ function entryOf(request: AppendRequest, position: number, version: number): Jou
 }
 
 function decodeEntry(row: EntryRow): JournalEntry {
-  const [position, key, firstVersion, version, epoch, requestId, atMs, bytes] = row;
-  const events = decodeStored(key, () => decodeEvents(bytes));
+  const [position, key, firstVersion, version, epoch, requestId, atMs, text] = row;
+  const events = decodeStored(key, () => decodeEvents(text));
   const about = { position, key: key as EntityKey, firstVersion, version, epoch, atMs };
   return { ...about, requestId: requestId ?? undefined, events };
 }
 
 function decodeSnapshot(key: EntityKey, row: SnapshotRow | undefined): Snapshot | undefined {
   if (row === undefined) return undefined;
-  const { bytes, ...about } = row;
-  return { key, ...about, state: decodeStored(key, () => decodeValue(bytes)) };
+  const { text, ...about } = row;
+  return { key, ...about, state: decodeStored(key, () => decodeState(text)) };
 }
 
-/** The checksum has held, so bytes that can't be read were written wrongly, or by something else. */
+/** The checksum has held, so text that can't be read was written wrongly, or by something else. */
 function decodeStored<T>(key: string, decode: () => T): T {
   try {
     return decode();

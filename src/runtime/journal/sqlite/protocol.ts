@@ -1,5 +1,5 @@
 // What the main thread and the journal's worker say to each other. Types only, so that the worker loads nothing for it.
-// Events and states cross as bytes: the worker never looks into them.
+// Events and states cross as text: the worker never looks into them.
 
 export interface AppendOp {
   readonly op: 'append';
@@ -11,7 +11,7 @@ export interface AppendOp {
   /** Wall clock of the journal, by which request ids grow old. */
   readonly nowMs: number;
   readonly eventCount: number;
-  readonly bytes: Uint8Array;
+  readonly text: string;
 }
 
 export interface SaveSnapshotOp {
@@ -20,7 +20,7 @@ export interface SaveSnapshotOp {
   readonly version: number;
   readonly schema: number;
   readonly position: number;
-  readonly bytes: Uint8Array;
+  readonly text: string;
 }
 
 export type WriteOp =
@@ -65,7 +65,7 @@ export type EntryRow = readonly [
   epoch: number,
   requestId: string | null,
   atMs: number,
-  bytes: Uint8Array,
+  text: string,
 ];
 
 /** Entries up to the bound of a page; `isLast` when nothing is left behind them. */
@@ -78,7 +78,7 @@ export interface SnapshotRow {
   readonly version: number;
   readonly schema: number;
   readonly position: number;
-  readonly bytes: Uint8Array;
+  readonly text: string;
 }
 
 export interface EntityPage {

@@ -32,7 +32,7 @@ const tables = `
     epoch INTEGER NOT NULL,
     request_id TEXT,
     at_ms INTEGER NOT NULL,
-    events BLOB NOT NULL,
+    events TEXT NOT NULL,
     chain INTEGER NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX entries_by_stream ON entries (stream, version);
@@ -52,7 +52,7 @@ const tables = `
     version INTEGER NOT NULL,
     schema INTEGER NOT NULL,
     position INTEGER NOT NULL,
-    state BLOB NOT NULL,
+    state TEXT NOT NULL,
     checksum INTEGER NOT NULL
   ) STRICT;
 

@@ -15,11 +15,11 @@ import type {
   SnapshotRow,
 } from './protocol.ts';
 
-/** A page of entries ends after so many, or so many bytes, whichever comes first. */
+/** A page of entries ends after so many, or so many characters, whichever comes first. */
 const pageEntries = 500;
-const pageBytes = 1_000_000;
+const pageLength = 1_000_000;
 /** A page of entities ends with the one that brings it over this. */
-const entityPageBytes = 4_000_000;
+const entityPageLength = 4_000_000;
 
 type StreamRow = readonly [
   id: number,
@@ -80,7 +80,7 @@ interface OneRow {
     version: number,
     schema: number,
     position: number,
-    state: Uint8Array,
+    state: string,
     checksum: number,
   ];
   readonly nextCounter: readonly [value: number];
@@ -128,7 +128,7 @@ export class Store {
     const refusal = stream === undefined ? refuseFirst(op) : this.#refusal(stream, op);
     if (refusal !== undefined) return refusal;
     const version = op.expectedVersion + op.eventCount;
-    const { key, epoch, requestId, atMs, bytes } = op;
+    const { key, epoch, requestId, atMs, text } = op;
     const position = this.head + 1;
     const entry = [
       position,
@@ -138,7 +138,7 @@ export class Store {
       epoch,
       requestId,
       atMs,
-      bytes,
+      text,
     ] as const;
     const chain = this.#chain(entry, stream?.[3] ?? 0);
     const id = stream?.[0] ?? this.#addStream(key, version, epoch, chain);
@@ -152,7 +152,7 @@ export class Store {
       epoch,
       requestId,
       atMs,
-      bytes,
+      text,
       chain,
     );
     if (requestId !== null) this.#run('addRequest', position, id, requestId, version, op.nowMs);
@@ -160,7 +160,7 @@ export class Store {
     return ['ok', version, position];
   }
 
-  saveSnapshot({ key, version, schema, position, bytes }: SaveSnapshotOp): void {
+  saveSnapshot({ key, version, schema, position, text }: SaveSnapshotOp): void {
     const stream = this.#stream(key);
     const streamVersion = stream?.[1] ?? 0;
     if (stream === undefined || version > streamVersion) {
@@ -169,8 +169,8 @@ export class Store {
     }
     const [stored] = this.#row('snapshot', stream[0]) ?? [0];
     if (stored > version) return;
-    const checksum = this.#snapshotChecksum(key, { version, schema, position, bytes });
-    this.#run('saveSnapshot', stream[0], version, schema, position, bytes, checksum);
+    const checksum = this.#snapshotChecksum(key, { version, schema, position, text });
+    this.#run('saveSnapshot', stream[0], version, schema, position, text, checksum);
   }
 
   nextEpoch(name: string): number {
@@ -212,8 +212,8 @@ export class Store {
     for (const key of keys) {
       const page = this.#entity(key);
       pages.push(page);
-      size += sizeOf(page.entries.rows) + (page.snapshot?.bytes.length ?? 0);
-      if (size > entityPageBytes) break;
+      size += sizeOf(page.entries.rows) + (page.snapshot?.text.length ?? 0);
+      if (size > entityPageLength) break;
     }
     return pages;
   }
@@ -256,8 +256,8 @@ export class Store {
   #snapshot(key: string, stream: StreamRow): SnapshotRow | undefined {
     const row = this.#row('snapshot', stream[0]);
     if (row === undefined) return undefined;
-    const [version, schema, position, bytes, checksum] = row;
-    const snapshot = { version, schema, position, bytes };
+    const [version, schema, position, text, checksum] = row;
+    const snapshot = { version, schema, position, text };
     if (this.#snapshotChecksum(key, snapshot) !== checksum) {
       throw new StoreFault('corrupt', `${key}: the snapshot at version ${version} is damaged`);
     }
@@ -286,7 +286,7 @@ export class Store {
     const most = Math.min(limit, pageEntries);
     let size = 0;
     for (const row of this.#statements[statement].iterate(...from, most + 1)) {
-      if (rows.length === most || size > pageBytes) return { rows, isLast: false };
+      if (rows.length === most || size > pageLength) return { rows, isLast: false };
       const entry = this.#checked(row as unknown as CheckedRow);
       size += entry[7].length;
       rows.push(entry);
@@ -295,29 +295,29 @@ export class Store {
   }
 
   #checked(row: CheckedRow): EntryRow {
-    const [position, key, firstVersion, version, epoch, requestId, atMs, bytes, chain, previous] =
+    const [position, key, firstVersion, version, epoch, requestId, atMs, text, chain, previous] =
       row;
-    const entry = [position, key, firstVersion, version, epoch, requestId, atMs, bytes] as const;
+    const entry = [position, key, firstVersion, version, epoch, requestId, atMs, text] as const;
     if (this.#chain(entry, previous) === chain) return entry;
     throw new StoreFault('corrupt', `${key}: the entry at version ${version} is damaged`);
   }
 
   #chain(entry: EntryRow, previous: number): number {
-    const [, key, firstVersion, version, epoch, requestId, atMs, bytes] = entry;
+    const [, key, firstVersion, version, epoch, requestId, atMs, text] = entry;
     const about = `${previous} ${key} ${firstVersion} ${version} ${epoch} ${requestId} ${atMs} `;
-    return crc32(bytes, crc32(this.#encoder.encode(about)));
+    return crc32(this.#encoder.encode(`${about}${text}`));
   }
 
-  #snapshotChecksum(key: string, { version, schema, position, bytes }: SnapshotRow): number {
+  #snapshotChecksum(key: string, { version, schema, position, text }: SnapshotRow): number {
     const about = `${key} ${version} ${schema} ${position} `;
-    return crc32(bytes, crc32(this.#encoder.encode(about)));
+    return crc32(this.#encoder.encode(`${about}${text}`));
   }
 
   #stream(key: string): StreamRow | undefined {
     return this.#row('stream', key);
   }
 
-  #run(statement: keyof typeof sql, ...values: (string | number | null | Uint8Array)[]): void {
+  #run(statement: keyof typeof sql, ...values: (string | number | null)[]): void {
     this.#statements[statement].run(...values);
   }
 
