@@ -217,7 +217,13 @@ class Driver implements LibvirtDriver {
   }
 
   async resume(id: string): Promise<void> {
-    await this.#act(procedures.domainResume, { dom: domainRef(id) });
+    try {
+      await this.#act(procedures.domainResume, { dom: domainRef(id) });
+    } catch (error) {
+      // libvirt refuses to resume a running domain, though not to suspend a paused one.
+      const refused = error instanceof HypervisorFault && error.code === 'wrong-state';
+      if (!refused || (await this.find(id))?.power !== 'running') throw error;
+    }
   }
 
   async save(id: string, path: string): Promise<void> {

@@ -1,0 +1,93 @@
+// The machine's own libvirt daemon: the one that runs, or one started as its packages would start it, so that
+// `virsh -c qemu:///system` sees the same guests. Its configuration is the admin's and is never written.
+
+import type { HypervisorEnv } from '../port.ts';
+import { HypervisorFault } from '../port.ts';
+import { createCommandRunner } from '../command.ts';
+import {
+  answers,
+  endProcess,
+  exists,
+  readPidFile,
+  startDetached,
+  waitFor,
+} from './daemon-process.ts';
+import { SYSTEM_SOCKETS } from './rpc/uri.ts';
+
+export interface LibvirtDaemon {
+  readonly uri: string;
+  /** Of the processes that were started here; empty if the daemon ran already or systemd keeps it. */
+  readonly pids: readonly number[];
+  /** Ends what was started here. Guests go on running. */
+  stop(): Promise<void>;
+}
+
+const START_TIMEOUT_MS = 20_000;
+const LOG_SOCKET = '/run/libvirt/virtlogd-sock';
+const PROGRAMS = ['/usr/sbin/virtlogd', '/usr/sbin/libvirtd'] as const;
+
+/** Rejects with HypervisorFault: unsupported (not root, not installed) or failed (does not come up), with the mend. */
+export async function ensureLibvirtDaemon(options: {
+  readonly env: HypervisorEnv;
+}): Promise<LibvirtDaemon> {
+  const { env } = options;
+  const uri = 'qemu:///system';
+  if (await anyAnswers(SYSTEM_SOCKETS)) return { uri, pids: [], stop: async () => undefined };
+  if (process.getuid?.() !== 0) {
+    throw new HypervisorFault(
+      'unsupported',
+      'no libvirt daemon answers, and only root can start one: run as root, or start libvirtd',
+    );
+  }
+  for (const program of PROGRAMS) {
+    if (await exists(program)) continue;
+    throw new HypervisorFault(
+      'unsupported',
+      `${program} is not installed: apt-get install libvirt-daemon-system qemu-system-x86`,
+    );
+  }
+  if (await exists('/run/systemd/system')) {
+    env.log.info({}, 'starting libvirtd by systemd');
+    await createCommandRunner(env)(['systemctl', 'start', 'libvirtd.service']);
+    await untilUp(env);
+    return { uri, pids: [], stop: async () => undefined };
+  }
+  return { uri, ...(await startByHand(env)) };
+}
+
+async function startByHand(env: HypervisorEnv): Promise<Pick<LibvirtDaemon, 'pids' | 'stop'>> {
+  env.log.info({}, 'starting virtlogd and libvirtd');
+  const started: string[] = [];
+  if (!(await answers(LOG_SOCKET))) {
+    startDetached(['/usr/sbin/virtlogd', '-d'], 'ignore');
+    started.push('/run/virtlogd.pid');
+  }
+  startDetached(['/usr/sbin/libvirtd', '-d'], 'ignore');
+  started.push('/run/libvirtd.pid');
+  await untilUp(env);
+  const pids: number[] = [];
+  for (const file of started) {
+    const pid = await readPidFile(file);
+    if (pid !== undefined) pids.push(pid);
+  }
+  const stop = async (): Promise<void> => {
+    // libvirtd first: it uses virtlogd.
+    for (const pid of pids.toReversed()) await endProcess(env, pid);
+  };
+  return { pids, stop };
+}
+
+async function untilUp(env: HypervisorEnv): Promise<void> {
+  const up = await waitFor(env, START_TIMEOUT_MS, () => anyAnswers(SYSTEM_SOCKETS));
+  if (up) return;
+  throw new HypervisorFault(
+    'failed',
+    `libvirtd was started but does not answer on ${SYSTEM_SOCKETS[0]} within ${START_TIMEOUT_MS} ms; ` +
+      'run `libvirtd` in a terminal to see why',
+  );
+}
+
+async function anyAnswers(paths: readonly string[]): Promise<boolean> {
+  for (const path of paths) if (await answers(path)) return true;
+  return false;
+}
