@@ -10,7 +10,7 @@ import type {
   JournalEntry,
 } from '#runtime/journal/port.ts';
 
-import type { JournalHarness } from './journal-contract.ts';
+import type { JournalHarness } from './journal-harness.ts';
 
 type Operation =
   | { readonly type: 'append'; readonly request: AppendRequest }

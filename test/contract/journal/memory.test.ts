@@ -7,7 +7,8 @@ import { openMemoryJournal, type MemoryJournalFaults } from '#runtime/journal/me
 import { silentLog } from '#runtime/telemetry/silent-log.ts';
 import { createVirtualEnv } from '#test/support/virtual-env.ts';
 
-import { describeJournal, request, type JournalHarness } from './journal-contract.ts';
+import { describeJournal } from './journal-contract.ts';
+import { request, type JournalHarness } from './journal-harness.ts';
 
 async function createHarness(): Promise<JournalHarness> {
   const disk = createMemoryDisk();

@@ -20,7 +20,8 @@ import { openSqliteJournal, type SqliteJournalOptions } from '#runtime/journal/s
 import { startThread } from '#runtime/journal/sqlite/thread.ts';
 import { silentLog } from '#runtime/telemetry/silent-log.ts';
 
-import { describeJournal, event, request, type JournalHarness } from './journal-contract.ts';
+import { describeJournal } from './journal-contract.ts';
+import { event, request, type JournalHarness } from './journal-harness.ts';
 
 const env = realEnv(silentLog);
 const makeDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'kilonova-journal-'));
