@@ -122,7 +122,10 @@ function assignmentIn(api: IdentityApi, request: FastifyRequest, wanted: Wanted)
   return { actor, target, roleId: role.id, inherited: place.inherited };
 }
 
-/** Admins anywhere; within a domain its manager may write and its reader read, but never touch the role admin. */
+/** What the manager of a domain may give to those in it. */
+const delegableRoles: readonly (string | undefined)[] = ['manager', 'member', 'reader'];
+
+/** Admins anywhere; within a domain its reader may read, and its manager give and take the common roles. */
 function permitPlace(
   grant: TokenGrant,
   state: IdentityState,
@@ -144,7 +147,7 @@ function permitPlace(
   if (reads && readsAll(grant)) return;
   const may = reads ? readsDomain : managesDomain;
   const inside = may(grant, actorDomain) && may(grant, targetDomain);
-  const delegable = grant.caller.isAdmin || reads || role?.name !== 'admin';
+  const delegable = reads || delegableRoles.includes(role?.name);
   permit(grant.caller.isAdmin || (inside && delegable && target.kind !== 'system'), action);
 }
 

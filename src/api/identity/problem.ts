@@ -7,6 +7,7 @@ import type { ApiContext } from '../context.ts';
 import { httpRefusal } from '../errors.ts';
 import { baseUrl, messageOf, statusOf } from '../server.ts';
 import type { Refusal } from '#runtime/message/refusal.ts';
+import { isRuntimeFault } from '#runtime/system/faults.ts';
 
 export class Problem extends Error {
   override readonly name = 'Problem';
@@ -92,6 +93,10 @@ function asProblem(context: ApiContext, error: unknown, request: FastifyRequest)
   if (error instanceof Problem) return error;
   if (error instanceof PasswordQueueFull)
     return new Problem(503, 'Too many logins are under way; try again in a moment.', {
+      headers: { 'retry-after': '1' },
+    });
+  if (isRuntimeFault(error) && error.retryable)
+    return new Problem(503, 'The service is busy; try again in a moment.', {
       headers: { 'retry-after': '1' },
     });
   if (codeOf(error) === 'malformed-json') return missing('valid JSON', 'request body');

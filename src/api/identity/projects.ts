@@ -100,9 +100,9 @@ function visibleProjects(records: readonly ProjectLike[], work: Work): readonly 
   const { api, request, grant } = work;
   const wantsDomains = readBoolean(queryValue(request, 'is_domain') ?? '0');
   const all = wantsDomains ? valuesOf(stateOf(api).domains).map(asProject) : records;
-  const domainId = grant.caller.domainId;
+  const { domainId } = grant.caller;
   const mine =
-    domainId === undefined || grant.caller.isAdmin
+    domainId === undefined
       ? all
       : all.filter((project) => project.domainId === domainId || project.id === domainId);
   return mine.filter((project) => hasTags(project, request.query as Body));

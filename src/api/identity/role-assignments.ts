@@ -53,7 +53,7 @@ export function roleAssignmentRoutes(app: FastifyInstance, api: IdentityApi): vo
     );
     checkQuery(query);
     const state = stateOf(api);
-    const domainId = grant.caller.isAdmin ? undefined : grant.caller.domainId;
+    const { domainId } = grant.caller;
     const lines = linesOf(state, query).filter((line) => isInDomain(state, line, domainId));
     return {
       links: { next: null, previous: null, self: selfUrl(api, request) },

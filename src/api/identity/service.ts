@@ -12,7 +12,7 @@ import type { IdentityState } from '#actors/services/identity/state.ts';
 import type { TokenGrant } from '#actors/services/identity/token-check.ts';
 import type { ApiContext } from '../context.ts';
 import { baseUrl } from '../server.ts';
-import { forbidden, fromRefusal, missing, unauthorized } from './problem.ts';
+import { forbidden, fromRefusal, invalid, missing, unauthorized } from './problem.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
 
 export interface IdentityDependencies {
@@ -95,11 +95,24 @@ export function jsonBody(request: FastifyRequest): Readonly<Record<string, unkno
   return body as Readonly<Record<string, unknown>>;
 }
 
+/** Unknown attributes are stored as they come, so they may not be deeper than this. */
+const deepestBody = 24;
+
 /** The object under the member's name; an empty one if it is not there, as validation will then say what lacks. */
 export function memberBody(
   request: FastifyRequest,
   member: string,
 ): Readonly<Record<string, unknown>> {
   const body = jsonBody(request)[member] ?? {};
+  if (!isStorable(body, 0))
+    throw invalid(
+      `Invalid input for field '${member}': it is nested more than ${deepestBody} levels deep, or holds a number beyond all bounds`,
+    );
   return body as Readonly<Record<string, unknown>>;
+}
+
+function isStorable(value: unknown, depth: number): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return true;
+  return depth < deepestBody && Object.values(value).every((inner) => isStorable(inner, depth + 1));
 }

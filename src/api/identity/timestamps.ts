@@ -16,8 +16,9 @@ export function formatNaiveTime(ms: number): string {
 
 /** Undefined for what is no time. A time without zone is UTC. */
 export function parseTime(text: string): number | undefined {
-  const parts =
-    /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?$/.exec(text);
+  const parts = /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?$/.exec(
+    text,
+  );
   const [, seconds, fraction = '', zone = 'Z'] = parts ?? [];
   if (seconds === undefined) return undefined;
   const ms = Date.parse(`${seconds}${zone}`);

@@ -137,6 +137,19 @@ describe('what is not right', () => {
     expect(reply.status).toBe(413);
   });
 
+  it('an attribute that no journal could keep is 400', async () => {
+    const nested = '['.repeat(60) + ']'.repeat(60);
+    for (const value of [nested, '1e999', '{"a":[-1e999]}']) {
+      const reply = await cloud.app.inject({
+        method: 'POST',
+        url: '/identity/v3/users',
+        headers: { 'x-auth-token': cloud.admin, 'content-type': 'application/json' },
+        payload: `{"user":{"name":"x","colour":${value}}}`,
+      });
+      expect([value, reply.statusCode]).toEqual([value, 400]);
+    }
+  });
+
   it('a member that is no object is 400', async () => {
     for (const user of [7, 'x', [], true])
       expect((await asAdmin('POST', '/users', { user })).status).toBe(400);
