@@ -32,7 +32,7 @@ export interface CallOptions {
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 export interface ResourceService extends TestService {
-  call(method: Method, path: string, options?: CallOptions): Promise<Reply>;
+  readonly call: (method: Method, path: string, options?: CallOptions) => Promise<Reply>;
 }
 
 export function resourceService(servers: readonly InstanceState[] = []): ResourceService {

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { resourceService } from './resource-service.ts';
+
+describe('extensions', () => {
+  test('are listed with exactly Nova’s fields, without repeats', async () => {
+    const { call } = resourceService();
+    const { body } = await call('GET', '/extensions', { as: 'nobody' });
+    const { extensions } = body as { extensions: Record<string, unknown>[] };
+    const aliases = extensions.map((extension) => extension['alias']);
+    expect(new Set(aliases).size).toBe(aliases.length);
+    expect(extensions.map((extension) => extension['name'])).toContain('Hosts');
+    expect(extensions.find((extension) => extension['alias'] === 'os-keypairs')).toEqual({
+      alias: 'os-keypairs',
+      name: 'Keypairs',
+      description: 'Public keys of users.',
+      links: [],
+      namespace: 'http://docs.openstack.org/compute/ext/fake_xml',
+      updated: '2014-12-03T00:00:00Z',
+    });
+  });
+
+  test('are shown by alias', async () => {
+    const { call } = resourceService();
+    expect((await call('GET', '/extensions/os-consoles')).body).toMatchObject({
+      extension: { alias: 'os-consoles' },
+    });
+    expect((await call('GET', '/extensions/os-nothing')).status).toBe(404);
+  });
+});
+
+describe('migrations', () => {
+  test('are none, for managers and administrators', async () => {
+    const { call } = resourceService();
+    expect(await call('GET', '/os-migrations')).toMatchObject({
+      status: 200,
+      body: { migrations: [] },
+    });
+    expect((await call('GET', '/os-migrations', { as: 'anna' })).status).toBe(403);
+  });
+
+  test('check their query by microversion', async () => {
+    const { call } = resourceService();
+    const status = async (query: string, minor: number) =>
+      (await call('GET', `/os-migrations?${query}`, { minor })).status;
+    expect(await status('colour=red', 58)).toBe(200);
+    expect(await status('colour=red', 59)).toBe(400);
+    expect(await status('changes-before=2026-01-01T00:00:00Z', 65)).toBe(400);
+    expect(await status('changes-before=2026-01-01T00:00:00Z', 66)).toBe(200);
+    expect(await status('changes-since=yesterday', 66)).toBe(400);
+    expect(await status('user_id=u', 79)).toBe(400);
+    expect(await status('user_id=u', 80)).toBe(200);
+    expect(await status('marker=00000000-0000-4000-8000-000000000000', 59)).toBe(400);
+  });
+});
