@@ -1,5 +1,5 @@
 // Regular expressions in list filters: what they mean, and that none takes long.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileExpression } from '#api/compute/expression.ts';
 

@@ -32,7 +32,7 @@ export function nextLink(
   const names = Object.keys(query).filter((name) => name !== 'marker');
   const pairs = names
     .sort()
-    .map((name): [string, string] => [name, query[name]?.at(-1) ?? ''])
+    .flatMap((name) => (query[name] ?? []).map((value) => [name, value]))
     .concat([['marker', lastId]]);
   return { rel: 'next', href: `${collection}?${new URLSearchParams(pairs).toString()}` };
 }
