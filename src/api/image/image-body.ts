@@ -51,12 +51,8 @@ export function parseNewImage(body: unknown): NewImage {
     told.find((name) => Object.hasOwn(body, name)),
     'read-only',
   );
-  const properties: Record<string, string> = {};
-  for (const [name, value] of Object.entries(body)) {
-    if (isBase(name)) continue;
-    checkPropertyName(name);
-    properties[name] = value as string;
-  }
+  const own = Object.entries(body).filter(([name]) => !isBase(name));
+  for (const [name] of own) checkPropertyName(name);
   return {
     id: (body['id'] as string | undefined)?.toLowerCase(),
     attributes: {
@@ -71,7 +67,8 @@ export function parseNewImage(body: unknown): NewImage {
     },
     ownerId: (body['owner'] as string | null | undefined) ?? undefined,
     tags: (body['tags'] as string[] | undefined) ?? [],
-    properties,
+    // Not assigned one by one: a property may be named like what every object has.
+    properties: Object.fromEntries(own) as Record<string, string>,
   };
 }
 

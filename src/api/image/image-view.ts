@@ -30,13 +30,9 @@ export function renderImage(image: ImageState): Record<string, unknown> {
   };
 }
 
-export function renderMember(
-  imageId: string,
-  projectId: string,
-  member: ImageMember,
-): Record<string, unknown> {
+export function renderMember(imageId: string, member: ImageMember): Record<string, unknown> {
   return {
-    member_id: projectId,
+    member_id: member.projectId,
     image_id: imageId,
     status: member.status,
     created_at: seconds(member.createdAtMs),

@@ -1,7 +1,7 @@
 // With whom an image is shared. The owner adds and removes projects; the project says whether it wants the image.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type MemberStatus, memberStatuses } from '#actors/services/image/protocol.ts';
-import type { ImageMember, ImageState } from '#actors/services/image/state.ts';
+import { findMember, type ImageMember, type ImageState } from '#actors/services/image/state.ts';
 import { isOwner } from '#actors/services/image/visibility.ts';
 import { type ImageAccess, requireWriter } from './image-access.ts';
 import { renderMember } from './image-view.ts';
@@ -38,7 +38,7 @@ function memberIdOf(request: FastifyRequest): string {
 function memberAt(image: ImageState, request: FastifyRequest, memberId: string): ImageMember {
   const { caller } = request;
   const maySee = caller.isAdmin || isOwner(image, caller) || caller.projectId === memberId;
-  const member = maySee ? image.members.get(memberId) : undefined;
+  const member = maySee ? findMember(image, memberId) : undefined;
   if (member === undefined)
     throw new ImageHttpError(
       404,
@@ -51,9 +51,9 @@ async function listMembers(access: ImageAccess, request: FastifyRequest): Promis
   const image = await findShared(access, request, 403);
   const { caller } = request;
   const all = caller.isAdmin || isOwner(image, caller);
-  const members = [...image.members].filter(([projectId]) => all || projectId === caller.projectId);
+  const members = image.members.filter(({ projectId }) => all || projectId === caller.projectId);
   return {
-    members: members.map(([projectId, member]) => renderMember(image.id, projectId, member)),
+    members: members.map((member) => renderMember(image.id, member)),
     schema: '/v2/schemas/members',
   };
 }
@@ -61,7 +61,7 @@ async function listMembers(access: ImageAccess, request: FastifyRequest): Promis
 async function showMember(access: ImageAccess, request: FastifyRequest): Promise<object> {
   const image = await findShared(access, request, 404);
   const memberId = memberIdOf(request);
-  return renderMember(image.id, memberId, memberAt(image, request, memberId));
+  return renderMember(image.id, memberAt(image, request, memberId));
 }
 
 async function addMember(access: ImageAccess, request: FastifyRequest): Promise<object> {
@@ -143,11 +143,11 @@ async function removeMember(
 }
 
 function currentMember(access: ImageAccess, imageId: string, memberId: string): object {
-  const member = access.current(imageId).members.get(memberId);
+  const member = findMember(access.current(imageId), memberId);
   if (member === undefined)
     throw new ImageHttpError(
       404,
       `${memberId} not found in the member list of the image ${imageId}.`,
     );
-  return renderMember(imageId, memberId, member);
+  return renderMember(imageId, member);
 }

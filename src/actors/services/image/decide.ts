@@ -7,7 +7,7 @@ import { type Refusal, refuse } from '#runtime/message/refusal.ts';
 import { decideChange } from './change.ts';
 import { over, overLimit } from './limits.ts';
 import type { ImageCommand, imageCommands, ImageEvent } from './protocol.ts';
-import { type ImageState, isListed } from './state.ts';
+import { findMember, type ImageState, isListed } from './state.ts';
 
 type Answer = Accepted<ImageEvent, object> | Refusal;
 type Ask<T extends keyof typeof imageCommands> = CommandNamed<typeof imageCommands, T>;
@@ -81,13 +81,13 @@ type MemberAsk = Ask<'image.add-member'> | Ask<'image.set-member'> | Ask<'image.
 function decideMember(image: ImageState, command: MemberAsk, facts: Facts): Answer {
   const { projectId, changeId } = command;
   const atMs = facts.nowMs;
-  const member = image.members.get(projectId);
+  const member = findMember(image, projectId);
   if (command.type === 'image.add-member') {
     if (image.attributes.visibility !== 'shared')
       return refuse('image-not-shared', { imageId: image.id });
     if (member !== undefined)
       return refuse('image-member-exists', { imageId: image.id, projectId });
-    const tooMany = over('members', image.members.size + 1);
+    const tooMany = over('members', image.members.length + 1);
     if (tooMany !== undefined) return tooMany;
     return one({ type: 'image.member-set', projectId, status: 'pending', changeId, atMs });
   }

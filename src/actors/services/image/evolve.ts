@@ -30,7 +30,7 @@ export function evolveImage(image: ImageState, event: ImageEvent): ImageState {
         ...image,
         status: 'deleted',
         uploadId: undefined,
-        members: new Map(),
+        members: [],
         fileToRemove: image.file !== undefined || image.uploadId !== undefined,
         updatedAtMs: event.atMs,
         changedBy: event.changeId,
@@ -67,11 +67,14 @@ type MemberEvent = Extract<
 >;
 
 function evolveMembers(image: ImageState, event: MemberEvent): ImageState {
-  const members = new Map<string, ImageMember>(image.members);
-  if (event.type === 'image.member-removed') members.delete(event.projectId);
+  const { projectId, atMs } = event;
+  const index = image.members.findIndex((member) => member.projectId === projectId);
+  let members: readonly ImageMember[];
+  if (event.type === 'image.member-removed') members = image.members.toSpliced(index, 1);
   else {
-    const createdAtMs = members.get(event.projectId)?.createdAtMs ?? event.atMs;
-    members.set(event.projectId, { status: event.status, createdAtMs, updatedAtMs: event.atMs });
+    const createdAtMs = image.members[index]?.createdAtMs ?? atMs;
+    const member = { projectId, status: event.status, createdAtMs, updatedAtMs: atMs };
+    members = index < 0 ? [...image.members, member] : image.members.with(index, member);
   }
   return { ...image, members, updatedAtMs: event.atMs, changedBy: event.changeId };
 }

@@ -4,6 +4,7 @@ import type { ImageAttributes, MemberStatus } from './protocol.ts';
 export type ImageStatus = 'absent' | 'queued' | 'saving' | 'active' | 'deactivated' | 'deleted';
 
 export interface ImageMember {
+  readonly projectId: string;
   readonly status: MemberStatus;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
@@ -16,8 +17,7 @@ export interface ImageState {
   readonly tags: readonly string[];
   /** Custom properties. */
   readonly properties: Readonly<Record<string, string>>;
-  /** By project id. */
-  readonly members: ReadonlyMap<string, ImageMember>;
+  readonly members: readonly ImageMember[];
   /** Known while there are bytes: `active` and `deactivated`. */
   readonly file:
     | {
@@ -55,7 +55,7 @@ export function initialImage(id: string): ImageState {
     },
     tags: [],
     properties: {},
-    members: new Map(),
+    members: [],
     file: undefined,
     uploadId: undefined,
     fileToRemove: false,
@@ -64,6 +64,10 @@ export function initialImage(id: string): ImageState {
     createdBy: '',
     changedBy: '',
   };
+}
+
+export function findMember(image: ImageState, projectId: string): ImageMember | undefined {
+  return image.members.find((member) => member.projectId === projectId);
 }
 
 /** Whether users can see it at all. */

@@ -1,6 +1,6 @@
 // Who sees an image, and who owns it. Pure. Rules: Glance's default policies.
 import type { Caller } from '../../ports/identity.ts';
-import { type ImageState, isListed } from './state.ts';
+import { findMember, type ImageState, isListed } from './state.ts';
 
 /** Whether `GET /v2/images/{id}` shows it. Members of a shared image see it before they accept it. */
 export function canSee(image: ImageState, caller: Caller): boolean {
@@ -20,7 +20,7 @@ export function memberOf(
   caller: Caller,
 ): 'pending' | 'accepted' | 'rejected' | undefined {
   if (caller.projectId === undefined) return undefined;
-  return image.members.get(caller.projectId)?.status;
+  return findMember(image, caller.projectId)?.status;
 }
 
 export interface ListScope {

@@ -9,10 +9,10 @@ import {
   parseAddress,
   textOfKey,
 } from './addresses.ts';
-import { getEntry } from './chunked-map.ts';
+import { bucketGet } from '../../domain/bucket-map.ts';
 import { lowestFree, takeAddress } from './free-ranges.ts';
 import type { AddressRequest } from './protocol.ts';
-import { hasAutomaticAddresses, type NetworkState, type SubnetState } from './state.ts';
+import { findSubnet, hasAutomaticAddresses, type NetworkState, type SubnetState } from './state.ts';
 import { isHostAddress, prefixOf } from './subnet-plan.ts';
 
 export interface FixedIp {
@@ -54,9 +54,7 @@ export function planAddresses(
 
 /** One address per IP version, of the first subnet that has some. */
 function chooseUsual(plan: Plan): Refusal | undefined {
-  const stateful = [...plan.network.subnets.values()].filter(
-    (subnet) => !hasAutomaticAddresses(subnet),
-  );
+  const stateful = plan.network.subnets.filter((subnet) => !hasAutomaticAddresses(subnet));
   for (const version of [4, 6]) {
     const subnets = stateful.filter((subnet) => subnet.version === version);
     if (subnets.length === 0) continue;
@@ -69,7 +67,7 @@ function chooseUsual(plan: Plan): Refusal | undefined {
 
 /** Addresses by name first, so that those left to chance don't take them. */
 function chooseWanted(plan: Plan, requests: readonly AddressRequest[]): Refusal | undefined {
-  if (requests.length > 0 && plan.network.subnets.size === 0)
+  if (requests.length > 0 && plan.network.subnets.length === 0)
     return refuse('no-subnets', { networkId: plan.network.id });
   for (const request of requests) {
     if (request.address === undefined) continue;
@@ -93,7 +91,7 @@ function chooseNamed(plan: Plan, text: string, subnetId: string | undefined): Re
   const fixedIp = { subnetId: subnet.id, address: canonical };
   if (keep(plan, (own) => own.address === canonical)) return undefined;
   if (hasAutomaticAddresses(subnet)) return refuse('address-automatic', fixedIp);
-  const holder = getEntry(plan.network.addresses, keyOf(address));
+  const holder = bucketGet(plan.network.addresses, keyOf(address));
   if (holder !== undefined && holder !== plan.wish.portId) return refuse('address-in-use', fixedIp);
   if (canonical === subnet.gateway && !plan.wish.deviceOwner.startsWith('network:'))
     return refuse('address-in-use', fixedIp);
@@ -108,11 +106,11 @@ function subnetFor(
 ): SubnetState | Refusal {
   const text = formatAddress(address);
   if (subnetId === undefined) {
-    for (const subnet of plan.network.subnets.values())
+    for (const subnet of plan.network.subnets)
       if (isHostAddress(prefixOf(subnet.cidr), address)) return subnet;
     return refuse('address-not-on-network', { address: text });
   }
-  const subnet = plan.network.subnets.get(subnetId);
+  const subnet = findSubnet(plan.network, subnetId);
   if (subnet === undefined)
     return refuse('subnet-not-on-network', { networkId: plan.network.id, subnetId });
   if (isHostAddress(prefixOf(subnet.cidr), address)) return subnet;
@@ -120,7 +118,7 @@ function subnetFor(
 }
 
 function chooseAny(plan: Plan, subnetId = ''): Refusal | undefined {
-  const subnet = plan.network.subnets.get(subnetId);
+  const subnet = findSubnet(plan.network, subnetId);
   if (subnet === undefined)
     return refuse('subnet-not-on-network', { networkId: plan.network.id, subnetId });
   if (hasAutomaticAddresses(subnet)) return undefined;
@@ -148,7 +146,7 @@ function keep(plan: Plan, fits: (own: FixedIp) => boolean): boolean {
 
 /** Hosts make these themselves, so every port of the network has them. */
 function addAutomatic(plan: Plan): void {
-  for (const subnet of plan.network.subnets.values()) {
+  for (const subnet of plan.network.subnets) {
     if (!hasAutomaticAddresses(subnet)) continue;
     if (plan.chosen.some((fixedIp) => fixedIp.subnetId === subnet.id)) continue;
     const address = formatAddress(eui64(prefixOf(subnet.cidr), plan.wish.mac));

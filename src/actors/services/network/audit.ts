@@ -1,9 +1,9 @@
 // The whole truth about a network's bookkeeping: every address and MAC in its index, no free address in use. Pure.
 // Its cost grows with the network, so it is for tests and simulation; production checks `networkInvariants`.
 import { keyOfText } from './addresses.ts';
-import { getEntry, valuesOf } from './chunked-map.ts';
+import { bucketEntries, bucketGet } from '../../domain/bucket-map.ts';
 import { isFree } from './free-ranges.ts';
-import type { NetworkState } from './state.ts';
+import { findSubnet, type NetworkState } from './state.ts';
 
 /** Cheap: counts only. */
 export function networkInvariants(network: NetworkState): readonly string[] {
@@ -18,13 +18,13 @@ export function networkInvariants(network: NetworkState): readonly string[] {
 export function auditNetwork(network: NetworkState): readonly string[] {
   const found = [...networkInvariants(network)];
   let addresses = 0;
-  for (const port of valuesOf(network.ports)) {
-    if (getEntry(network.macs, port.mac) !== port.id) found.push(`MAC ${port.mac} is not indexed`);
+  for (const [, port] of bucketEntries(network.ports)) {
+    if (bucketGet(network.macs, port.mac) !== port.id) found.push(`MAC ${port.mac} is not indexed`);
     for (const { subnetId, address } of port.fixedIps) {
       addresses += 1;
       const key = keyOfText(address) ?? '';
-      const subnet = network.subnets.get(subnetId);
-      if (getEntry(network.addresses, key) !== port.id) found.push(`${address} is not indexed`);
+      const subnet = findSubnet(network, subnetId);
+      if (bucketGet(network.addresses, key) !== port.id) found.push(`${address} is not indexed`);
       if (subnet === undefined) found.push(`${address} is of no subnet`);
       else if (isFree(subnet.free, key)) found.push(`${address} is free and in use`);
     }

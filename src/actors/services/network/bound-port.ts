@@ -3,7 +3,7 @@ import type { InstanceNetwork } from '../../domain/instance-metadata.ts';
 import type { BoundPort, HostNetworkPlan } from '../../ports/networks.ts';
 import { contains, parseAddress } from './addresses.ts';
 import type { PortRecord } from './protocol.ts';
-import type { NetworkState, SubnetState } from './state.ts';
+import { findSubnet, type NetworkState, type SubnetState } from './state.ts';
 import type { NetworkSettings } from './settings.ts';
 import { prefixOf } from './subnet-plan.ts';
 
@@ -35,7 +35,7 @@ export function boundPort(
     mtu: network.attributes.mtu,
     bridge: bridgeName(network.id),
     fixedIps: port.fixedIps.flatMap(({ subnetId, address }) => {
-      const subnet = network.subnets.get(subnetId);
+      const subnet = findSubnet(network, subnetId);
       if (subnet === undefined) return [];
       const { version, cidr, gateway } = subnet;
       const dnsServers = serversOf(subnet, how.settings);
@@ -55,7 +55,7 @@ export function hostNetworkPlan(
   settings: NetworkSettings,
   metadataPort: number | undefined,
 ): HostNetworkPlan {
-  const subnets = [...network.subnets.values()].filter((subnet) => subnet.version === 4);
+  const subnets = network.subnets.filter((subnet) => subnet.version === 4);
   return {
     id: network.id,
     bridge: bridgeName(network.id),
@@ -91,7 +91,7 @@ export function instanceNetwork(
     mac: port.mac,
     mtu: network.attributes.mtu,
     addresses: port.fixedIps.flatMap(({ subnetId, address }) => {
-      const subnet = network.subnets.get(subnetId);
+      const subnet = findSubnet(network, subnetId);
       if (subnet === undefined) return [];
       const { version, cidr, gateway, dhcp, addressMode, hostRoutes } = subnet;
       const dnsServers = serversOf(subnet, settings);

@@ -4,7 +4,7 @@ import { unreachable } from '#runtime/assert.ts';
 import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts';
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { type Refusal, refuse } from '#runtime/message/refusal.ts';
-import { getEntry, valuesOf } from './chunked-map.ts';
+import { bucketEntries, bucketGet } from '../../domain/bucket-map.ts';
 import {
   attachPort,
   bindPorts,
@@ -14,7 +14,7 @@ import {
   releasePorts,
 } from './port-decisions.ts';
 import type { NetworkCommand, networkCommands, NetworkEvent } from './protocol.ts';
-import type { NetworkState } from './state.ts';
+import { findSubnet, type NetworkState } from './state.ts';
 import { changeSubnet, createSubnet, deleteSubnet } from './subnet-decisions.ts';
 
 export type NetworkAnswer = Accepted<NetworkEvent, object> | Refusal;
@@ -88,7 +88,7 @@ function resourceId(network: NetworkState, command: NetworkCommand): string {
 
 function revisionOf(network: NetworkState, id: string): number | undefined {
   if (id === network.id) return network.revision;
-  return network.subnets.get(id)?.revision ?? getEntry(network.ports, id)?.revision;
+  return findSubnet(network, id)?.revision ?? bucketGet(network.ports, id)?.revision;
 }
 
 function changeNetwork(
@@ -99,7 +99,7 @@ function changeNetwork(
   const { attributes, changeId } = command;
   if (attributes.shared === false && network.attributes.shared) {
     const owner = network.attributes.projectId;
-    for (const port of valuesOf(network.ports))
+    for (const [, port] of bucketEntries(network.ports))
       if (port.projectId !== owner && !port.deviceOwner.startsWith('network:'))
         return refuse('network-shared-in-use', { networkId: network.id });
   }
@@ -113,7 +113,7 @@ function deleteNetwork(
 ): NetworkAnswer {
   if (network.ports.size > 0) {
     const portIds: string[] = [];
-    for (const port of valuesOf(network.ports)) {
+    for (const [, port] of bucketEntries(network.ports)) {
       if (portIds.length === NAMED_PORTS) break;
       portIds.push(port.id);
     }
@@ -129,9 +129,9 @@ function setTags(
   facts: Facts,
 ): NetworkAnswer {
   const { kind, id, changeId } = command;
-  if (kind === 'subnet' && !network.subnets.has(id))
+  if (kind === 'subnet' && findSubnet(network, id) === undefined)
     return refuse('subnet-not-found', { subnetId: id });
-  if (kind === 'port' && getEntry(network.ports, id) === undefined)
+  if (kind === 'port' && bucketGet(network.ports, id) === undefined)
     return refuse('port-not-found', { portId: id });
   const tags = [...new Set(command.tags)].sort();
   return accept([{ type: 'network.tags-set', kind, id, tags, changeId, atMs: facts.nowMs }], {});

@@ -14,7 +14,7 @@ import type {
 } from '../../ports/networks.ts';
 import { contains, keyOfText, overlaps, parseAddress } from './addresses.ts';
 import { boundPort, hostNetworkPlan, instanceNetwork } from './bound-port.ts';
-import { getEntry, valuesOf } from './chunked-map.ts';
+import { bucketEntries, bucketGet } from '../../domain/bucket-map.ts';
 import { randomMacs } from './macs.ts';
 import { type FoundPort, NetworkIndex } from './network-index.ts';
 import { networks, type PortAttributes } from './protocol.ts';
@@ -58,7 +58,7 @@ export class EmbeddedNetworks implements Networks {
     const usable: NetworkRecord[] = [];
     for (const network of this.index.networks()) {
       const { shared, external, projectId: owner } = network.attributes;
-      if (external || network.subnets.size === 0) continue;
+      if (external || network.subnets.length === 0) continue;
       if (shared || owner === projectId) usable.push(networkRecord(network));
     }
     return usable;
@@ -128,7 +128,7 @@ export class EmbeddedNetworks implements Networks {
     const { portId, networkId } = wanted;
     const network = this.index.network(networkId);
     if (network === undefined) return refuse('network-not-found', { networkId });
-    const known = getEntry(network.ports, portId);
+    const known = bucketGet(network.ports, portId);
     if (known?.deviceId === request.serverId) return undefined;
     const { router, env } = this.#options;
     const changeId = env.random.uuid();
@@ -216,7 +216,7 @@ export class EmbeddedNetworks implements Networks {
     if (address === undefined) return undefined;
     const found = new Set<string>();
     for (const network of this.index.networks()) {
-      for (const { cidr, gateway } of network.subnets.values()) {
+      for (const { cidr, gateway } of network.subnets) {
         const isOurs =
           gateway === local || (gateway === undefined && local === LINK_LOCAL_METADATA);
         if (!isOurs || !contains(prefixOf(cidr), address)) continue;
@@ -269,7 +269,7 @@ function networkRecord(network: NetworkState): NetworkRecord {
     projectId,
     shared,
     external,
-    subnetIds: [...network.subnets.keys()],
+    subnetIds: network.subnets.map((subnet) => subnet.id),
   };
 }
 
@@ -290,8 +290,8 @@ function serverPortAttributes(network: NetworkState): Required<PortAttributes> {
 }
 
 function serverIn(network: NetworkState, address: string): string | undefined {
-  const portId = getEntry(network.addresses, keyOfText(address) ?? '');
-  const port = portId === undefined ? undefined : getEntry(network.ports, portId);
+  const portId = bucketGet(network.addresses, keyOfText(address) ?? '');
+  const port = portId === undefined ? undefined : bucketGet(network.ports, portId);
   return port?.deviceOwner.startsWith('compute:') === true && port.deviceId !== ''
     ? port.deviceId
     : undefined;
@@ -299,15 +299,15 @@ function serverIn(network: NetworkState, address: string): string | undefined {
 
 /** The prefix of `network` that overlaps one of `other`, or undefined. */
 function overlappingCidr(network: NetworkState, other: NetworkState): string | undefined {
-  for (const { cidr } of network.subnets.values())
-    for (const theirs of other.subnets.values())
+  for (const { cidr } of network.subnets)
+    for (const theirs of other.subnets)
       if (overlaps(prefixOf(cidr), prefixOf(theirs.cidr))) return cidr;
   return undefined;
 }
 
 function isInUse(network: NetworkState): boolean {
   if (network.attributes.providerType === 'flat') return true;
-  for (const port of valuesOf(network.ports))
+  for (const [, port] of bucketEntries(network.ports))
     if (port.deviceOwner.startsWith('compute:')) return true;
   return false;
 }

@@ -1,10 +1,17 @@
 // What each event makes of a network. Pure and total; the cost of an event does not grow with the number of ports.
 import { unreachable } from '#runtime/assert.ts';
 import { addressOf, eui64, keyOf, keyOfText, textOfKey } from './addresses.ts';
-import { getEntry, valuesOf, withEntry, withoutEntry } from './chunked-map.ts';
+import {
+  bucketDelete,
+  bucketEntries,
+  bucketGet,
+  bucketKeys,
+  bucketSet,
+} from '../../domain/bucket-map.ts';
 import { giveAddress, takeAddress } from './free-ranges.ts';
 import type { NetworkEvent, PortRecord, SubnetChanges, SubnetRecord } from './protocol.ts';
 import {
+  findSubnet,
   hasAutomaticAddresses,
   type NetworkState,
   REMEMBERED_CHANGES,
@@ -36,7 +43,7 @@ function applyEvent(network: NetworkState, event: NetworkEvent): NetworkState {
       return revised({ ...network, attributes }, atMs);
     }
     case 'network.deleted':
-      return { ...network, status: 'deleted', subnets: new Map(), updatedAtMs: atMs };
+      return { ...network, status: 'deleted', subnets: [], updatedAtMs: atMs };
     case 'network.subnet-created':
       return addSubnet(network, event.subnet, atMs);
     case 'network.subnet-changed':
@@ -62,7 +69,15 @@ function revised<S extends { readonly revision: number; readonly updatedAtMs: nu
 }
 
 function withSubnet(network: NetworkState, subnet: SubnetState): NetworkState {
-  return { ...network, subnets: new Map(network.subnets).set(subnet.id, subnet) };
+  return { ...network, subnets: withReplaced(network.subnets, subnet) };
+}
+
+function withReplaced(
+  subnets: readonly SubnetState[],
+  subnet: SubnetState,
+): readonly SubnetState[] {
+  const index = subnets.findIndex((other) => other.id === subnet.id);
+  return index < 0 ? [...subnets, subnet] : subnets.with(index, subnet);
 }
 
 function addSubnet(network: NetworkState, subnet: SubnetRecord, atMs: number): NetworkState {
@@ -78,7 +93,7 @@ function addSubnet(network: NetworkState, subnet: SubnetRecord, atMs: number): N
   if (!hasAutomaticAddresses(subnet)) return grown;
   const prefix = prefixOf(subnet.cidr);
   let next = grown;
-  for (const port of valuesOf(network.ports)) {
+  for (const [, port] of bucketEntries(network.ports)) {
     const address = textOfKey(keyOf(eui64(prefix, port.mac)));
     const fixedIps = [...port.fixedIps, { subnetId: subnet.id, address }];
     next = setPort(next, { ...revised(port, atMs), fixedIps });
@@ -92,7 +107,7 @@ function changeSubnet(
   changes: SubnetChanges,
   atMs: number,
 ): NetworkState {
-  const subnet = network.subnets.get(subnetId);
+  const subnet = findSubnet(network, subnetId);
   if (subnet === undefined) return network;
   const { gateway, pools, ...rest } = changes;
   const { gateway: oldGateway, ...others } = subnet;
@@ -102,48 +117,43 @@ function changeSubnet(
     ...(newGateway === undefined ? {} : { gateway: newGateway }),
     ...rest,
     pools: pools ?? subnet.pools,
-    free: pools === undefined ? subnet.free : freeRangesOf(pools, keysInUse(network)),
+    free: pools === undefined ? subnet.free : freeRangesOf(pools, bucketKeys(network.addresses)),
   };
   return withSubnet(network, revised(changed, atMs));
-}
-
-function* keysInUse(network: NetworkState): IterableIterator<string> {
-  for (const chunk of network.addresses.chunks) if (chunk !== null) yield* Object.keys(chunk);
 }
 
 /** Only automatic addresses can be left by now: they go with their subnet. */
 function removeSubnet(network: NetworkState, subnetId: string, atMs: number): NetworkState {
   let next = network;
-  const subnet = network.subnets.get(subnetId);
+  const subnet = findSubnet(network, subnetId);
   if (subnet !== undefined && hasAutomaticAddresses(subnet))
-    for (const port of valuesOf(network.ports)) {
+    for (const [, port] of bucketEntries(network.ports)) {
       const fixedIps = port.fixedIps.filter((fixedIp) => fixedIp.subnetId !== subnetId);
       if (fixedIps.length < port.fixedIps.length)
         next = setPort(next, { ...revised(port, atMs), fixedIps });
     }
-  const subnets = new Map(next.subnets);
-  subnets.delete(subnetId);
+  const subnets = next.subnets.filter((other) => other.id !== subnetId);
   return revised({ ...next, subnets }, atMs);
 }
 
 function setPort(network: NetworkState, port: PortRecord): NetworkState {
-  const before = getEntry(network.ports, port.id);
+  const before = bucketGet(network.ports, port.id);
   const freed = before === undefined ? network : withoutAddresses(network, before, port);
   const taken = withAddresses(freed, port, before);
   let { macs } = taken;
-  if (before !== undefined && before.mac !== port.mac) macs = withoutEntry(macs, before.mac);
-  if (before?.mac !== port.mac) macs = withEntry(macs, port.mac, port.id);
-  return { ...taken, macs, ports: withEntry(taken.ports, port.id, port) };
+  if (before !== undefined && before.mac !== port.mac) macs = bucketDelete(macs, before.mac);
+  if (before?.mac !== port.mac) macs = bucketSet(macs, port.mac, port.id);
+  return { ...taken, macs, ports: bucketSet(taken.ports, port.id, port) };
 }
 
 function deletePort(network: NetworkState, portId: string): NetworkState {
-  const port = getEntry(network.ports, portId);
+  const port = bucketGet(network.ports, portId);
   if (port === undefined) return network;
   const freed = withoutAddresses(network, port, undefined);
   return {
     ...freed,
-    macs: withoutEntry(network.macs, port.mac),
-    ports: withoutEntry(network.ports, portId),
+    macs: bucketDelete(network.macs, port.mac),
+    ports: bucketDelete(network.ports, portId),
   };
 }
 
@@ -158,10 +168,10 @@ function withoutAddresses(
   for (const { subnetId, address } of port.fixedIps) {
     if (kept?.fixedIps.some((other) => other.address === address)) continue;
     const key = keyOfText(address) ?? '';
-    addresses = withoutEntry(addresses, key);
-    const subnet = subnets.get(subnetId);
+    addresses = bucketDelete(addresses, key);
+    const subnet = subnets.find((each) => each.id === subnetId);
     if (subnet === undefined || poolWith(subnet.pools, addressOf(key)) === undefined) continue;
-    subnets = new Map(subnets).set(subnetId, { ...subnet, free: giveAddress(subnet.free, key) });
+    subnets = withReplaced(subnets, { ...subnet, free: giveAddress(subnet.free, key) });
   }
   return addresses === network.addresses ? network : { ...network, addresses, subnets };
 }
@@ -177,11 +187,11 @@ function withAddresses(
   for (const { subnetId, address } of port.fixedIps) {
     if (before?.fixedIps.some((other) => other.address === address)) continue;
     const key = keyOfText(address) ?? '';
-    addresses = withEntry(addresses, key, port.id);
-    const subnet = subnets.get(subnetId);
+    addresses = bucketSet(addresses, key, port.id);
+    const subnet = subnets.find((each) => each.id === subnetId);
     if (subnet === undefined) continue;
     const free = takeAddress(subnet.free, key);
-    if (free !== subnet.free) subnets = new Map(subnets).set(subnetId, { ...subnet, free });
+    if (free !== subnet.free) subnets = withReplaced(subnets, { ...subnet, free });
   }
   return addresses === network.addresses ? network : { ...network, addresses, subnets };
 }
@@ -194,9 +204,9 @@ function setTags(
   const { kind, id, tags } = event;
   if (kind === 'network') return revised({ ...network, tags }, atMs);
   if (kind === 'subnet') {
-    const subnet = network.subnets.get(id);
+    const subnet = findSubnet(network, id);
     return subnet === undefined ? network : withSubnet(network, revised({ ...subnet, tags }, atMs));
   }
-  const port = getEntry(network.ports, id);
+  const port = bucketGet(network.ports, id);
   return port === undefined ? network : setPort(network, revised({ ...port, tags }, atMs));
 }

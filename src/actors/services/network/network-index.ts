@@ -1,9 +1,9 @@
 // Finds what networks hold without a look at every network: subnets and ports by id, ports by device, counts by project
 // and by security group. Fed by the view's changes; it decides nothing.
 import type { StateChange, StateView } from '#runtime/events/projection.ts';
-import { getEntry, valuesOf } from './chunked-map.ts';
+import { bucketEntries, bucketGet } from '../../domain/bucket-map.ts';
 import type { NetworkEvent, PortRecord } from './protocol.ts';
-import type { NetworkState, SubnetState } from './state.ts';
+import { findSubnet, type NetworkState, type SubnetState } from './state.ts';
 
 export interface FoundPort {
   readonly network: NetworkState;
@@ -49,13 +49,13 @@ export class NetworkIndex {
 
   subnet(subnetId: string): FoundSubnet | undefined {
     const network = this.network(this.#subnets.get(subnetId) ?? '');
-    const subnet = network?.subnets.get(subnetId);
+    const subnet = network === undefined ? undefined : findSubnet(network, subnetId);
     return network === undefined || subnet === undefined ? undefined : { network, subnet };
   }
 
   port(portId: string): FoundPort | undefined {
     const network = this.network(this.#ports.get(portId) ?? '');
-    const port = network === undefined ? undefined : getEntry(network.ports, portId);
+    const port = network === undefined ? undefined : bucketGet(network.ports, portId);
     return network === undefined || port === undefined ? undefined : { network, port };
   }
 
@@ -80,8 +80,8 @@ export class NetworkIndex {
   #addNetwork(network: NetworkState): void {
     if (network.status !== 'present') return;
     this.#add('network', network.attributes.projectId, 1);
-    for (const subnet of network.subnets.values()) this.#addSubnet(network.id, subnet);
-    for (const port of valuesOf(network.ports)) this.#addPort(network.id, port);
+    for (const subnet of network.subnets) this.#addSubnet(network.id, subnet);
+    for (const [, port] of bucketEntries(network.ports)) this.#addPort(network.id, port);
   }
 
   #follow(change: StateChange<NetworkState>): void {
@@ -90,8 +90,8 @@ export class NetworkIndex {
     if (before?.subnets !== after.subnets) this.#followSubnets(before, after);
     if (before?.ports === after.ports) return;
     for (const portId of changedPorts(change)) {
-      const old = before === undefined ? undefined : getEntry(before.ports, portId);
-      const now = getEntry(after.ports, portId);
+      const old = before === undefined ? undefined : bucketGet(before.ports, portId);
+      const now = bucketGet(after.ports, portId);
       if (old === now) continue;
       if (old !== undefined) this.#dropPort(old);
       if (now !== undefined) this.#addPort(after.id, now);
@@ -105,12 +105,12 @@ export class NetworkIndex {
   }
 
   #followSubnets(before: NetworkState | undefined, after: NetworkState): void {
-    for (const subnet of before?.subnets.values() ?? [])
-      if (!after.subnets.has(subnet.id)) {
+    for (const subnet of before?.subnets ?? [])
+      if (findSubnet(after, subnet.id) === undefined) {
         this.#subnets.delete(subnet.id);
         this.#add('subnet', subnet.projectId, -1);
       }
-    for (const subnet of after.subnets.values())
+    for (const subnet of after.subnets)
       if (!this.#subnets.has(subnet.id)) this.#addSubnet(after.id, subnet);
   }
 

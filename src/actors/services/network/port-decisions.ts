@@ -3,9 +3,9 @@ import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { isRefusal, type Refusal, refuse } from '#runtime/message/refusal.ts';
 import { planAddresses } from './allocation.ts';
-import { getEntry } from './chunked-map.ts';
+import { bucketGet } from '../../domain/bucket-map.ts';
 import type { networkCommands, NetworkEvent, PortAttributes, PortRecord } from './protocol.ts';
-import { hasAutomaticAddresses, type NetworkState } from './state.ts';
+import { findSubnet, hasAutomaticAddresses, type NetworkState } from './state.ts';
 
 type Answer = Accepted<NetworkEvent, object> | Refusal;
 type Ask<T extends keyof typeof networkCommands> = CommandNamed<typeof networkCommands, T>;
@@ -16,13 +16,13 @@ export function createPort(
   facts: Facts,
 ): Answer {
   const { portId, projectId, attributes, ownedByDevice, tags, changeId } = command;
-  const there = getEntry(network.ports, portId);
+  const there = bucketGet(network.ports, portId);
   if (there !== undefined) {
     // The same device asks again, under another change: an effect that was run twice.
     const isSame = ownedByDevice && there.ownedByDevice && there.deviceId === attributes.deviceId;
     return isSame ? accept([], {}) : refuse('port-exists', { portId });
   }
-  const mac = command.macs.find((each) => getEntry(network.macs, each) === undefined);
+  const mac = command.macs.find((each) => bucketGet(network.macs, each) === undefined);
   if (mac === undefined) return noMac(network, command.macs);
   const fixedIps = planAddresses(network, {
     portId,
@@ -60,7 +60,7 @@ export function changePort(
   command: Ask<'network.change-port'>,
   facts: Facts,
 ): Answer {
-  const port = getEntry(network.ports, command.portId);
+  const port = bucketGet(network.ports, command.portId);
   if (port === undefined) return refuse('port-not-found', { portId: command.portId });
   const mac = command.mac ?? port.mac;
   const refused = macRefusal(network, port, mac);
@@ -87,7 +87,7 @@ function requestsOf(fixedIps: PortRecord['fixedIps']): PortRecord['fixedIps'] {
 
 function withoutAutomatic(network: NetworkState, port: PortRecord): PortRecord['fixedIps'] {
   return port.fixedIps.filter(({ subnetId }) => {
-    const subnet = network.subnets.get(subnetId);
+    const subnet = findSubnet(network, subnetId);
     return subnet === undefined || !hasAutomaticAddresses(subnet);
   });
 }
@@ -96,7 +96,7 @@ function macRefusal(network: NetworkState, port: PortRecord, mac: string): Refus
   if (mac === port.mac) return undefined;
   if (port.host !== '')
     return refuse('port-bound', { portId: port.id, oldMac: port.mac, newMac: mac });
-  if (getEntry(network.macs, mac) !== undefined)
+  if (bucketGet(network.macs, mac) !== undefined)
     return refuse('mac-in-use', { networkId: network.id, mac });
   return undefined;
 }
@@ -113,7 +113,7 @@ export function deletePort(
   facts: Facts,
 ): Answer {
   const { portId, changeId } = command;
-  if (getEntry(network.ports, portId) === undefined) return refuse('port-not-found', { portId });
+  if (bucketGet(network.ports, portId) === undefined) return refuse('port-not-found', { portId });
   return accept([{ type: 'network.port-deleted', portId, changeId, atMs: facts.nowMs }], {});
 }
 
@@ -123,7 +123,7 @@ export function attachPort(
   facts: Facts,
 ): Answer {
   const { portId, deviceId, deviceOwner, changeId } = command;
-  const port = getEntry(network.ports, portId);
+  const port = bucketGet(network.ports, portId);
   if (port === undefined) return refuse('port-not-found', { portId });
   if (port.deviceId !== '' && port.deviceId !== deviceId)
     return refuse('port-in-use', {
@@ -169,7 +169,7 @@ function portsOfDevice(
   { deviceId, portIds }: { readonly deviceId: string; readonly portIds: readonly string[] },
 ): readonly PortRecord[] {
   return portIds
-    .map((portId) => getEntry(network.ports, portId))
+    .map((portId) => bucketGet(network.ports, portId))
     .filter((port) => port !== undefined)
     .filter((port) => port.deviceId === deviceId);
 }

@@ -28,7 +28,6 @@ export const networkAttributes = Type.Object({
   adminUp: Type.Boolean(),
   shared: Type.Boolean(),
   external: Type.Boolean(),
-  isDefault: Type.Boolean(),
   portSecurity: Type.Boolean(),
   mtu: count,
   /** `flat` is the real network of the hosts; `local` is a tenant's own, a bridge per host. */
@@ -55,7 +54,6 @@ export const subnetRecord = Type.Object({
   hostRoutes: Type.Array(hostRoute),
   raMode: Type.Optional(text),
   addressMode: Type.Optional(text),
-  serviceTypes: texts,
 });
 export type SubnetRecord = Static<typeof subnetRecord>;
 
@@ -68,7 +66,6 @@ const subnetChanges = Type.Object({
   pools: Type.Optional(Type.Array(pool)),
   dnsServers: Type.Optional(texts),
   hostRoutes: Type.Optional(Type.Array(hostRoute)),
-  serviceTypes: Type.Optional(texts),
 });
 
 const addressPair = Type.Object({ ip: text, mac: text });

@@ -5,7 +5,7 @@ import type { StateView } from '#runtime/events/projection.ts';
 import { type Refusal, refuse } from '#runtime/message/refusal.ts';
 import { startingRules } from './security-rules.ts';
 import { type GroupRecord, networkProjects } from './tenancy-protocol.ts';
-import type { GroupState, RuleState, TenancyState } from './tenancy-state.ts';
+import { findGroup, type GroupState, type RuleState, type TenancyState } from './tenancy-state.ts';
 
 export interface FoundGroup {
   readonly projectId: string;
@@ -32,7 +32,7 @@ export class SecurityGroups {
   /** By id, of any project. */
   find(groupId: string): FoundGroup | undefined {
     for (const tenancy of this.#view.values()) {
-      const group = tenancy.groups.get(groupId);
+      const group = findGroup(tenancy, groupId);
       if (group !== undefined) return { projectId: tenancy.id, group };
     }
     return undefined;
@@ -40,8 +40,8 @@ export class SecurityGroups {
 
   findRule(ruleId: string): (FoundGroup & { readonly rule: RuleState }) | undefined {
     for (const tenancy of this.#view.values())
-      for (const group of tenancy.groups.values()) {
-        const rule = group.rules.get(ruleId);
+      for (const group of tenancy.groups) {
+        const rule = group.rules.find((each) => each.id === ruleId);
         if (rule !== undefined) return { projectId: tenancy.id, group, rule };
       }
     return undefined;
@@ -49,15 +49,15 @@ export class SecurityGroups {
 
   *all(): IterableIterator<FoundGroup> {
     for (const tenancy of this.#view.values())
-      for (const group of tenancy.groups.values()) yield { projectId: tenancy.id, group };
+      for (const group of tenancy.groups) yield { projectId: tenancy.id, group };
   }
 
   /** One of a project's groups by id or name. Refusals: group-not-found, group-ambiguous. */
   named(projectId: string, nameOrId: string): GroupState | Refusal {
-    const groups = this.#view.get(projectId)?.groups;
-    const byId = groups?.get(nameOrId);
+    const groups = this.#view.get(projectId)?.groups ?? [];
+    const byId = groups.find(({ id }) => id === nameOrId);
     if (byId !== undefined) return byId;
-    const [group, ...more] = [...(groups?.values() ?? [])].filter(({ name }) => name === nameOrId);
+    const [group, ...more] = groups.filter(({ name }) => name === nameOrId);
     if (group === undefined) return refuse('group-not-found', { groupId: nameOrId });
     return more.length > 0 ? refuse('group-ambiguous', { groupId: nameOrId }) : group;
   }
@@ -109,8 +109,6 @@ export class SecurityGroups {
   }
 
   #default(projectId: string): GroupState | undefined {
-    for (const group of this.#view.get(projectId)?.groups.values() ?? [])
-      if (group.isDefault) return group;
-    return undefined;
+    return this.#view.get(projectId)?.groups.find((group) => group.isDefault);
   }
 }

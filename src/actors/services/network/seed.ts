@@ -43,7 +43,7 @@ export async function seedNetwork(
     await must(router.ask(ref, command, { requestId }), seed);
   }
   // Nothing was ever changed and no subnet is there: the process ended between the two.
-  if (known === undefined || (known.subnets.size === 0 && known.revision === 1)) {
+  if (known === undefined || (known.subnets.length === 0 && known.revision === 1)) {
     const subnet = subnetOf(env, seed);
     const changeId = env.random.uuid();
     const command = { type: 'network.create-subnet' as const, subnet, changeId };
@@ -70,7 +70,6 @@ function createCommand(env: Env, seed: NetworkSeed) {
       adminUp: true,
       shared: true,
       external: false,
-      isDefault: false,
       portSecurity: true,
       mtu: seed.mtu,
       providerType: 'flat',
@@ -97,7 +96,6 @@ function subnetOf(env: Env, seed: NetworkSeed): SubnetRecord {
     pools: [...defaultPools(prefix, gateway)],
     dnsServers: [...seed.dnsServers],
     hostRoutes: [],
-    serviceTypes: [],
   };
 }
 

@@ -1,5 +1,5 @@
 // What a network is, as its events tell. Pure.
-import { type ChunkedMap, emptyMap } from './chunked-map.ts';
+import { emptyBuckets, type BucketMap } from '../../domain/bucket-map.ts';
 import type { FreeRange } from './free-ranges.ts';
 import type { NetworkAttributes, PortRecord, SubnetRecord } from './protocol.ts';
 
@@ -21,12 +21,13 @@ export interface NetworkState extends Stamps {
   readonly id: string;
   readonly status: 'absent' | 'present' | 'deleted';
   readonly attributes: NetworkAttributes;
-  readonly subnets: ReadonlyMap<string, SubnetState>;
-  readonly ports: ChunkedMap<PortRecord>;
+  /** In the order in which they were made. */
+  readonly subnets: readonly SubnetState[];
+  readonly ports: BucketMap<PortRecord>;
   /** Address key → port id. */
-  readonly addresses: ChunkedMap<string>;
+  readonly addresses: BucketMap<string>;
   /** MAC → port id. */
-  readonly macs: ChunkedMap<string>;
+  readonly macs: BucketMap<string>;
   /** Ids of the last changes, the newest at the end. */
   readonly recentChanges: readonly string[];
 }
@@ -45,21 +46,24 @@ export function initialNetwork(id: string): NetworkState {
       adminUp: true,
       shared: false,
       external: false,
-      isDefault: false,
       portSecurity: true,
       mtu: 0,
       providerType: 'local',
     },
-    subnets: new Map(),
-    ports: emptyMap(),
-    addresses: emptyMap(),
-    macs: emptyMap(),
+    subnets: [],
+    ports: emptyBuckets(),
+    addresses: emptyBuckets(),
+    macs: emptyBuckets(),
     tags: [],
     revision: 0,
     createdAtMs: 0,
     updatedAtMs: 0,
     recentChanges: [],
   };
+}
+
+export function findSubnet(network: NetworkState, subnetId: string): SubnetState | undefined {
+  return network.subnets.find((subnet) => subnet.id === subnetId);
 }
 
 /** Hosts of an IPv6 subnet like this make their own addresses, from their MACs. */

@@ -3,9 +3,9 @@ import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { type Refusal, refuse } from '#runtime/message/refusal.ts';
 import { contains, keyOf, overlaps, parseAddress } from './addresses.ts';
-import { getEntry, valuesOf } from './chunked-map.ts';
+import { bucketEntries, bucketGet } from '../../domain/bucket-map.ts';
 import type { networkCommands, NetworkEvent, SubnetChanges } from './protocol.ts';
-import { hasAutomaticAddresses, type NetworkState, type SubnetState } from './state.ts';
+import { findSubnet, hasAutomaticAddresses, type NetworkState, type SubnetState } from './state.ts';
 import { type AddressPool, findPoolFault, poolWith, prefixOf } from './subnet-plan.ts';
 
 type Answer = Accepted<NetworkEvent, object> | Refusal;
@@ -17,9 +17,10 @@ export function createSubnet(
   facts: Facts,
 ): Answer {
   const { subnet, changeId } = command;
-  if (network.subnets.has(subnet.id)) return refuse('subnet-exists', { subnetId: subnet.id });
+  if (findSubnet(network, subnet.id) !== undefined)
+    return refuse('subnet-exists', { subnetId: subnet.id });
   const prefix = prefixOf(subnet.cidr);
-  for (const other of network.subnets.values())
+  for (const other of network.subnets)
     if (overlaps(prefixOf(other.cidr), prefix))
       return refuse('subnet-overlap', { cidr: subnet.cidr, networkId: network.id });
   const fault = poolRefusal(subnet.cidr, subnet.pools, subnet.gateway);
@@ -33,7 +34,7 @@ export function changeSubnet(
   facts: Facts,
 ): Answer {
   const { subnetId, changes, changeId } = command;
-  const subnet = network.subnets.get(subnetId);
+  const subnet = findSubnet(network, subnetId);
   if (subnet === undefined) return refuse('subnet-not-found', { subnetId });
   const fault = changeRefusal(network, subnet, changes);
   if (fault !== undefined) return fault;
@@ -54,7 +55,7 @@ function changeRefusal(
   if (address === undefined || gateway === subnet.gateway) return undefined;
   // The hosts' bridge has the gateway's address: a port can't have it, too.
   if (!contains(prefixOf(subnet.cidr), address)) return undefined;
-  const isTaken = getEntry(network.addresses, keyOf(address)) !== undefined;
+  const isTaken = bucketGet(network.addresses, keyOf(address)) !== undefined;
   return isTaken ? refuse('address-in-use', { subnetId: subnet.id, address: gateway }) : undefined;
 }
 
@@ -76,10 +77,10 @@ export function deleteSubnet(
   facts: Facts,
 ): Answer {
   const { subnetId, changeId } = command;
-  const subnet = network.subnets.get(subnetId);
+  const subnet = findSubnet(network, subnetId);
   if (subnet === undefined) return refuse('subnet-not-found', { subnetId });
   if (!hasAutomaticAddresses(subnet))
-    for (const port of valuesOf(network.ports))
+    for (const [, port] of bucketEntries(network.ports))
       if (port.fixedIps.some((fixedIp) => fixedIp.subnetId === subnetId))
         return refuse('subnet-in-use', { subnetId });
   const atMs = facts.nowMs;

@@ -19,6 +19,7 @@ import {
 } from './tenancy-protocol.ts';
 import {
   evolveTenancy,
+  findGroup,
   groupOfRule,
   type GroupState,
   initialTenancy,
@@ -42,7 +43,7 @@ export const tenancyDefinition: EntityDefinition<
   evolve: evolveTenancy,
   todo: () => [],
   invariants: (tenancy) => {
-    const defaults = [...tenancy.groups.values()].filter((group) => group.isDefault);
+    const defaults = tenancy.groups.filter((group) => group.isDefault);
     return defaults.length > 1 ? [`${defaults.length} default security groups`] : [];
   },
 };
@@ -66,7 +67,7 @@ function decide(tenancy: TenancyState, command: TenancyCommand, facts: Facts): A
     }
     case 'network-project.set-tags': {
       const { groupId } = command;
-      if (!tenancy.groups.has(groupId)) return refuse('group-not-found', { groupId });
+      if (findGroup(tenancy, groupId) === undefined) return refuse('group-not-found', { groupId });
       const tags = [...new Set(command.tags)].sort();
       return accept([{ type: 'network-project.tags-set', groupId, tags, ...stamp }], {});
     }
@@ -87,7 +88,7 @@ function createGroup(
   facts: Facts,
 ): Answer {
   const { group, rules, changeId } = command;
-  const groups = [...tenancy.groups.values()];
+  const { groups } = tenancy;
   if (group.isDefault && groups.some((other) => other.isDefault)) return accept([], {});
   // The default group is not the project's wish, so it is made whatever the quota.
   if (!group.isDefault) {
@@ -106,7 +107,7 @@ function overQuota(resource: string, wanted: number, quota: number): Refusal | u
 
 function ruleCount(tenancy: TenancyState): number {
   let sum = 0;
-  for (const group of tenancy.groups.values()) sum += group.rules.size;
+  for (const group of tenancy.groups) sum += group.rules.length;
   return sum;
 }
 
@@ -116,7 +117,7 @@ function changeGroup(
   facts: Facts,
 ): Answer {
   const { groupId, changeId } = command;
-  const group = tenancy.groups.get(groupId);
+  const group = findGroup(tenancy, groupId);
   if (group === undefined) return refuse('group-not-found', { groupId });
   const { name = group.name, description = group.description } = command;
   const { stateful = group.stateful } = command;
@@ -131,7 +132,7 @@ function deleteGroup(
   facts: Facts,
 ): Answer {
   const { groupId, changeId } = command;
-  const group = tenancy.groups.get(groupId);
+  const group = findGroup(tenancy, groupId);
   if (group === undefined) return refuse('group-not-found', { groupId });
   if (group.isDefault && !command.mayBeDefault) return refuse('group-default-delete', { groupId });
   const atMs = facts.nowMs;
@@ -145,7 +146,7 @@ function addRules(
 ): Answer {
   const { rules, changeId } = command;
   const groupId = rules[0]?.groupId ?? '';
-  const group = tenancy.groups.get(groupId);
+  const group = findGroup(tenancy, groupId);
   if (group === undefined) return refuse('group-not-found', { groupId });
   const refused =
     duplicate(group, rules) ??
@@ -159,7 +160,7 @@ function duplicate(group: GroupState, rules: readonly RuleRecord[]): Refusal | u
   const keys = rules.map(ruleKey);
   if (new Set(keys).size < keys.length) return refuse('rule-twice');
   const wanted = new Set(keys);
-  for (const rule of group.rules.values())
+  for (const rule of group.rules)
     if (wanted.has(ruleKey(rule))) return refuse('rule-exists', { ruleId: rule.id });
   return undefined;
 }

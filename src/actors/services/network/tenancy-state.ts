@@ -10,25 +10,28 @@ export interface RuleState extends RuleRecord {
 }
 
 export interface GroupState extends GroupRecord, Stamps {
-  readonly rules: ReadonlyMap<string, RuleState>;
+  readonly rules: readonly RuleState[];
 }
 
 export interface TenancyState {
   /** The project's id. */
   readonly id: string;
-  readonly groups: ReadonlyMap<string, GroupState>;
+  readonly groups: readonly GroupState[];
   /** What differs from the defaults. */
   readonly quotas: Readonly<Record<string, number>>;
   readonly recentChanges: readonly string[];
 }
 
 export function initialTenancy(id: string): TenancyState {
-  return { id, groups: new Map(), quotas: {}, recentChanges: [] };
+  return { id, groups: [], quotas: {}, recentChanges: [] };
 }
 
 export function groupOfRule(tenancy: TenancyState, ruleId: string): GroupState | undefined {
-  for (const group of tenancy.groups.values()) if (group.rules.has(ruleId)) return group;
-  return undefined;
+  return tenancy.groups.find((group) => group.rules.some((rule) => rule.id === ruleId));
+}
+
+export function findGroup(tenancy: TenancyState, groupId: string): GroupState | undefined {
+  return tenancy.groups.find((group) => group.id === groupId);
 }
 
 export function evolveTenancy(tenancy: TenancyState, event: TenancyEvent): TenancyState {
@@ -42,8 +45,8 @@ function applyEvent(tenancy: TenancyState, event: TenancyEvent): TenancyState {
   switch (event.type) {
     case 'network-project.group-created': {
       const stamps = { tags: [], revision: 1, createdAtMs: atMs, updatedAtMs: atMs };
-      const group = { ...event.group, ...stamps, rules: new Map() };
-      return withGroup(tenancy, withRules(group, event.rules, atMs));
+      const group = { ...event.group, ...stamps, rules: [] };
+      return { ...tenancy, groups: [...tenancy.groups, withRules(group, event.rules, atMs)] };
     }
     case 'network-project.group-changed': {
       const { groupId, name, description, stateful } = event;
@@ -51,8 +54,7 @@ function applyEvent(tenancy: TenancyState, event: TenancyEvent): TenancyState {
       return changeGroup(tenancy, groupId, atMs, change);
     }
     case 'network-project.group-deleted': {
-      const groups = new Map(tenancy.groups);
-      groups.delete(event.groupId);
+      const groups = tenancy.groups.filter((group) => group.id !== event.groupId);
       return { ...tenancy, groups };
     }
     case 'network-project.rules-added': {
@@ -61,8 +63,7 @@ function applyEvent(tenancy: TenancyState, event: TenancyEvent): TenancyState {
     }
     case 'network-project.rule-deleted':
       return changeGroup(tenancy, groupOfRule(tenancy, event.ruleId)?.id ?? '', atMs, (group) => {
-        const rules = new Map(group.rules);
-        rules.delete(event.ruleId);
+        const rules = group.rules.filter((rule) => rule.id !== event.ruleId);
         return { ...group, rules };
       });
     case 'network-project.tags-set':
@@ -76,25 +77,26 @@ function applyEvent(tenancy: TenancyState, event: TenancyEvent): TenancyState {
   }
 }
 
-function withGroup(tenancy: TenancyState, group: GroupState): TenancyState {
-  return { ...tenancy, groups: new Map(tenancy.groups).set(group.id, group) };
-}
-
 function changeGroup(
   tenancy: TenancyState,
   groupId: string,
   atMs: number,
   change: (group: GroupState) => GroupState,
 ): TenancyState {
-  const group = tenancy.groups.get(groupId);
-  if (group === undefined) return tenancy;
-  const revision = group.revision + 1;
-  return withGroup(tenancy, { ...change(group), revision, updatedAtMs: atMs });
+  const groups = tenancy.groups.map((group) =>
+    group.id === groupId
+      ? { ...change(group), revision: group.revision + 1, updatedAtMs: atMs }
+      : group,
+  );
+  return { ...tenancy, groups };
 }
 
 function withRules(group: GroupState, rules: readonly RuleRecord[], atMs: number): GroupState {
-  const all = new Map(group.rules);
-  for (const rule of rules)
-    all.set(rule.id, { ...rule, revision: 0, createdAtMs: atMs, updatedAtMs: atMs });
-  return { ...group, rules: all };
+  const made = rules.map((rule) => ({
+    ...rule,
+    revision: 0,
+    createdAtMs: atMs,
+    updatedAtMs: atMs,
+  }));
+  return { ...group, rules: [...group.rules, ...made] };
 }
