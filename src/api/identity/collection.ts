@@ -62,14 +62,16 @@ export function registerCollection<R extends { readonly id: string }>(
   api: IdentityApi,
   spec: Collection<R>,
 ): void {
-  const path = `/${spec.collection}`;
-  const find = (id: string) => spec.find(stateOf(api), id);
-  const exists = (record: R | undefined, id: string): R => {
-    if (record === undefined) throw notFound(spec.member, id);
-    return record;
-  };
+  registerReads(app, api, spec);
+  registerWrites(app, api, spec);
+}
 
-  app.get(path, (request) => {
+function registerReads<R extends { readonly id: string }>(
+  app: FastifyInstance,
+  api: IdentityApi,
+  spec: Collection<R>,
+): void {
+  app.get(`/${spec.collection}`, (request) => {
     const work = { api, request, grant: requireToken(api, request) };
     permit(spec.may.list(work.grant, request), `list_${spec.collection}`);
     const all = spec.all(stateOf(api));
@@ -81,45 +83,49 @@ export function registerCollection<R extends { readonly id: string }>(
     });
   });
 
-  app.get(`${path}/:id`, (request) => {
+  app.get(`/${spec.collection}/:id`, (request) => {
     const work = { api, request, grant: requireToken(api, request) };
     const id = param(request, 'id');
-    const record = find(id);
+    const record = spec.find(stateOf(api), id);
     permit(spec.may.show(work.grant, record, id), `get_${spec.member}`);
-    const shown = renderWithLink(spec, exists(record, id), work);
-    return { [spec.member]: spec.expand?.(shown, exists(record, id), work) ?? shown };
+    const known = requireRecord(spec, record, id);
+    const shown = renderWithLink(spec, known, work);
+    return { [spec.member]: spec.expand?.(shown, known, work) ?? shown };
+  });
+}
+
+function registerWrites<R extends { readonly id: string }>(
+  app: FastifyInstance,
+  api: IdentityApi,
+  spec: Collection<R>,
+): void {
+  const shownNow = (id: string, work: Work) => ({
+    [spec.member]: renderWithLink(spec, requireRecord(spec, spec.find(stateOf(api), id), id), work),
   });
 
-  app.post(path, async (request, reply) => {
+  app.post(`/${spec.collection}`, async (request, reply) => {
     const work = { api, request, grant: requireToken(api, request) };
     const body = memberBody(request, spec.member);
     const domainId = spec.domainOfBody?.(body, work.grant);
     permit((spec.may.write ?? isAdmin)(work.grant, domainId), `create_${spec.member}`);
     checkBody(spec.createSchema, body);
     const id = await spec.create(work, body);
-    const record = exists(find(id), id);
-    return reply.code(201).send({ [spec.member]: renderWithLink(spec, record, work) });
+    return reply.code(201).send(shownNow(id, work));
   });
 
-  app.patch(`${path}/:id`, async (request) => {
-    const work = { api, request, grant: requireToken(api, request) };
-    const id = param(request, 'id');
-    const record = find(id);
-    permitChange(spec, work, record, 'update');
+  app.patch(`/${spec.collection}/:id`, async (request, reply) => {
+    const { work, record, id } = changeIn(api, request, spec, 'update');
     const body = memberBody(request, spec.member);
     checkBody(spec.updateSchema, body);
-    const known = exists(record, id);
+    const known = requireRecord(spec, record, id);
     if (body.id !== undefined && body.id !== id) throw invalid(`Cannot change ${spec.member} ID`);
     await spec.update(work, known, body);
-    return { [spec.member]: renderWithLink(spec, exists(find(id), id), work) };
+    return reply.send(shownNow(id, work));
   });
 
-  app.delete(`${path}/:id`, async (request, reply) => {
-    const work = { api, request, grant: requireToken(api, request) };
-    const id = param(request, 'id');
-    const record = find(id);
-    permitChange(spec, work, record, 'delete');
-    await spec.remove(work, exists(record, id));
+  app.delete(`/${spec.collection}/:id`, async (request, reply) => {
+    const { work, record, id } = changeIn(api, request, spec, 'delete');
+    await spec.remove(work, requireRecord(spec, record, id));
     return reply.code(204).send();
   });
 }
@@ -133,14 +139,28 @@ export function renderWithLink<R extends { readonly id: string }>(
   return { ...spec.render(record, work), links: { self: link(work.api, work.request, path) } };
 }
 
-function permitChange<R extends { readonly id: string }>(
+function requireRecord<R extends { readonly id: string }>(
   spec: Collection<R>,
-  work: Work,
   record: R | undefined,
+  id: string,
+): R {
+  if (record === undefined) throw notFound(spec.member, id);
+  return record;
+}
+
+/** Who may change it is asked before whether it is there. */
+function changeIn<R extends { readonly id: string }>(
+  api: IdentityApi,
+  request: FastifyRequest,
+  spec: Collection<R>,
   verb: 'update' | 'delete',
-): void {
+): { readonly work: Work; readonly record: R | undefined; readonly id: string } {
+  const work = { api, request, grant: requireToken(api, request) };
+  const id = param(request, 'id');
+  const record = spec.find(stateOf(api), id);
   const domainId = record === undefined ? undefined : spec.domainOf?.(record);
   permit((spec.may.write ?? isAdmin)(work.grant, domainId), `${verb}_${spec.member}`);
+  return { work, record, id };
 }
 
 /** What a body has beyond the fields that the service knows: stored and given back as it is. */
