@@ -64,13 +64,13 @@ export class HostStorage implements GuestStorage {
     readonly sizeBytes: number;
   }): Promise<string> {
     const path = this.diskPath(disk);
-    const image = this.#images.get(disk.imageId);
-    image.uses += 1;
-    return withFileFaults(`creating a disk of guest ${disk.guestId}`, async () => {
-      await ensureDirectory(this.paths(disk.guestId).directory);
-      await this.#disks.createOverlay(image, { path, sizeBytes: disk.sizeBytes });
-      return path;
-    });
+    return withFileFaults(`creating a disk of guest ${disk.guestId}`, () =>
+      this.#images.use(disk.imageId, async (image) => {
+        await ensureDirectory(this.paths(disk.guestId).directory);
+        await this.#disks.createOverlay(image, { path, sizeBytes: disk.sizeBytes });
+        return path;
+      }),
+    );
   }
 
   async createBlank(disk: {

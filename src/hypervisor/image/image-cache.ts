@@ -40,8 +40,9 @@ export interface CachedImage extends ImageFacts {
   readonly directory: string;
   /** Absolute path of the image file. */
   readonly path: string;
-  /** Counts what was based on it in this process, so that pruning notices a use during its search. */
+  /** How often something was based on it, and how much of that is under way: pruning must notice either. */
   uses: number;
+  usesUnderWay: number;
 }
 
 export interface ImageCacheOptions {
@@ -83,11 +84,19 @@ export class ImageCache {
     this.#current.set(source.id, await running);
   }
 
-  /** Fault `failed` when the image was not fetched. */
-  get(imageId: string): CachedImage {
+  /** Bases something on an image, which is not pruned meanwhile. Fault `failed` when it was not fetched. */
+  async use<T>(imageId: string, work: (image: CachedImage) => Promise<T>): Promise<T> {
     const image = this.#current.get(checkUuid(imageId, 'image id'));
-    if (image !== undefined) return image;
-    throw new HypervisorFault('failed', `image ${imageId} is not in this host's cache`);
+    if (image === undefined) {
+      throw new HypervisorFault('failed', `image ${imageId} is not in this host's cache`);
+    }
+    image.uses += 1;
+    image.usesUnderWay += 1;
+    try {
+      return await work(image);
+    } finally {
+      image.usesUnderWay -= 1;
+    }
   }
 
   /** Drops images that are not in `keep` and that `findBases` (paths of images that disks stand on) does not name. */
@@ -102,8 +111,8 @@ export class ImageCache {
     const usesBefore = new Map(candidates.map(([key, image]) => [key, image.uses]));
     const bases = await findBases();
     for (const [key, image] of candidates) {
-      const used = bases.has(image.path) || image.uses !== usesBefore.get(key);
-      if (!used) await this.#drop(key, image);
+      const used = image.usesUnderWay > 0 || image.uses !== usesBefore.get(key);
+      if (!used && !bases.has(image.path)) await this.#drop(key, image);
     }
   }
 
@@ -133,7 +142,13 @@ export class ImageCache {
   }
 
   #add(facts: ImageFacts, directory: string): CachedImage {
-    const image: CachedImage = { ...facts, directory, path: join(directory, diskName), uses: 0 };
+    const image: CachedImage = {
+      ...facts,
+      directory,
+      path: join(directory, diskName),
+      uses: 0,
+      usesUnderWay: 0,
+    };
     this.#byKey.set(imageKey({ id: facts.imageId, sha512: facts.sha512 }), image);
     this.#current.set(facts.imageId, image);
     return image;

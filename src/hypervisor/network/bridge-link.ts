@@ -2,6 +2,7 @@
 // A bridge carries our mark as its alias; one without it is somebody else's and is neither used nor removed.
 
 import type { RunCommand } from '../command.ts';
+import { listIfThere } from '../host-files.ts';
 import type { HostNetworkSpec } from '../network-port.ts';
 import { HypervisorFault } from '../port.ts';
 import { overlapsIpv4, parseIpv4Network } from './ipv4.ts';
@@ -28,10 +29,13 @@ interface RouteFacts {
 export class BridgeLinks {
   readonly #run: RunCommand;
   readonly #cloudId: string;
+  readonly #elsewhere: boolean;
 
-  constructor(run: RunCommand, cloudId: string) {
+  /** `elsewhere`: `run` works in another network namespace than this process. */
+  constructor(run: RunCommand, options: { readonly cloudId: string; readonly elsewhere: boolean }) {
     this.#run = run;
-    this.#cloudId = cloudId;
+    this.#cloudId = options.cloudId;
+    this.#elsewhere = options.elsewhere;
   }
 
   /** True when the bridge had to be made: what was bound to an earlier one must be started again. */
@@ -66,6 +70,8 @@ export class BridgeLinks {
 
   /** Removes a tap device; silent if there is none. */
   async removeTap(tap: string): Promise<void> {
+    // The driver has removed it with the guest, as a rule; asking the kernel costs less than asking `ip`.
+    if (!this.#elsewhere && (await listIfThere(`/sys/class/net/${tap}`)).length === 0) return;
     const result = await this.#run(['ip', 'link', 'del', 'dev', tap], { accepts: [0, 1] });
     if (result.exitCode === 0 || result.stderr.includes('Cannot find device')) return;
     throw new HypervisorFault('failed', `device ${tap} cannot be removed: ${result.stderr.trim()}`);

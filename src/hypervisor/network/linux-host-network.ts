@@ -73,7 +73,7 @@ export class LinuxHostNetwork implements HostNetwork {
     const runHere = options.run ?? createCommandRunner(env);
     const run: RunCommand = (command, how) =>
       runHere([...this.#prefix, ...command] as unknown as typeof command, how);
-    this.#links = new BridgeLinks(run, cloudId);
+    this.#links = new BridgeLinks(run, { cloudId, elsewhere: namespace !== undefined });
     this.#firewall = new Firewall({
       table: `kilonova_${cloudId}`,
       env,

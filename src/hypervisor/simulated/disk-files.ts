@@ -10,7 +10,7 @@ export interface SimulatedFile {
   /** For disks: the size that the guest sees. */
   readonly virtualSizeBytes?: number;
   /** For overlays: the key of the image beneath. */
-  readonly base?: string;
+  readonly base?: string | undefined;
 }
 
 export type FilesChanged = (directory: string, files: readonly SimulatedFile[] | undefined) => void;
@@ -99,7 +99,9 @@ export class SimulatedFiles {
     }
     const old = files?.find((other) => other.name === file.name);
     this.takeSpace(file.bytes - (old?.bytes ?? 0), `writing ${file.name}`);
-    this.#set(directory, [...(files ?? []).filter((other) => other !== old), file]);
+    // Exact in length: a list that grew by itself would keep room for many more.
+    const others = (files ?? []).filter((other) => other !== old);
+    this.#set(directory, others.length === 0 ? [file] : others.concat(file));
   }
 
   remove(directory: string, name: string): void {

@@ -6,6 +6,8 @@ import { consoleText, writeConsole } from './console-text.ts';
 import type { SimulatedGuest } from './guest.ts';
 
 const maxStoppedGuests = 10_000;
+/** Up to so many guests a name is looked for one by one: an index would cost each guest a sixth of its memory. */
+const maxWithoutIndex = 512;
 
 export interface GuestTableOptions {
   /** What one boot of this guest writes to its console. */
@@ -17,8 +19,9 @@ export interface GuestTableOptions {
 export class GuestTable {
   readonly #options: GuestTableOptions;
   readonly #guests = new Map<string, SimulatedGuest>();
-  readonly #names = new Set<string>();
-  readonly #consoles = new Map<string, Set<SimulatedConsole>>();
+  /** Names of guests that are not off, once there are many. */
+  #names: Set<string> | undefined;
+  readonly #consoles = new Map<string, SimulatedConsole>();
   #stopped = 0;
 
   constructor(options: GuestTableOptions) {
@@ -36,7 +39,11 @@ export class GuestTable {
 
   /** Whether a guest that is not off has this name. */
   hasName(name: string): boolean {
-    return this.#names.has(name);
+    if (this.#names !== undefined) return this.#names.has(name);
+    for (const guest of this.#guests.values()) {
+      if (guest.name === name && guest.power !== 'off') return true;
+    }
+    return false;
   }
 
   store(guest: SimulatedGuest): void {
@@ -44,7 +51,7 @@ export class GuestTable {
     if (before === guest) return;
     this.restore(guest);
     this.#options.changed(guest.id, guest);
-    if (guest.power === 'off') this.#endConsoles(guest.id);
+    if (guest.power === 'off') this.#endConsole(guest.id);
     else if (before !== undefined && guest.boots > before.boots) {
       this.#show(guest.id, this.#options.bootText(guest));
     }
@@ -55,10 +62,16 @@ export class GuestTable {
   restore(guest: SimulatedGuest): void {
     const before = this.#guests.get(guest.id);
     if (before?.power === 'off') this.#stopped -= 1;
-    else if (before !== undefined) this.#names.delete(before.name);
+    else if (before !== undefined) this.#names?.delete(before.name);
     if (guest.power === 'off') this.#stopped += 1;
-    else this.#names.add(guest.name);
+    else this.#names?.add(guest.name);
     this.#guests.set(guest.id, guest);
+    if (this.#names === undefined && this.#guests.size > maxWithoutIndex) this.#indexNames();
+  }
+
+  #indexNames(): void {
+    const running = [...this.#guests.values()].filter((guest) => guest.power !== 'off');
+    this.#names = new Set(running.map((guest) => guest.name));
   }
 
   /** Forgets a stopped guest and its console log; a running one stays. */
@@ -79,14 +92,13 @@ export class GuestTable {
     return consoleText(guest, this.#options.bootText(guest));
   }
 
+  /** As on libvirt, the newest viewer takes the console over from an older one. */
   openConsole(id: string): SimulatedConsole {
-    const open = this.#consoles.get(id) ?? new Set();
-    this.#consoles.set(id, open);
+    this.#endConsole(id);
     const console = new SimulatedConsole((data) => this.#echo(id, data));
-    open.add(console);
+    this.#consoles.set(id, console);
     console.onEnd(() => {
-      open.delete(console);
-      if (open.size === 0 && this.#consoles.get(id) === open) this.#consoles.delete(id);
+      if (this.#consoles.get(id) === console) this.#consoles.delete(id);
     });
     return console;
   }
@@ -101,13 +113,10 @@ export class GuestTable {
   }
 
   #show(id: string, text: string): void {
-    const open = this.#consoles.get(id);
-    if (open === undefined) return;
-    const bytes = new TextEncoder().encode(text);
-    for (const console of open) console.push(bytes);
+    this.#consoles.get(id)?.push(new TextEncoder().encode(text));
   }
 
-  #endConsoles(id: string): void {
-    for (const console of this.#consoles.get(id) ?? []) console.end();
+  #endConsole(id: string): void {
+    this.#consoles.get(id)?.end();
   }
 }

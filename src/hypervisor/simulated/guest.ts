@@ -62,7 +62,7 @@ export function restoreGuest(
   };
   const events: GuestEvent[] = [
     { type: 'guest.started', id, detail: 'restored' },
-    { type: 'guest.resumed', id, detail: 'snapshot' },
+    { type: 'guest.resumed', id, detail: 'from-snapshot' },
   ];
   return { guest, events };
 }

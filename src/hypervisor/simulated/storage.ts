@@ -102,9 +102,9 @@ export class SimulatedStorage implements GuestStorage {
       throw new HypervisorFault('failed', `${name} ${words}`);
     }
     if (known === undefined) {
-      const file = { name, bytes: emptyDiskBytes, virtualSizeBytes: disk.sizeBytes };
-      const { base } = disk;
-      this.#host.files.put(guestId, base === undefined ? file : { ...file, base });
+      const { base, sizeBytes: virtualSizeBytes } = disk;
+      const bytes = emptyDiskBytes;
+      this.#host.files.put(guestId, { name, bytes, virtualSizeBytes, base });
     }
     return path;
   }
@@ -193,8 +193,16 @@ export class SimulatedStorage implements GuestStorage {
   }
 }
 
+/** One string for the same name of all guests. */
+const diskFileNames = new Map<string, string>();
+const maxRememberedNames = 64;
+
 function diskFileName(name: string): string {
-  return `${checkFileStem(name, 'disk name')}.qcow2`;
+  const known = diskFileNames.get(name);
+  if (known !== undefined) return known;
+  const fileName = `${checkFileStem(name, 'disk name')}.qcow2`;
+  if (diskFileNames.size < maxRememberedNames) diskFileNames.set(name, fileName);
+  return fileName;
 }
 
 /** About the size, and exactly the refusals of paths, that the real drive would have. */
