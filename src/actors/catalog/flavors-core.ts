@@ -3,6 +3,7 @@ import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import type { Flavor } from '../domain/server.ts';
+import { flavorOf } from './lookup.ts';
 import type { FlavorCommand, FlavorEvent, FlavorRecord, FlavorsState } from './protocol.ts';
 import { receiptOf, withReceipt } from './receipts.ts';
 
@@ -10,7 +11,7 @@ type Decision = Accepted<FlavorEvent, Record<string, never>> | Refusal;
 type Change = Exclude<FlavorEvent, { type: 'flavor.seeded' | 'flavor.created' }>;
 
 export function initialFlavors(): FlavorsState {
-  return { byId: new Map(), seeded: false, receipts: [] };
+  return { records: [], seeded: false, receipts: [] };
 }
 
 export function decideFlavors(state: FlavorsState, command: FlavorCommand, facts: Facts): Decision {
@@ -66,7 +67,7 @@ function refusalOf(state: FlavorsState, event: FlavorEvent): Refusal | undefined
     const value = field === 'id' ? event.flavor.id : event.flavor.name;
     return refuse('flavor-exists', { field, value });
   }
-  const record = state.byId.get(event.flavorId);
+  const record = flavorOf(state, event.flavorId);
   if (record === undefined) return refuse('flavor-not-found', { flavorId: event.flavorId });
   return refusedChange(record, event);
 }
@@ -96,27 +97,24 @@ function refusedChange(record: FlavorRecord, event: Change): Refusal | undefined
 }
 
 function takenBy(state: FlavorsState, flavor: Flavor): 'id' | 'name' | undefined {
-  if (state.byId.has(flavor.id)) return 'id';
-  for (const record of state.byId.values()) if (record.flavor.name === flavor.name) return 'name';
-  return undefined;
+  if (flavorOf(state, flavor.id) !== undefined) return 'id';
+  return state.records.some((record) => record.flavor.name === flavor.name) ? 'name' : undefined;
 }
 
 export function evolveFlavors(state: FlavorsState, event: FlavorEvent): FlavorsState {
   const receipts = withReceipt(state.receipts, receipt(event));
-  const byId = new Map(state.byId);
   if (event.type === 'flavor.seeded') {
-    for (const flavor of event.flavors) byId.set(flavor.id, newRecord(flavor, event.atMs));
-    return { byId, seeded: true, receipts };
+    const seeds = event.flavors.map((flavor) => newRecord(flavor, event.atMs));
+    return { records: [...state.records, ...seeds], seeded: true, receipts };
   }
   if (event.type === 'flavor.created') {
-    byId.set(event.flavor.id, newRecord(event.flavor, event.atMs));
-    return { ...state, byId, receipts };
+    const records = [...state.records, newRecord(event.flavor, event.atMs)];
+    return { ...state, records, receipts };
   }
-  const before = byId.get(event.flavorId);
-  const after = before === undefined ? undefined : evolveRecord(before, event);
-  if (after === undefined) byId.delete(event.flavorId);
-  else byId.set(event.flavorId, after);
-  return { ...state, byId, receipts };
+  const records = state.records.flatMap((record) =>
+    record.flavor.id === event.flavorId ? (evolveRecord(record, event) ?? []) : [record],
+  );
+  return { ...state, records, receipts };
 }
 
 /** Undefined when the flavor is gone. */
@@ -160,10 +158,11 @@ function receipt(event: FlavorEvent): string {
 
 export function flavorsInvariants(state: FlavorsState): readonly string[] {
   const broken: string[] = [];
-  const names = new Set<string>();
-  for (const [id, { flavor }] of state.byId) {
-    if (flavor.id !== id) broken.push(`flavor ${flavor.id} is kept under ${id}`);
+  const [ids, names] = [new Set<string>(), new Set<string>()];
+  for (const { flavor } of state.records) {
+    if (ids.has(flavor.id)) broken.push(`two flavors have the id ${flavor.id}`);
     if (names.has(flavor.name)) broken.push(`two flavors are named ${flavor.name}`);
+    ids.add(flavor.id);
     names.add(flavor.name);
   }
   return broken;

@@ -2,13 +2,14 @@
 import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
 import { unreachable } from '../domain/unreachable.ts';
+import { keypairOf } from './lookup.ts';
 import type { KeypairCommand, KeypairEvent, KeypairsState } from './protocol.ts';
 import { receiptOf, withReceipt } from './receipts.ts';
 
 type Decision = Accepted<KeypairEvent, Record<string, never>> | Refusal;
 
 export function initialKeypairs(id: string): KeypairsState {
-  return { id, byName: new Map(), lastNumber: 0, receipts: [] };
+  return { id, keypairs: [], lastNumber: 0, receipts: [] };
 }
 
 export function decideKeypairs(
@@ -37,29 +38,29 @@ function eventOf(state: KeypairsState, command: KeypairCommand, facts: Facts): K
 
 function refusalOf(state: KeypairsState, command: KeypairCommand): Refusal | undefined {
   if (command.type === 'keypair.delete')
-    return state.byName.has(command.name)
+    return keypairOf(state, command.name) !== undefined
       ? undefined
       : refuse('keypair-not-found', { name: command.name, userId: state.id });
   const { keypair, limit } = command;
-  if (limit >= 0 && state.byName.size >= limit)
-    return refuse('keypair-quota', { limit, used: state.byName.size });
-  return state.byName.has(keypair.name)
+  if (limit >= 0 && state.keypairs.length >= limit)
+    return refuse('keypair-quota', { limit, used: state.keypairs.length });
+  return keypairOf(state, keypair.name) !== undefined
     ? refuse('keypair-exists', { name: keypair.name, userId: state.id })
     : undefined;
 }
 
 export function evolveKeypairs(state: KeypairsState, event: KeypairEvent): KeypairsState {
   const receipts = withReceipt(state.receipts, receipt(event));
-  const byName = new Map(state.byName);
   switch (event.type) {
     case 'keypair.created': {
       const { keypair, number, atMs: createdAtMs } = event;
-      byName.set(keypair.name, { ...keypair, number, createdAtMs });
-      return { ...state, byName, lastNumber: number, receipts };
+      const keypairs = [...state.keypairs, { ...keypair, number, createdAtMs }];
+      return { ...state, keypairs, lastNumber: number, receipts };
     }
-    case 'keypair.deleted':
-      byName.delete(event.name);
-      return { ...state, byName, receipts };
+    case 'keypair.deleted': {
+      const keypairs = state.keypairs.filter(({ name }) => name !== event.name);
+      return { ...state, keypairs, receipts };
+    }
     default:
       return unreachable(event);
   }
@@ -73,10 +74,12 @@ function receipt(event: KeypairEvent): string {
 
 export function keypairsInvariants(state: KeypairsState): readonly string[] {
   const broken: string[] = [];
-  for (const [name, keypair] of state.byName) {
-    if (keypair.name !== name) broken.push(`key pair ${keypair.name} is kept under ${name}`);
-    if (keypair.number > state.lastNumber)
-      broken.push(`key pair ${name} has number ${keypair.number} of ${state.lastNumber}`);
+  const names = new Set<string>();
+  for (const { name, number } of state.keypairs) {
+    if (names.has(name)) broken.push(`two key pairs are named ${name}`);
+    if (number > state.lastNumber)
+      broken.push(`key pair ${name} has number ${number} of ${state.lastNumber}`);
+    names.add(name);
   }
   return broken;
 }

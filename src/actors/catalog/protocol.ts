@@ -96,7 +96,8 @@ export interface FlavorRecord {
 }
 
 export interface FlavorsState {
-  readonly byId: ReadonlyMap<string, FlavorRecord>;
+  /** In the order in which they were made. Found by `flavorOf` in lookup.ts. */
+  readonly records: readonly FlavorRecord[];
   readonly seeded: boolean;
   /** The last changes and the requests that made them, oldest first; bounded. */
   readonly receipts: readonly string[];
@@ -115,7 +116,8 @@ export interface Keypair {
 export interface KeypairsState {
   /** The user's id. */
   readonly id: string;
-  readonly byName: ReadonlyMap<string, Keypair>;
+  /** In the order in which they were made. Found by `keypairOf` in lookup.ts. */
+  readonly keypairs: readonly Keypair[];
   readonly lastNumber: number;
   /** As in FlavorsState. */
   readonly receipts: readonly string[];

@@ -150,8 +150,9 @@ function exceeded(
   });
 }
 
-function userOf(state: ProjectState, userId: string): ProjectState['users'][string] {
-  return state.users[userId] ?? { limits: {}, used: nothing };
+export function userOf(state: ProjectState, userId: string): ProjectState['users'][string] {
+  const user = Object.hasOwn(state.users, userId) ? state.users[userId] : undefined;
+  return user ?? { limits: {}, used: nothing };
 }
 
 function ownLimits(state: ProjectState, userId: string | undefined): Partial<QuotaLimits> {
@@ -306,19 +307,19 @@ export function projectInvariants(state: ProjectState): readonly string[] {
 
 function brokenSums(state: ProjectState): readonly string[] {
   let sum = nothing;
-  const ofUsers: Record<string, QuotaUse> = {};
+  const ofUsers = new Map<string, QuotaUse>();
   for (const [, use] of bucketEntries(state.servers)) {
     sum = plus(sum, use, 1);
     if (use.userId !== undefined)
-      ofUsers[use.userId] = plus(ofUsers[use.userId] ?? nothing, use, 1);
+      ofUsers.set(use.userId, plus(ofUsers.get(use.userId) ?? nothing, use, 1));
   }
   const broken: string[] = [];
   if (!isSameUse(sum, state.used))
     broken.push(
       `use ${JSON.stringify(state.used)} is not the sum over the servers ${JSON.stringify(sum)}`,
     );
-  for (const userId of new Set([...Object.keys(ofUsers), ...Object.keys(state.users)]))
-    if (!isSameUse(ofUsers[userId] ?? nothing, userOf(state, userId).used))
+  for (const userId of new Set([...ofUsers.keys(), ...Object.keys(state.users)]))
+    if (!isSameUse(ofUsers.get(userId) ?? nothing, userOf(state, userId).used))
       broken.push(`use of user ${userId} is not the sum over the user's servers`);
   return broken;
 }

@@ -1,5 +1,6 @@
 // What a create request names must exist and fit: flavor, image, key pair, zone, files, metadata. Each check answers
 // with what it found, or throws Nova's 400 or 403. Only reads.
+import { flavorOf, keypairOf } from '#actors/catalog/lookup.ts';
 import { ALL_FLAVORS } from '#actors/catalog/protocol.ts';
 import type { Flavor, ServerImage, ServerKey, ServerRequest } from '#actors/domain/server.ts';
 import type { ImageRecord } from '#actors/ports/images.ts';
@@ -16,7 +17,7 @@ const GIB = 1024 ** 3;
 /** Accepts an id, or a URL that ends in one. */
 export function findFlavor(call: ComputeCall, flavorRef: string | number): Flavor {
   const id = idFromHref(String(flavorRef));
-  const record = call.context.flavors.get(ALL_FLAVORS)?.byId.get(id);
+  const record = flavorOf(call.context.flavors.get(ALL_FLAVORS), id);
   const { caller } = call;
   const isOpen =
     record !== undefined &&
@@ -85,7 +86,7 @@ function checkFit(call: ComputeCall, image: ImageRecord, flavor: Flavor): void {
 
 export function findKey(call: ComputeCall, name: string | undefined): ServerKey | undefined {
   if (name === undefined) return undefined;
-  const key = call.context.keypairs.get(call.caller.userId)?.byName.get(name);
+  const key = keypairOf(call.context.keypairs.get(call.caller.userId), name);
   if (key === undefined) throw badRequest('Invalid key_name provided.');
   const { type, publicKey, fingerprint } = key;
   return { name, type, publicKey, fingerprint };

@@ -108,6 +108,18 @@ describe('quota sets', () => {
     expect((await service.call('GET', ofUser)).body).toMatchObject({ quota_set: usual });
   });
 
+  test('of a user with a strange name are no trouble', async () => {
+    const service = resourceService();
+    await reserve(service, ['a']);
+    for (const name of ['__proto__', 'constructor']) {
+      const ofUser = `${path}?user_id=${name}`;
+      expect((await service.call('GET', `${path}/detail?user_id=${name}`)).status).toBe(200);
+      const body = { quota_set: { cores: 3 } };
+      expect((await service.call('PUT', ofUser, { body })).status).toBe(200);
+      expect((await service.call('GET', ofUser)).body).toMatchObject({ quota_set: { cores: 3 } });
+    }
+  });
+
   test.each([
     ['a word', { cores: 'many' }, 1],
     ['less than −1', { cores: -2 }, 1],

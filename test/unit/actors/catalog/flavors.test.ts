@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { flavorsDefinition, seedFlavors } from '#actors/catalog/entity.ts';
 import { flavorsInvariants } from '#actors/catalog/flavors-core.ts';
+import { flavorOf } from '#actors/catalog/lookup.ts';
 import { ALL_FLAVORS, flavors, type FlavorCommand } from '#actors/catalog/protocol.ts';
 import type { Flavor } from '#actors/domain/server.ts';
 import { pureCluster } from '#test/support/pure-cluster.ts';
@@ -61,29 +62,29 @@ describe('flavors', () => {
     expect(run.send(gone)).toEqual({});
     run.requestId = 'req-other';
     expect(run.refusal(gone)).toEqual({ refused: 'flavor-not-found', detail: { flavorId: 'a' } });
-    expect(run.state.byId.size).toBe(0);
+    expect(run.state.records).toEqual([]);
   });
 
   test('are described and lose the description', () => {
     const run = started('a');
     run.nowMs = 7;
     run.send({ type: 'flavor.describe', flavorId: 'a', description: 'words' });
-    expect(run.state.byId.get('a')).toMatchObject({
+    expect(flavorOf(run.state, 'a')).toMatchObject({
       flavor: { description: 'words' },
       updatedAtMs: 7,
     });
     run.send({ type: 'flavor.describe', flavorId: 'a', description: null });
-    expect(run.state.byId.get('a')?.flavor).toEqual(flavor('a'));
+    expect(flavorOf(run.state, 'a')?.flavor).toEqual(flavor('a'));
   });
 
   test('gain, change and lose extra specs', () => {
     const run = started('a');
     run.send({ type: 'flavor.set-specs', flavorId: 'a', specs: { x: '1', y: '2' } });
     run.send({ type: 'flavor.set-specs', flavorId: 'a', specs: { y: '3' } });
-    expect(run.state.byId.get('a')?.flavor.extraSpecs).toEqual({ x: '1', y: '3' });
+    expect(flavorOf(run.state, 'a')?.flavor.extraSpecs).toEqual({ x: '1', y: '3' });
     const remove = { type: 'flavor.remove-spec', flavorId: 'a', key: 'x' } as const;
     run.send(remove);
-    expect(run.state.byId.get('a')?.flavor.extraSpecs).toEqual({ y: '3' });
+    expect(flavorOf(run.state, 'a')?.flavor.extraSpecs).toEqual({ y: '3' });
     expect(run.refusal(remove)).toEqual({
       refused: 'extra-spec-not-found',
       detail: { flavorId: 'a', key: 'x' },
@@ -94,27 +95,21 @@ describe('flavors', () => {
     const run = started('a');
     const add = { type: 'flavor.add-access', flavorId: 'a', projectId: 'p' } as const;
     run.send(add);
-    expect(run.state.byId.get('a')?.access).toEqual(['p']);
+    expect(flavorOf(run.state, 'a')?.access).toEqual(['p']);
     expect(run.refusal(add).refused).toBe('flavor-access-exists');
     const remove = { ...add, type: 'flavor.remove-access' } as const;
     run.send(remove);
-    expect(run.state.byId.get('a')?.access).toEqual([]);
+    expect(flavorOf(run.state, 'a')?.access).toEqual([]);
     expect(run.refusal(remove).refused).toBe('flavor-access-not-found');
   });
 
-  test('two of one name are reported', () => {
-    const run = started('a', 'b');
-    const [record] = run.state.byId.values();
-    if (record === undefined) throw new Error('no flavor');
-    expect(
-      flavorsInvariants({
-        ...run.state,
-        byId: new Map([
-          ['a', record],
-          ['c', record],
-        ]),
-      }),
-    ).toEqual(['flavor a is kept under c', 'two flavors are named name-a']);
+  test('two of one id or name are reported', () => {
+    const run = started('a');
+    const { records } = run.state;
+    expect(flavorsInvariants({ ...run.state, records: [...records, ...records] })).toEqual([
+      'two flavors have the id a',
+      'two flavors are named name-a',
+    ]);
   });
 });
 
@@ -122,8 +117,7 @@ describe('seeding', () => {
   test('makes the default flavors once; deleted ones stay deleted', async () => {
     const cluster = pureCluster([flavorsDefinition], () => 1);
     const view = cluster.view(flavorsDefinition);
-    const names = () =>
-      [...(view.get(ALL_FLAVORS)?.byId.values() ?? [])].map((record) => record.flavor.name);
+    const names = () => (view.get(ALL_FLAVORS)?.records ?? []).map((record) => record.flavor.name);
     await seedFlavors(cluster.router, 'req-1');
     expect(names()).toEqual([
       'm1.nano',
@@ -149,6 +143,6 @@ describe('seeding', () => {
       type: 'flavor.seed',
       flavors: [flavor('a', { name: 'x' }), flavor('b', { name: 'name-a' }), flavor('c')],
     });
-    expect([...run.state.byId.keys()]).toEqual(['a', 'c']);
+    expect(run.state.records.map(({ flavor: { id } }) => id)).toEqual(['a', 'c']);
   });
 });

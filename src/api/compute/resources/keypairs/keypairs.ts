@@ -1,4 +1,5 @@
 // /os-keypairs: a user's public keys. Until 2.91 the service also makes pairs; the private half is told once, never kept.
+import { keypairOf } from '#actors/catalog/lookup.ts';
 import { type Keypair, keypairs } from '#actors/catalog/protocol.ts';
 import { badRequest, forbidden, notFound } from '../../envelope.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
@@ -58,7 +59,7 @@ function typeField(call: ComputeCall, { type }: Pick<Keypair, 'type'>): object {
 async function list(call: ComputeCall): Promise<object> {
   const userId = userOf(call, 'index', call.queryValue('user_id'));
   await call.context.views.barrier();
-  const all = [...(call.context.keypairs.get(userId)?.byName.values() ?? [])].sort((one, other) =>
+  const all = [...(call.context.keypairs.get(userId)?.keypairs ?? [])].sort((one, other) =>
     one.name < other.name ? -1 : 1,
   );
   const view = (keypair: Keypair): object => ({
@@ -77,7 +78,7 @@ async function list(call: ComputeCall): Promise<object> {
 async function show(call: ComputeCall): Promise<object> {
   const userId = userOf(call, 'show', call.queryValue('user_id'));
   await call.context.views.barrier();
-  const keypair = call.context.keypairs.get(userId)?.byName.get(nameOf(call));
+  const keypair = keypairOf(call.context.keypairs.get(userId), nameOf(call));
   if (keypair === undefined) throw notFound(`Keypair ${nameOf(call)} not found for user ${userId}`);
   return {
     keypair: {

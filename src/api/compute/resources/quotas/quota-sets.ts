@@ -1,5 +1,5 @@
 // /os-quota-sets: limits of a project, or of a user in it, and how much is in use.
-import { limitsInForce } from '#actors/project/core.ts';
+import { limitsInForce, userOf } from '#actors/project/core.ts';
 import { projects, type QuotaLimits } from '#actors/project/protocol.ts';
 import { badRequest, forbidden } from '../../envelope.ts';
 import { isTrue } from '../../parameter-types.ts';
@@ -91,8 +91,8 @@ async function readLimits(call: ComputeCall, action: string): Promise<Lookup> {
   await call.context.views.barrier();
   const { userId } = ofUser(call);
   const ofProject = limitsOf(call.context, projectOf(call));
-  const users = call.context.projects.get(projectOf(call))?.users ?? {};
-  const own = userId === undefined ? {} : (users[userId]?.limits ?? {});
+  const state = call.context.projects.get(projectOf(call));
+  const own = state === undefined || userId === undefined ? {} : userOf(state, userId).limits;
   return lookup(limitsInForce(ofProject, own));
 }
 
@@ -105,7 +105,7 @@ async function detail(call: ComputeCall): Promise<object> {
   const { userId } = ofUser(call);
   const state = call.context.projects.get(projectOf(call));
   const used: Readonly<Partial<Record<QuotaName, number>>> =
-    (userId === undefined ? state?.used : state?.users[userId]?.used) ?? {};
+    state === undefined ? {} : userId === undefined ? state.used : userOf(state, userId).used;
   const field = (name: QuotaName): object => ({
     limit: limits(name),
     in_use: used[name] ?? 0,
