@@ -30,7 +30,7 @@ async function change(
   set: Metadata,
   options: { readonly replace: boolean },
 ): Promise<Metadata> {
-  requireRestState(call, 'update metadata', { allowTask: false });
+  requireRestState(call, 'update metadata');
   const { projectId } = present(call.server.request, 'request of a server');
   const before = options.replace ? {} : metadataOf(call);
   checkMetadataCount(Object.keys({ ...before, ...set }).length, quotaOf(call, projectId));
@@ -69,7 +69,7 @@ async function setItem(call: ComputeCall): Promise<unknown> {
 async function removeItem(call: ComputeCall): Promise<void> {
   const key = keyOf(call);
   if (!Object.hasOwn(metadataOf(call), key)) throw notFound('Metadata item was not found');
-  requireRestState(call, 'delete metadata', { allowTask: false });
+  requireRestState(call, 'delete metadata');
   await askServer(call, 'delete metadata', {
     type: 'instance.change-metadata',
     actor: actorOf(call),

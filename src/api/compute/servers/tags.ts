@@ -20,7 +20,7 @@ const tagsOf = ({ server }: ComputeCall): readonly string[] =>
   present(server.request, 'request of a server').tags;
 
 async function setTags(call: ComputeCall, action: string, tags: readonly string[]): Promise<void> {
-  requireRestState(call, action, { allowTask: true });
+  requireRestState(call, action);
   await askServer(call, action, {
     type: 'instance.change-tags',
     actor: actorOf(call),
@@ -56,7 +56,7 @@ function checkTag(tag: string): void {
 /** 201 for a new one, 204 for one that was there; both tell where it is. */
 async function addTag(call: ComputeCall): Promise<void> {
   const tag = tagOf(call);
-  requireRestState(call, 'update tag', { allowTask: true });
+  requireRestState(call, 'update tag');
   checkTag(tag);
   const before = tagsOf(call);
   if (before.length >= MAX_TAGS)
@@ -71,7 +71,7 @@ async function addTag(call: ComputeCall): Promise<void> {
 }
 
 async function removeTag(call: ComputeCall): Promise<void> {
-  requireRestState(call, 'delete tag', { allowTask: true });
+  requireRestState(call, 'delete tag');
   const tag = tagOf(call);
   const before = tagsOf(call);
   if (!before.includes(tag)) throw missing(call);
