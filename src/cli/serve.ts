@@ -37,10 +37,28 @@ export async function serve(config: Config, tinyImage: string | undefined): Prom
   writeRunFile(config.data, { url: cloud.url, hypervisor: config.hypervisor.kind });
 }
 
+/** What stopped the start, for people. */
+export function wordsOf(error: unknown, config: Config): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  const { host, port } = config.listen;
+  if (code === 'EADDRINUSE')
+    return `something else listens on ${host}:${port}: end it, or choose another place with --listen HOST:PORT`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `this machine has no address ${host}: choose another with --listen HOST:PORT`;
+  if (code === 'EACCES')
+    return `${host}:${port} may not be listened on: choose a port above 1023, or run as root`;
+  return error instanceof Error ? error.message : String(error);
+}
+
 if (process.argv[1] === import.meta.filename) {
   const { config, image } = JSON.parse(process.argv[2] ?? '{}') as {
     config: Config;
     image?: string;
   };
-  await serve(config, image);
+  try {
+    await serve(config, image);
+  } catch (error) {
+    process.stderr.write(`kilonova: ${wordsOf(error, config)}\n`);
+    process.exit(1);
+  }
 }

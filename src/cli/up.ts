@@ -1,7 +1,7 @@
 // `kilonova up`: prepares the host, starts the cloud, and says what to type next. With --detach the cloud runs on
 // in a process of its own.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Config } from '#config/schema.ts';
 import type { UpArguments } from './main.ts';
@@ -40,12 +40,17 @@ async function prepare(config: Config): Promise<string | undefined> {
 }
 
 async function startHere(config: Config, image: string | undefined): Promise<void> {
-  const { serve } = await import('./serve.ts');
-  await serve(config, image);
+  const { serve, wordsOf } = await import('./serve.ts');
+  try {
+    await serve(config, image);
+  } catch (error) {
+    throw new Error(wordsOf(error, config), { cause: error });
+  }
 }
 
 async function startDetached(config: Config, image: string | undefined): Promise<void> {
   const logPath = join(config.data, 'kilonova.log');
+  const startOfLog = existsSync(logPath) ? statSync(logPath).size : 0;
   const log = openSync(logPath, 'a', 0o640);
   const child = spawn(
     process.execPath,
@@ -67,12 +72,12 @@ async function startDetached(config: Config, image: string | undefined): Promise
   while (findRunning(config.data) === undefined) {
     if (ended !== undefined)
       throw new Error(
-        `the cloud did not start (${ended}). The end of ${logPath}:\n${lastLines(logPath)}`,
+        `the cloud did not start (${ended}). The end of ${logPath}:\n${lastLines(logPath, startOfLog)}`,
       );
     if (performance.now() > deadline) {
       child.kill();
       throw new Error(
-        `the cloud was not ready within ${READY_WITHIN_MS / 1000} s. The end of ${logPath}:\n${lastLines(logPath)}`,
+        `the cloud was not ready within ${READY_WITHIN_MS / 1000} s. The end of ${logPath}:\n${lastLines(logPath, startOfLog)}`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -80,12 +85,14 @@ async function startDetached(config: Config, image: string | undefined): Promise
   child.unref();
 }
 
-function lastLines(path: string): string {
-  return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-10).join('\n');
+/** Of what was written after `start`, a number of bytes. */
+function lastLines(path: string, start: number): string {
+  return readFileSync(path).subarray(start).toString().trimEnd().split('\n').slice(-10).join('\n');
 }
 
 function sayNext(config: Config): void {
-  const path = relative(process.cwd(), config.data) || '.';
+  const near = relative(process.cwd(), config.data) || '.';
+  const path = near.startsWith('..') ? config.data : near;
   say('next, type:');
   say(`  export OS_CLIENT_CONFIG_FILE=${join(path, 'clouds.yaml')} OS_CLOUD=kilonova`);
   say('  openstack server create --image tiny --flavor m1.tiny --network private --wait vm1');

@@ -1,0 +1,180 @@
+// The embedded neighbour services: their entities on the cloud's journal, the ports that compute asks, what a new cloud
+// starts with, and what their API plugins need.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Images } from '#actors/ports/images.ts';
+import { seedFlavors } from '#actors/catalog/entity.ts';
+import { identityEntity } from '#actors/services/identity/entity.ts';
+import { type PasswordHasher, passwordHasher } from '#actors/services/identity/passwords.ts';
+import { seededIds, seedIdentity } from '#actors/services/identity/seed.ts';
+import { type EmbeddedIdentity, embeddedIdentity } from '#actors/services/identity/service.ts';
+import { diskImageStore } from '#actors/services/image/disk-store.ts';
+import { imageEffects } from '#actors/services/image/effects.ts';
+import { embeddedImages } from '#actors/services/image/embedded.ts';
+import { imageDefinition } from '#actors/services/image/entity.ts';
+import { seedImage } from '#actors/services/image/seed.ts';
+import type { ImageStore } from '#actors/services/image/store.ts';
+import { ImageUploads } from '#actors/services/image/upload.ts';
+import { type EmbeddedNetworks, embeddedNetworks } from '#actors/services/network/embedded.ts';
+import { networkDefinition } from '#actors/services/network/entity.ts';
+import { seedNetwork } from '#actors/services/network/seed.ts';
+import { defaultNetworkSettings, type NetworkSettings } from '#actors/services/network/settings.ts';
+import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
+import type { Config } from '#config/schema.ts';
+import type { Env } from '#runtime/env/env.ts';
+import type { Assembly } from './assembly.ts';
+
+/** What must stay secret, handed in by who keeps it. */
+export interface CloudSecrets {
+  /** This cloud's id: marks its guests, bridges and rules. */
+  readonly cluster: string;
+  readonly adminPassword: string;
+  readonly userPassword: string;
+  /** The first one signs tokens; `secret` is base64. */
+  readonly tokenKeys: readonly { readonly id: string; readonly secret: string }[];
+}
+
+export interface Neighbours {
+  readonly identity: EmbeddedIdentity;
+  readonly passwords: PasswordHasher;
+  readonly images: Images;
+  readonly networks: EmbeddedNetworks;
+  readonly imageService: Parameters<typeof embeddedImages>[0] & { readonly uploads: ImageUploads };
+}
+
+export interface NeighbourOptions {
+  readonly env: Env;
+  readonly config: Config;
+  readonly secrets: CloudSecrets;
+}
+
+/** Registers the services' entities; before the assembly recovers. */
+export function addNeighbours(
+  assembly: Assembly,
+  { env, config, secrets }: NeighbourOptions,
+): Neighbours {
+  const { entities } = assembly;
+  assembly.register({ definition: identityEntity });
+  const identity = embeddedIdentity({
+    view: entities.view(identityEntity),
+    keys: secrets.tokenKeys.map(({ id, secret }) => ({
+      id,
+      secret: Buffer.from(secret, 'base64'),
+    })),
+    clock: env.clock,
+    tokenLifetimeMs: config.tokenLifetimeMs,
+  });
+  const imageService = addImages(assembly, env, join(config.data, 'images'));
+  return {
+    identity,
+    passwords: passwordHasher(env.random),
+    images: embeddedImages(imageService),
+    imageService,
+    networks: addNetworks(assembly, env, config),
+  };
+}
+
+function addImages(assembly: Assembly, env: Env, directory: string): Neighbours['imageService'] {
+  mkdirSync(directory, { recursive: true });
+  const store: ImageStore = diskImageStore(directory);
+  const run = lazily(() => imageEffects({ store, uploads }));
+  assembly.register({
+    definition: imageDefinition,
+    run: (effect: never, context) => run()(effect, context),
+  });
+  const view = assembly.entities.view(imageDefinition);
+  const uploads = new ImageUploads({ env, router: assembly.entities, store, view });
+  return { view, views: assembly.entities, store, uploads };
+}
+
+function addNetworks(assembly: Assembly, env: Env, config: Config): EmbeddedNetworks {
+  const { entities } = assembly;
+  assembly.register({ definition: networkDefinition });
+  assembly.register({ definition: tenancyDefinition });
+  const settings: NetworkSettings = {
+    ...defaultNetworkSettings,
+    quotas: { ...defaultNetworkSettings.quotas, port: PORT_QUOTA },
+    dnsServers: config.network.dnsServers,
+  };
+  const networks = embeddedNetworks({
+    env,
+    router: entities,
+    networks: entities.view(networkDefinition),
+    tenancies: entities.view(tenancyDefinition),
+    settings,
+  });
+  assembly.useNetworks(networks);
+  return networks;
+}
+
+/** As many as servers. */
+const PORT_QUOTA = 10_000;
+const NETWORK_MTU = 1_500;
+
+/** Makes it at the first call. */
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
+/** What a new cloud has: accounts, flavors, the network, the tiny image. Each is made once; what people change stays so. */
+export async function seedCloud(
+  assembly: Assembly,
+  neighbours: Neighbours,
+  {
+    env,
+    config,
+    secrets,
+    tinyImage,
+  }: NeighbourOptions & { readonly tinyImage: string | undefined },
+): Promise<void> {
+  const { entities } = assembly;
+  const requestId = `req-${env.random.uuid()}`;
+  const view = entities.view(identityEntity);
+  await Promise.all([
+    seedIdentity(entities, {
+      view,
+      passwords: neighbours.passwords,
+      random: env.random,
+      adminPassword: secrets.adminPassword,
+      userPassword: secrets.userPassword,
+      region: config.region,
+      requestId,
+    }),
+    seedFlavors(entities, requestId),
+  ]);
+  const { adminProjectId } = seededIds(view);
+  if (adminProjectId === undefined) return;
+  await seedNetwork(
+    { env, router: entities, views: entities, networks: entities.view(networkDefinition) },
+    {
+      name: 'private',
+      projectId: adminProjectId,
+      cidr: config.network.cidr,
+      mtu: NETWORK_MTU,
+      dnsServers: config.network.dnsServers,
+    },
+  );
+  if (tinyImage !== undefined)
+    await seedTinyImage(assembly, neighbours, { env, path: tinyImage, ownerId: adminProjectId });
+}
+
+async function seedTinyImage(
+  assembly: Assembly,
+  neighbours: Neighbours,
+  image: { readonly env: Env; readonly path: string; readonly ownerId: string },
+): Promise<void> {
+  const { imageService } = neighbours;
+  await seedImage(
+    { env: image.env, router: assembly.entities, ...imageService },
+    {
+      name: 'tiny',
+      path: image.path,
+      diskFormat: 'qcow2',
+      ownerId: image.ownerId,
+      minDiskGiB: 0,
+      minRamMiB: 64,
+      properties: {},
+    },
+  );
+}
