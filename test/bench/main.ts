@@ -1,0 +1,25 @@
+// `npm run bench`: every bar of the product on this machine, printed as a table with the bar beside the figure.
+// Ratios are against a floor measured in the same run. `npm run bench -- NAME…` runs only measures whose name has it.
+import { bootSpeed } from './boot.ts';
+import { createLatency, createStorm } from './create.ts';
+import { listSpeed } from './list.ts';
+import { realGuest } from './real-guest.ts';
+import { printTable, type Row } from './table.ts';
+
+const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  up: bootSpeed,
+  create: createLatency,
+  storm: createStorm,
+  list: listSpeed,
+  guest: realGuest,
+};
+
+const wanted = process.argv.slice(2);
+const rows: Row[] = [];
+for (const [name, measure] of Object.entries(measures)) {
+  if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
+  process.stderr.write(`measuring ${name} …\n`);
+  rows.push(...(await measure()));
+}
+printTable(rows);
+process.exitCode = rows.every((row) => row.isMet) ? 0 : 1;
