@@ -10,6 +10,32 @@ import type { HostState } from '#actors/topology/protocol.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import type { ApiContext } from '../context.ts';
 
+/** A security group of the network service, as compute shows it. */
+export interface SecurityGroupRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly projectId: string;
+  readonly rules: readonly {
+    readonly id: string;
+    readonly direction: 'ingress' | 'egress';
+    readonly ethertype: 'IPv4' | 'IPv6';
+    readonly protocol: string | undefined;
+    readonly portMin: number | undefined;
+    readonly portMax: number | undefined;
+    readonly remoteGroupId: string | undefined;
+    readonly remotePrefix: string | undefined;
+  }[];
+}
+
+export interface SecurityGroups {
+  find(groupId: string): SecurityGroupRecord | undefined;
+  /** Of a project, by id or name: more than one when the name is not unique. */
+  named(projectId: string, nameOrId: string): readonly SecurityGroupRecord[];
+  /** Of a server's ports. */
+  ofServer(serverId: string): readonly SecurityGroupRecord[];
+}
+
 export interface ComputeContext extends ApiContext {
   readonly servers: StateView<InstanceState>;
   /** One entity, `flavors/all`. */
@@ -21,6 +47,8 @@ export interface ComputeContext extends ApiContext {
   readonly projects: StateView<ProjectState>;
   readonly images: Images;
   readonly networks: Networks;
+  /** Without it, groups named at create are checked only when ports are made, and servers show none of their rules. */
+  readonly securityGroups?: SecurityGroups;
   readonly nodes: NodeClient;
   /** As given to makeProjectDefinition; default: defaultQuotaLimits. */
   readonly quotaDefaults?: QuotaLimits;

@@ -13,6 +13,7 @@ import { instances, type OperationName } from '#actors/instance/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { PowerState } from '#actors/domain/states.ts';
 import type { ImageRecord } from '#actors/ports/images.ts';
+import type { SecurityGroups } from '#api/compute/context.ts';
 import { hostDefinition } from '#actors/topology/entity.ts';
 import { hosts } from '#actors/topology/protocol.ts';
 import { present } from '#runtime/assert.ts';
@@ -103,7 +104,10 @@ const powerAfter: Partial<Record<OperationName, PowerState>> = {
   suspend: 'suspended',
 };
 
-export async function serverCloud(quota: Partial<QuotaLimits> = {}): Promise<ServerCloud> {
+export async function serverCloud(
+  quota: Partial<QuotaLimits> = {},
+  securityGroups?: SecurityGroups,
+): Promise<ServerCloud> {
   const service = testService({
     definitions: [
       instanceDefinition,
@@ -113,6 +117,7 @@ export async function serverCloud(quota: Partial<QuotaLimits> = {}): Promise<Ser
       hostDefinition,
     ],
     quotaDefaults: { ...defaultQuotaLimits, ...quota },
+    ...(securityGroups === undefined ? {} : { securityGroups }),
   });
   const { app, cluster, context } = service;
   await furnish(service);

@@ -6,7 +6,7 @@ import type { NetworkRecord, Networks } from '#actors/ports/networks.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { QuotaLimits } from '#actors/project/protocol.ts';
 import type { NodeClient } from '#actors/node/client.ts';
-import type { ComputeContext } from '#api/compute/context.ts';
+import type { ComputeContext, SecurityGroups } from '#api/compute/context.ts';
 import { computePlugin } from '#api/compute/plugin.ts';
 import { computeRoutes } from '#api/compute/routes.ts';
 import type { ComputeRoute } from '#api/compute/route.ts';
@@ -77,6 +77,7 @@ export interface TestServiceOptions {
   readonly routes?: readonly ComputeRoute[];
   readonly servers?: StateView<InstanceState>;
   readonly quotaDefaults?: QuotaLimits;
+  readonly securityGroups?: SecurityGroups;
 }
 
 export function testService(options: TestServiceOptions = {}): TestService {
@@ -106,6 +107,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     images: imagesOf(images),
     networks: networksOf(networks),
     nodes: nodesOf(consoles),
+    ...(options.securityGroups === undefined ? {} : { securityGroups: options.securityGroups }),
     ...(options.quotaDefaults === undefined ? {} : { quotaDefaults: options.quotaDefaults }),
   };
   const routes = options.routes ?? computeRoutes;

@@ -22,6 +22,7 @@ import {
 import type { CreateBody, CreateServer } from './create-body.ts';
 import { planPorts, type PlannedPort, portRequests } from './create-networks.ts';
 import { PASSWORD_BYTES, passwordFrom, reservationId, serverNames } from './names.ts';
+import { chosenGroups } from './security-groups.ts';
 import { serverLinks } from './views/links.ts';
 
 /** More in one request are refused: a request must stay small enough to be answered at once. */
@@ -118,7 +119,7 @@ async function templateOf(
       configDrive,
       metadata,
       tags: [...new Set(server.tags)],
-      securityGroups: securityGroupsOf(server),
+      securityGroups: chosenGroups(call.context, projectId, server.security_groups ?? []),
       ...destinationFields(destination),
       hints,
       diskConfig,
@@ -146,11 +147,6 @@ function destinationFields(destination: ReturnType<typeof findDestination>) {
     ...(availabilityZone === undefined ? {} : { availabilityZone }),
     ...(requestedHost === undefined ? {} : { requestedHost }),
   };
-}
-
-function securityGroupsOf({ security_groups: groups = [] }: CreateServer): string[] {
-  const names = new Set(groups.flatMap(({ name }) => (name === undefined ? [] : [name])));
-  return names.size === 0 ? ['default'] : [...names];
 }
 
 function diskConfigOf(

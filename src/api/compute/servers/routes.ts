@@ -8,6 +8,7 @@ import { listServers, listServersDetail } from './list.ts';
 import { metadataRoutes } from './metadata.ts';
 import { createSchemas, updateSchemas } from './schemas.ts';
 import { listQuery } from './schemas-list.ts';
+import { securityGroupRoutes } from './security-groups.ts';
 import { deleteServer, showServer, updateServer } from './show.ts';
 import { tagRoutes } from './tags.ts';
 
@@ -66,6 +67,7 @@ export const serverRoutes: readonly ComputeRoute[] = [
   ...metadataRoutes,
   ...tagRoutes,
   ...addressRoutes,
+  ...securityGroupRoutes,
   ...instanceActionRoutes,
   {
     ...password,
