@@ -38,7 +38,13 @@ export const defaultQuotaLimits: QuotaLimits = {
   injected_file_content_bytes: 10_240,
   injected_file_path_bytes: 255,
 };
-export const quotaNames = Object.keys(defaultQuotaLimits) as readonly (keyof QuotaLimits)[];
+export const networkQuotas = [
+  'fixed_ips',
+  'floating_ips',
+  'security_group_rules',
+  'security_groups',
+] as const satisfies readonly (keyof QuotaLimits)[];
+const quotaNames = [...Object.keys(defaultQuotaLimits), ...networkQuotas] as (keyof QuotaLimits)[];
 
 /** How long a reservation may wait before someone looks for its server. */
 const SETTLE_AFTER_MS = 30_000;
@@ -187,7 +193,7 @@ function decideSetLimits(
     const inUse = isCounted(resource) ? used[resource] : 0;
     if (limit >= 0 && limit < inUse)
       return refuse('quota-below-usage', { resource, limit, used: inUse });
-    const maximum = maxima[resource];
+    const maximum = maxima[resource] ?? -1;
     if (userId !== undefined && maximum >= 0 && (limit < 0 || limit > maximum))
       return refuse('quota-above-project', { resource, limit, maximum });
   }

@@ -94,6 +94,11 @@ export interface QuotaLimits {
   readonly injected_files: number;
   readonly injected_file_content_bytes: number;
   readonly injected_file_path_bytes: number;
+  // The network service's matter: only remembered for those who still set them here; unlimited unless they do.
+  readonly fixed_ips?: number;
+  readonly floating_ips?: number;
+  readonly security_group_rules?: number;
+  readonly security_groups?: number;
 }
 
 export interface QuotaUse {

@@ -1,7 +1,7 @@
 // /os-simple-tenant-usage: how long the servers of projects ran within a period, and what that comes to.
 // Servers count from their first start to their end; deleted ones as long as the read model remembers them.
 import type { InstanceState } from '#actors/instance/state.ts';
-import { badRequest, forbidden } from '../envelope.ts';
+import { badRequest, forbidden, notFound } from '../envelope.ts';
 import { paginationQuery, textQuery } from '../parameter-types.ts';
 import type { ComputeCall, ComputeRoute, SchemaRange } from '../route.ts';
 import type { JsonSchema } from '../validation.ts';
@@ -31,6 +31,8 @@ export const tenantUsageRoutes: readonly ComputeRoute[] = [
     query: usageQuery,
     policy: { rule: 'os-simple-tenant-usage:list', persona: 'admin' },
     handler: async (call) => {
+      // The router takes a path with a slash at its end for this one; to Nova it is a project without a name.
+      if (/\/(\?|$)/.test(call.url)) throw notFound();
       const isDetailed = call.query['detailed']?.[0] === '1';
       const { usages, links } = await usagesOf(call, undefined, '/os-simple-tenant-usage');
       return {

@@ -71,8 +71,9 @@ describe('quota sets', () => {
     const service = resourceService();
     const changed = await set(service, { cores: '5', ram: -1, floating_ips: 7 });
     expect(changed.status).toBe(200);
+    const changes = { cores: 5, ram: -1, floating_ips: 7 };
     expect(changed.body).toEqual({
-      quota_set: { ...usual, ...groups, ...network, ...injected, cores: 5, ram: -1 },
+      quota_set: { ...usual, ...groups, ...network, ...injected, ...changes },
     });
     expect(await service.call('DELETE', path)).toMatchObject({ status: 202, body: undefined });
     expect((await service.call('GET', path)).body).toMatchObject({ quota_set: usual });

@@ -223,6 +223,9 @@ describe('hosts, until 2.42', () => {
     expect((await call('GET', '/os-hosts?zone=nova')).body).toMatchObject({
       hosts: [{ host_name: 'h1' }],
     });
+    expect((await call('GET', '/os-hosts?zone=&service=compute')).body).toMatchObject({
+      hosts: [{ host_name: 'h1' }],
+    });
     expect((await call('GET', '/os-hosts', { minor: 43 })).status).toBe(404);
     expect((await call('GET', '/os-hosts', { as: 'anna' })).status).toBe(403);
   });
@@ -239,5 +242,21 @@ describe('hosts, until 2.42', () => {
       { cpu: 1, memory_mb: 96, disk_gb: 1 },
     ]);
     expect((await call('GET', '/os-hosts/h9')).status).toBe(404);
+  });
+
+  test('are enabled and disabled, but not turned on and off', async () => {
+    const { call } = await withHost();
+    const put = (body: object, as = 'admin') => call('PUT', '/os-hosts/h1', { as, body });
+    expect((await put({ status: 'disable' })).body).toEqual({ host: 'h1', status: 'disabled' });
+    expect((await put({ status: 'Enable' })).body).toEqual({ host: 'h1', status: 'enabled' });
+    expect((await put({ maintenance_mode: 'enable' })).status).toBe(501);
+    expect((await put({})).status).toBe(400);
+    expect((await put({ status: 'off' })).status).toBe(400);
+    expect((await put({ status: 'enable' }, 'anna')).status).toBe(403);
+    for (const action of ['reboot', 'shutdown', 'startup']) {
+      expect((await call('GET', `/os-hosts/h1/${action}`)).status).toBe(501);
+      expect((await call('GET', `/os-hosts/h9/${action}`)).status).toBe(404);
+      expect((await call('GET', `/os-hosts/h1/${action}`, { as: 'anna' })).status).toBe(403);
+    }
   });
 });

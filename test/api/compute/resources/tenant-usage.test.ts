@@ -110,6 +110,7 @@ describe('usage of all projects', () => {
       server_usages: [rowA, rowB],
     });
     expect((await call('GET', path, { as: 'anna' })).status).toBe(403);
+    expect((await call('GET', `${path}/?${period}`)).status).toBe(404);
   });
 
   test.each([

@@ -1,8 +1,23 @@
 // /os-hosts, until 2.42: the hosts by service, and what a compute host has and gives away. Replaced by /os-hypervisors.
-import { notFound } from '../../envelope.ts';
+// A host can be enabled and disabled here; turning machines on and off is nothing that this cloud does.
+import { hosts, type HostState } from '#actors/topology/protocol.ts';
+import { ComputeFault, notFound } from '../../envelope.ts';
+import { ask } from '../ask.ts';
+import type { JsonSchema } from '../../validation.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { capacityOf, loadOf } from './hypervisor-view.ts';
 import { registeredHosts, serviceRows } from './service-rows.ts';
+
+const onOff: JsonSchema = {
+  type: 'string',
+  enum: ['enable', 'disable', 'Enable', 'Disable', 'ENABLE', 'DISABLE'],
+};
+const updateHost: JsonSchema = {
+  type: 'object',
+  properties: { status: onOff, maintenance_mode: onOff },
+  minProperties: 1,
+  additionalProperties: false,
+};
 
 export const hostRoutes: readonly ComputeRoute[] = [
   {
@@ -19,24 +34,72 @@ export const hostRoutes: readonly ComputeRoute[] = [
     policy: { rule: 'os-hosts:show', persona: 'admin' },
     handler: show,
   },
+  {
+    method: 'PUT',
+    path: '/os-hosts/:id',
+    until: 42,
+    policy: { rule: 'os-hosts:update', persona: 'admin' },
+    body: [{ schema: updateHost }],
+    handler: update,
+  },
+  ...[
+    { action: 'reboot', rule: 'os-hosts:reboot' },
+    { action: 'shutdown', rule: 'os-hosts:shutdown' },
+    { action: 'startup', rule: 'os-hosts:start' },
+  ].map(
+    ({ action, rule }): ComputeRoute => ({
+      method: 'GET',
+      path: `/os-hosts/:id/${action}`,
+      until: 42,
+      policy: { rule, persona: 'admin' },
+      handler: async (call) => {
+        await findHost(call);
+        throw unsupported();
+      },
+    }),
+  ),
 ];
+
+interface UpdateBody {
+  readonly status?: string;
+  readonly maintenance_mode?: string;
+}
+
+async function update(call: ComputeCall): Promise<object> {
+  const { id } = await findHost(call);
+  const { status, maintenance_mode: maintenance } = call.body as UpdateBody;
+  if (maintenance !== undefined || status === undefined) throw unsupported();
+  const enabled = status.toLowerCase() === 'enable';
+  await ask(call, hosts.ref(id), { type: 'host.set-enabled', enabled });
+  return { host: id, status: enabled ? 'enabled' : 'disabled' };
+}
+
+function unsupported(): ComputeFault {
+  return new ComputeFault(501, 'Unable to support requested functionality');
+}
+
+async function findHost(call: ComputeCall): Promise<HostState> {
+  await call.context.views.barrier();
+  const name = call.params['id'] ?? '';
+  const host = registeredHosts(call.context).find((one) => one.id === name);
+  if (host === undefined) throw notFound(`Compute host ${name} could not be found.`);
+  return host;
+}
 
 async function list(call: ComputeCall): Promise<object> {
   await call.context.views.barrier();
-  const zone = call.queryValue('zone');
-  const service = call.queryValue('service');
-  const hosts = serviceRows(call.context)
+  const zone = call.queryValue('zone') ?? '';
+  const service = call.queryValue('service') ?? '';
+  const rows = serviceRows(call.context)
     .map((row) => ({
       host_name: row.host,
       service: row.binary.replace(/^nova-/, ''),
       zone: row.zone,
     }))
     .filter(
-      (row) =>
-        (zone === undefined || row.zone === zone) &&
-        (service === undefined || row.service === service),
+      (row) => (zone === '' || row.zone === zone) && (service === '' || row.service === service),
     );
-  return { hosts };
+  return { hosts: rows };
 }
 
 interface Amounts {
@@ -47,10 +110,8 @@ interface Amounts {
 
 /** Rows: all of it, what the provider counts as used, the sum over servers, and each project's part. */
 async function show(call: ComputeCall): Promise<object> {
-  await call.context.views.barrier();
-  const name = call.params['id'] ?? '';
-  const host = registeredHosts(call.context).find((one) => one.id === name);
-  if (host === undefined) throw notFound(`Compute host ${name} could not be found.`);
+  const host = await findHost(call);
+  const name = host.id;
   const capacity = capacityOf(call.context, host);
   const byProject = new Map<string, Amounts>();
   let all: Amounts = { cpu: 0, memory_mb: 0, disk_gb: 0 };

@@ -1,7 +1,7 @@
 // /os-quota-class-sets: limits for whole classes of projects. Only the class `default` has members: every project
 // without limits of its own; others are kept and shown, as in Nova.
 import { defaultQuotaLimits, limitsInForce } from '#actors/project/core.ts';
-import { projects, type QuotaLimits, quotaClassId } from '#actors/project/protocol.ts';
+import { projects, quotaClassId } from '#actors/project/protocol.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { ask } from '../ask.ts';
 import { quotaClassNames, updateQuotaClass } from './quota-schemas.ts';
@@ -47,9 +47,6 @@ async function limitsOfClass(call: ComputeCall): Promise<Record<string, number>>
   const own = states.get(quotaClassId(nameOf(call)))?.limits ?? {};
   const limits = limitsInForce(quotaDefaults, own);
   return Object.fromEntries(
-    quotaClassNames(call.microversion).map((name) => [
-      name,
-      name in limits ? limits[name as keyof QuotaLimits] : -1,
-    ]),
+    quotaClassNames(call.microversion).map((name) => [name, limits[name] ?? -1]),
   );
 }

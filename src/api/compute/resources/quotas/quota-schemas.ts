@@ -1,19 +1,12 @@
 // Which quotas exist in which microversion, and the request schemas that follow from it. Data only.
+import { networkQuotas } from '#actors/project/core.ts';
 import type { QuotaLimits } from '#actors/project/protocol.ts';
 import { booleanParam, multiParam } from '../../parameter-types.ts';
 import type { SchemaRange } from '../../route.ts';
 import type { JsonSchema } from '../../validation.ts';
 import { queryRanges } from '../query-schemas.ts';
 
-/** Kept by the network service: shown as unlimited until 2.35, and changes of them are accepted and ignored. */
-export const networkQuotas = [
-  'fixed_ips',
-  'floating_ips',
-  'security_group_rules',
-  'security_groups',
-] as const;
-export type NetworkQuota = (typeof networkQuotas)[number];
-export type QuotaName = keyof QuotaLimits | NetworkQuota;
+export type QuotaName = keyof QuotaLimits;
 
 const always: readonly QuotaName[] = ['cores', 'instances', 'key_pairs', 'metadata_items', 'ram'];
 const groups: readonly QuotaName[] = ['server_group_members', 'server_groups'];

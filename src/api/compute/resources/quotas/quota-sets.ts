@@ -81,9 +81,8 @@ function checkProject(call: ComputeCall, action?: string): void {
 
 type Lookup = (name: QuotaName) => number;
 
-/** What the network service keeps is unlimited here. */
 function lookup(limits: QuotaLimits): Lookup {
-  return (name) => (name in limits ? limits[name as keyof QuotaLimits] : -1);
+  return (name) => limits[name] ?? -1;
 }
 
 async function readLimits(call: ComputeCall, action: string): Promise<Lookup> {
