@@ -1,6 +1,13 @@
 // Security groups at create and on a server, in the old form.
 import { describe, expect, it } from 'vitest';
+import { embeddedNetworks } from '#actors/services/network/embedded.ts';
+import { networkDefinition } from '#actors/services/network/entity.ts';
+import { defaultNetworkSettings } from '#actors/services/network/settings.ts';
+import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import type { SecurityGroupRecord } from '#api/compute/context.ts';
+import { embeddedSecurityGroups } from '#api/compute/servers/embedded-security-groups.ts';
+import { pureCluster } from '#test/support/pure-cluster.ts';
+import { createVirtualEnv } from '#test/support/virtual-env.ts';
 import { serverBody, serverCloud } from './server-cloud.ts';
 import { PROJECT } from './service.ts';
 
@@ -118,5 +125,37 @@ describe('GET /servers/{id}/os-security-groups', () => {
         },
       ],
     });
+  });
+});
+
+describe('the embedded network service', () => {
+  it('tells compute of a project’s groups and their rules', async () => {
+    const env = createVirtualEnv({ seed: 1 });
+    const cluster = pureCluster([networkDefinition, tenancyDefinition], () => env.clock.now());
+    const networks = embeddedNetworks({
+      env,
+      router: cluster.router,
+      networks: cluster.view(networkDefinition),
+      tenancies: cluster.view(tenancyDefinition),
+      settings: defaultNetworkSettings,
+    });
+    const { id } = await networks.groups.ensureDefault(PROJECT, 'req-1');
+    const groups = embeddedSecurityGroups(networks);
+    expect(groups.named(PROJECT, 'default')).toEqual([
+      {
+        id,
+        name: 'default',
+        description: 'Default security group',
+        projectId: PROJECT,
+        rules: expect.arrayContaining([
+          expect.objectContaining({ direction: 'ingress', remoteGroupId: id }),
+        ]),
+      },
+    ]);
+    expect([groups.named('other', id), groups.find(id)?.name, groups.ofServer('none')]).toEqual([
+      [],
+      'default',
+      [],
+    ]);
   });
 });
