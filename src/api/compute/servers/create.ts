@@ -178,6 +178,7 @@ async function reserve(
       {
         type: 'project.reserve',
         servers: ids.map((serverId) => ({ serverId, usage })),
+        userId: request.userId,
         ...(classLimits === undefined ? {} : { classLimits: { ...classLimits } }),
       },
       { requestId: call.requestId },
