@@ -27,13 +27,20 @@ import { openSqliteJournal } from '#runtime/journal/sqlite/journal.ts';
 import { createLog } from '#runtime/telemetry/log.ts';
 import { Assembly } from './assembly.ts';
 import { openHosts, type OpenHosts } from './machines.ts';
-import { addNeighbours, type CloudSecrets, type Neighbours, seedCloud } from './neighbours.ts';
+import {
+  addNeighbours,
+  type CloudSecrets,
+  type Neighbours,
+  seedCloud,
+  type TinyImage,
+} from './neighbours.ts';
+
+export type { TinyImage };
 
 export interface CloudOptions {
   readonly config: Config;
   readonly secrets: CloudSecrets;
-  /** Path of the image to offer as `tiny`; a simulated cloud does without. */
-  readonly tinyImage: string | undefined;
+  readonly tinyImage: TinyImage;
   /** Another process has taken over the journal; this one must end. */
   readonly onFenced: () => void;
 }

@@ -34,6 +34,13 @@ export interface CloudSecrets {
   readonly tokenKeys: readonly { readonly id: string; readonly secret: string }[];
 }
 
+/** The image that a cloud offers as `tiny`. */
+export interface TinyImage {
+  /** Absolute. */
+  readonly path: string;
+  readonly diskFormat: 'qcow2' | 'raw';
+}
+
 export interface Neighbours {
   readonly identity: EmbeddedIdentity;
   readonly passwords: PasswordHasher;
@@ -121,12 +128,7 @@ function lazily<T>(make: () => T): () => T {
 export async function seedCloud(
   assembly: Assembly,
   neighbours: Neighbours,
-  {
-    env,
-    config,
-    secrets,
-    tinyImage,
-  }: NeighbourOptions & { readonly tinyImage: string | undefined },
+  { env, config, secrets, tinyImage }: NeighbourOptions & { readonly tinyImage: TinyImage },
 ): Promise<void> {
   const { entities } = assembly;
   const requestId = `req-${env.random.uuid()}`;
@@ -155,22 +157,20 @@ export async function seedCloud(
       dnsServers: config.network.dnsServers,
     },
   );
-  if (tinyImage !== undefined)
-    await seedTinyImage(assembly, neighbours, { env, path: tinyImage, ownerId: adminProjectId });
+  await seedTinyImage(assembly, neighbours, { env, tinyImage, ownerId: adminProjectId });
 }
 
 async function seedTinyImage(
   assembly: Assembly,
   neighbours: Neighbours,
-  image: { readonly env: Env; readonly path: string; readonly ownerId: string },
+  image: { readonly env: Env; readonly tinyImage: TinyImage; readonly ownerId: string },
 ): Promise<void> {
   const { imageService } = neighbours;
   await seedImage(
     { env: image.env, router: assembly.entities, ...imageService },
     {
       name: 'tiny',
-      path: image.path,
-      diskFormat: 'qcow2',
+      ...image.tinyImage,
       ownerId: image.ownerId,
       minDiskGiB: 0,
       minRamMiB: 64,

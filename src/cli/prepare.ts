@@ -1,17 +1,15 @@
 // Makes a host ready for the cloud: Debian packages, libvirt's daemon, the tiny image. Each step that does something
 // says so; on a host that is ready nothing is said and little time is spent.
-import { existsSync } from 'node:fs';
+import { existsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '#config/schema.ts';
+import type { TinyImage } from '#main';
 import { installNeeds, isThere, missingNeeds, type Need } from './debian.ts';
 import { root } from './settings.ts';
 
-/** Returns the path of the tiny image, or undefined where a simulated cloud does without one. */
-export async function prepareHost(
-  config: Config,
-  say: (line: string) => void,
-): Promise<string | undefined> {
-  if (config.hypervisor.kind === 'simulated') return undefined;
+/** Returns the image that the cloud offers as `tiny`. */
+export async function prepareHost(config: Config, say: (line: string) => void): Promise<TinyImage> {
+  if (config.hypervisor.kind === 'simulated') return simulatedImage(config.data);
   const missing = missingNeeds({ tests: false });
   if (missing.length > 0) {
     if (!canInstall()) throw new Error(whatIsMissing(missing));
@@ -20,7 +18,7 @@ export async function prepareHost(
   if (process.getuid?.() !== 0) throw new Error(notRoot());
   const { startLibvirtDaemon } = await import('./libvirt-daemon.ts');
   await startLibvirtDaemon({ uri: config.hypervisor.uri, data: config.data, say });
-  return tinyImage(say);
+  return { path: await tinyImage(say), diskFormat: 'qcow2' };
 }
 
 /** Built once per version of its builder, and kept with the checkout's tools. */
@@ -33,6 +31,18 @@ export async function tinyImage(say: (line: string) => void): Promise<string> {
     onProgress: say,
   });
   return path;
+}
+
+const SIMULATED_BYTES = 1_048_576;
+
+/** Simulated guests run nothing, so that an empty disk does. */
+function simulatedImage(data: string): TinyImage {
+  const path = join(data, 'tiny.raw');
+  if (!existsSync(path)) {
+    writeFileSync(path, '');
+    truncateSync(path, SIMULATED_BYTES);
+  }
+  return { path, diskFormat: 'raw' };
 }
 
 function canInstall(): boolean {

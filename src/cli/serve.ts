@@ -2,13 +2,13 @@
 // Run directly by `up --detach`, with the configuration as its argument.
 import { mkdirSync } from 'node:fs';
 import type { Config } from '#config/schema.ts';
-import { startCloud } from '#main';
+import { startCloud, type TinyImage } from '#main';
 import { writeClientFiles } from './client-files.ts';
 import { removeRunFile, writeRunFile } from './run-file.ts';
 import { loadSecrets } from './secrets.ts';
 
 /** Resolves when the APIs answer. SIGTERM and SIGINT stop the cloud in order; a second one ends it at once. */
-export async function serve(config: Config, tinyImage: string | undefined): Promise<void> {
+export async function serve(config: Config, tinyImage: TinyImage): Promise<void> {
   mkdirSync(config.data, { recursive: true });
   const secrets = loadSecrets(config.data);
   const cloud = await startCloud({
@@ -53,7 +53,7 @@ export function wordsOf(error: unknown, config: Config): string {
 if (process.argv[1] === import.meta.filename) {
   const { config, image } = JSON.parse(process.argv[2] ?? '{}') as {
     config: Config;
-    image?: string;
+    image: TinyImage;
   };
   try {
     await serve(config, image);

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Config } from '#config/schema.ts';
+import type { TinyImage } from '#main';
 import type { UpArguments } from './main.ts';
 import { findRunning } from './run-file.ts';
 import { readSettings } from './settings.ts';
@@ -34,12 +35,12 @@ export async function up(options: UpArguments): Promise<void> {
 }
 
 /** What the host must have. Only what is missing is looked into, so that a warm start stays quick. */
-async function prepare(config: Config): Promise<string | undefined> {
+async function prepare(config: Config): Promise<TinyImage> {
   const { prepareHost } = await import('./prepare.ts');
   return prepareHost(config, say);
 }
 
-async function startHere(config: Config, image: string | undefined): Promise<void> {
+async function startHere(config: Config, image: TinyImage): Promise<void> {
   const { serve, wordsOf } = await import('./serve.ts');
   try {
     await serve(config, image);
@@ -48,7 +49,7 @@ async function startHere(config: Config, image: string | undefined): Promise<voi
   }
 }
 
-async function startDetached(config: Config, image: string | undefined): Promise<void> {
+async function startDetached(config: Config, image: TinyImage): Promise<void> {
   const logPath = join(config.data, 'kilonova.log');
   const startOfLog = existsSync(logPath) ? statSync(logPath).size : 0;
   const log = openSync(logPath, 'a', 0o640);

@@ -21,7 +21,7 @@ export class Connection {
     this.#socket = socket;
     this.#host = host;
     socket.setNoDelay(true);
-    socket.on('data', (chunk) => this.#take(chunk));
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('error', (error) => this.#done?.reject(error));
     socket.on('close', () => this.#done?.reject(new Error('the server closed the connection')));
   }

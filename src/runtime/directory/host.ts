@@ -4,7 +4,7 @@ import type { Env } from '../env/env.ts';
 import type { EntityKey, Journal } from '../journal/port.ts';
 import type { AnyEntityDefinition } from '../entity/definition.ts';
 import type { EffectRunner } from '../entity/effects.ts';
-import { recoverState } from '../entity/codec.ts';
+import { recoverEntity } from '../entity/codec.ts';
 import { type CommandMessage, EntityShell } from '../entity/shell.ts';
 import { EntityStates } from '../entity/states.ts';
 import type { StateView, Views } from '../events/projection.ts';
@@ -92,7 +92,7 @@ export class EntityHost implements Router, Views {
         if (rows.length === 0) break;
         for (const stored of await this.#journal.load(rows.map((row) => row.key))) {
           const id = stored.key.slice(kind.length + 1);
-          const { state, version, atMs } = recoverState(definition, id, stored);
+          const { state, version, atMs } = await recoverEntity(this.#journal, definition, stored);
           states.commit({
             id,
             version,

@@ -1,7 +1,7 @@
 // Between events as the core sees them ({ type, …data }) and as the journal stores them (type, version, data).
 // Old versions are brought up to date on the way in; what we don't know stops recovery rather than being guessed.
 import type { EventCatalog } from '../message/protocol.ts';
-import type { StoredEntity, StoredEvent } from '../journal/port.ts';
+import type { Journal, JournalEntry, StoredEntity, StoredEvent } from '../journal/port.ts';
 import type { AnyEntityDefinition } from './definition.ts';
 
 export interface DomainEvent {
@@ -44,20 +44,49 @@ export interface Recovered {
 }
 
 /** The state that a stream stands for: its snapshot, if its shape is ours, and every event after it. */
-export function recoverState(
+export async function recoverEntity(
+  journal: Pick<Journal, 'read'>,
   definition: AnyEntityDefinition,
-  id: string,
   stored: StoredEntity,
+): Promise<Recovered> {
+  const id = stored.key.slice(definition.kind.length + 1);
+  const { snapshot } = stored;
+  if (snapshot === undefined)
+    return fold(
+      definition,
+      stored.key,
+      { state: definition.initial(id), version: 0, atMs: 0 },
+      stored.entries,
+    );
+  if (snapshot.schema === definition.schema) {
+    return fold(
+      definition,
+      stored.key,
+      { state: snapshot.state, version: snapshot.version, atMs: 0 },
+      stored.entries,
+    );
+  }
+  const entries = await journal.read(stored.key, 0);
+  return fold(
+    definition,
+    stored.key,
+    { state: definition.initial(id), version: 0, atMs: 0 },
+    entries,
+  );
+}
+
+function fold(
+  definition: AnyEntityDefinition,
+  key: string,
+  from: Recovered,
+  entries: readonly JournalEntry[],
 ): Recovered {
-  const usable = stored.snapshot !== undefined && stored.snapshot.schema === definition.schema;
-  let state = usable ? stored.snapshot?.state : definition.initial(id);
-  let version = usable ? (stored.snapshot?.version ?? 0) : 0;
-  let atMs = 0;
-  for (const entry of stored.entries) {
+  let { state, version, atMs } = from;
+  for (const entry of entries) {
     if (entry.version <= version) continue;
     if (entry.firstVersion !== version) {
       throw new Error(
-        `${stored.key}: events ${version + 1}–${entry.firstVersion} are missing from the journal`,
+        `${key}: events ${version + 1} to ${entry.firstVersion} are missing from the journal, and no snapshot that this release reads covers them`,
       );
     }
     for (const event of entry.events)

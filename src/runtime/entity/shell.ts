@@ -6,7 +6,7 @@ import type { Env } from '../env/env.ts';
 import type { EntityKey, Journal } from '../journal/port.ts';
 import { isRefusal, type Refusal } from '../message/refusal.ts';
 import { RuntimeFault } from '../system/faults.ts';
-import { type DomainEvent, encodeEvent, recoverState, decodeEvent } from './codec.ts';
+import { type DomainEvent, encodeEvent, recoverEntity, decodeEvent } from './codec.ts';
 import type { Accepted, AnyEntityDefinition, Effect } from './definition.ts';
 import { EffectBoard, type EffectRunner } from './effects.ts';
 import type { EntityStates } from './states.ts';
@@ -48,6 +48,7 @@ export class EntityShell {
   /** Settles with the last append under way. */
   #last: Promise<void> = Promise.resolve();
   #stale = false;
+  #reloading: Promise<void> | undefined;
   #snapshotVersion = 0;
 
   constructor(options: ShellOptions) {
@@ -203,14 +204,22 @@ export class EntityShell {
     );
   }
 
-  async #reload(): Promise<void> {
+  /** One at a time: while it runs nothing is decided. */
+  #reload(): Promise<void> {
+    this.#reloading ??= this.#readAnew().finally(() => {
+      this.#reloading = undefined;
+    });
+    return this.#reloading;
+  }
+
+  async #readAnew(): Promise<void> {
     await this.#last.catch(() => undefined);
     if (!this.#stale) return;
     const { journal, definition, states, id, env } = this.#options;
     const known = states.versionOf(id);
     const [stored] = await journal.load([this.#key]);
-    if (stored === undefined || !this.#stale) return;
-    const { state, version } = recoverState(definition, id, stored);
+    if (stored === undefined) return;
+    const { state, version } = await recoverEntity(journal, definition, stored);
     if (version > known) {
       const events = stored.entries
         .filter((entry) => entry.version > known)

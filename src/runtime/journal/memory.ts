@@ -3,7 +3,17 @@
 // Not for production: nothing of it outlives the process.
 import type { Env } from '../env/env.ts';
 import { createMemoryDisk, encodeAppend, encodeSnapshot, type MemoryDisk } from './memory-disk.ts';
-import { JournalFault, type Journal, type JournalEntry } from './port.ts';
+import {
+  type AppendRequest,
+  type AppendResult,
+  type EntityIndexRow,
+  type EntityKey,
+  type Journal,
+  type JournalEntry,
+  JournalFault,
+  type Snapshot,
+  type StoredEntity,
+} from './port.ts';
 
 export interface MemoryJournalFaults {
   /** How long a commit or a read takes; drawn evenly. Default 0 to 0: one turn of the task list. */
@@ -41,58 +51,123 @@ interface Write {
 }
 
 export function openMemoryJournal(options: MemoryJournalOptions): MemoryJournal {
-  const { env, disk = createMemoryDisk() } = options;
-  const listeners = new Set<(entry: JournalEntry) => void>();
-  let faults = options.faults ?? {};
-  let waiting: Write[] = [];
-  let inFlight: Write[] = [];
-  let head = disk.head();
-  let status: 'open' | 'closed' | 'crashed' = 'open';
-  let idle: (() => void)[] = [];
+  return new JournalInMemory(options);
+}
 
-  const afterLatency = (fn: () => void): void => {
-    const { minLatencyMs = 0, maxLatencyMs = minLatencyMs } = faults;
-    const run = (): void => {
-      if (status !== 'crashed') fn();
-    };
-    if (maxLatencyMs === 0) return void env.timers.soon(run);
-    const latencyMs = minLatencyMs + env.random.float() * (maxLatencyMs - minLatencyMs);
-    env.timers.after(latencyMs, run);
-  };
+class JournalInMemory implements MemoryJournal {
+  readonly disk: MemoryDisk;
+  readonly #env: Env;
+  readonly #listeners = new Set<(entry: JournalEntry) => void>();
+  #faults: MemoryJournalFaults;
+  #waiting: Write[] = [];
+  #inFlight: Write[] = [];
+  #idle: (() => void)[] = [];
+  #head: number;
+  #status: 'open' | 'closed' | 'crashed' = 'open';
 
-  const commitAll = (): void => {
-    const group = inFlight;
-    inFlight = [];
-    for (const write of group) settleWrite(write, faults, env);
-    if (waiting.length > 0) return startGroup();
-    for (const done of idle) done();
-    idle = [];
-  };
-  const startGroup = (): void => {
-    inFlight = waiting;
-    waiting = [];
-    afterLatency(commitAll);
-  };
+  constructor({ env, disk = createMemoryDisk(), faults = {} }: MemoryJournalOptions) {
+    this.#env = env;
+    this.disk = disk;
+    this.#faults = faults;
+    this.#head = disk.head();
+  }
 
-  const write = <T>(apply: () => T, tell?: (outcome: T) => void): Promise<T> =>
-    new Promise((resolve, reject) => {
-      if (status === 'crashed') return;
-      if (status === 'closed') return reject(closedFault());
+  setFaults(faults: MemoryJournalFaults): void {
+    this.#faults = faults;
+  }
+
+  crash(): void {
+    this.#status = 'crashed';
+    this.#listeners.clear();
+    const unanswered = [...this.#inFlight, ...this.#waiting];
+    const kept = Math.floor(this.#env.random.float() * (unanswered.length + 1));
+    for (const write of unanswered.slice(0, kept)) write.commit();
+    [this.#waiting, this.#inFlight] = [[], []];
+  }
+
+  async append(request: AppendRequest): Promise<AppendResult> {
+    const append = encodeAppend(request);
+    const committed = await this.#write(
+      () => this.disk.append(append, this.#env.clock.now()),
+      ({ entry }) => this.#announce(entry),
+    );
+    return committed.result;
+  }
+
+  read(key: EntityKey, fromVersion: number): Promise<readonly JournalEntry[]> {
+    return this.#readLater(() => this.disk.read(key, fromVersion));
+  }
+
+  async saveSnapshot(snapshot: Snapshot): Promise<void> {
+    const encoded = encodeSnapshot(snapshot);
+    await this.#write(() => this.disk.saveSnapshot(encoded));
+  }
+
+  loadSnapshot(key: EntityKey): Promise<Snapshot | undefined> {
+    return this.#readLater(() => this.disk.loadSnapshot(key));
+  }
+
+  keys(
+    kind: string,
+    after: EntityKey | undefined,
+    limit: number,
+  ): Promise<readonly EntityIndexRow[]> {
+    return this.#readLater(() => this.disk.keys(kind, after, limit));
+  }
+
+  load(keys: readonly EntityKey[]): Promise<readonly StoredEntity[]> {
+    return this.#readLater(() => keys.map((key) => this.disk.load(key)));
+  }
+
+  subscribe(listener: (entry: JournalEntry) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  entriesAfter(position: number, limit: number): Promise<readonly JournalEntry[]> {
+    return this.#readLater(() => this.disk.entriesAfter(position, limit));
+  }
+
+  head(): number {
+    return this.#head;
+  }
+
+  nextEpoch(name: string): Promise<number> {
+    return this.#write(() => this.disk.nextEpoch(name));
+  }
+
+  compact(key: EntityKey, beforeVersion: number): Promise<void> {
+    return this.#write(() => this.disk.compact(key, beforeVersion));
+  }
+
+  async close(): Promise<void> {
+    if (this.#status !== 'open') return;
+    this.#status = 'closed';
+    if (this.#inFlight.length > 0)
+      await new Promise<void>((resolve) => void this.#idle.push(resolve));
+    this.#listeners.clear();
+  }
+
+  #write<T>(apply: () => T, tell?: (outcome: T) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#status === 'crashed') return;
+      if (this.#status === 'closed') return reject(closedFault());
       const commit = (): (() => void) => {
         const outcome = apply();
         tell?.(outcome);
         return () => resolve(outcome);
       };
-      waiting.push({ commit, fail: reject });
-      if (inFlight.length === 0) startGroup();
+      this.#waiting.push({ commit, fail: reject });
+      if (this.#inFlight.length === 0) this.#startGroup();
     });
+  }
 
-  const readLater = <T>(get: () => T): Promise<T> =>
-    new Promise((resolve, reject) => {
-      if (status === 'crashed') return;
-      if (status === 'closed') return reject(closedFault());
-      afterLatency(() => {
-        if (faults.isUnavailable === true) return reject(awayFault());
+  #readLater<T>(get: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#status === 'crashed') return;
+      if (this.#status === 'closed') return reject(closedFault());
+      this.#afterLatency(() => {
+        if (this.#faults.isUnavailable === true) return reject(awayFault());
         try {
           resolve(get());
         } catch (fault) {
@@ -100,61 +175,44 @@ export function openMemoryJournal(options: MemoryJournalOptions): MemoryJournal 
         }
       });
     });
+  }
 
-  const announce = (entry: JournalEntry | undefined): void => {
+  #startGroup(): void {
+    this.#inFlight = this.#waiting;
+    this.#waiting = [];
+    this.#afterLatency(() => this.#commitAll());
+  }
+
+  #commitAll(): void {
+    const group = this.#inFlight;
+    this.#inFlight = [];
+    for (const write of group) settleWrite(write, this.#faults, this.#env);
+    if (this.#waiting.length > 0) return this.#startGroup();
+    for (const done of this.#idle) done();
+    this.#idle = [];
+  }
+
+  #afterLatency(fn: () => void): void {
+    const { minLatencyMs = 0, maxLatencyMs = minLatencyMs } = this.#faults;
+    const run = (): void => {
+      if (this.#status !== 'crashed') fn();
+    };
+    if (maxLatencyMs === 0) return void this.#env.timers.soon(run);
+    const latencyMs = minLatencyMs + this.#env.random.float() * (maxLatencyMs - minLatencyMs);
+    this.#env.timers.after(latencyMs, run);
+  }
+
+  #announce(entry: JournalEntry | undefined): void {
     if (entry === undefined) return;
-    head = entry.position;
-    for (const listener of listeners) {
+    this.#head = entry.position;
+    for (const listener of this.#listeners) {
       try {
         listener(entry);
       } catch (error) {
-        env.log.error({ err: error, position: entry.position }, 'a journal listener failed');
+        this.#env.log.error({ err: error, position: entry.position }, 'a journal listener failed');
       }
     }
-  };
-
-  return {
-    disk,
-    setFaults: (next) => void (faults = next),
-    crash: () => {
-      status = 'crashed';
-      listeners.clear();
-      const unanswered = [...inFlight, ...waiting];
-      const kept = Math.floor(env.random.float() * (unanswered.length + 1));
-      for (const write of unanswered.slice(0, kept)) write.commit();
-      [waiting, inFlight] = [[], []];
-    },
-    append: async (request) => {
-      const append = encodeAppend(request);
-      const committed = await write(
-        () => disk.append(append, env.clock.now()),
-        ({ entry }) => announce(entry),
-      );
-      return committed.result;
-    },
-    read: (key, fromVersion) => readLater(() => disk.read(key, fromVersion)),
-    saveSnapshot: async (snapshot) => {
-      const encoded = encodeSnapshot(snapshot);
-      await write(() => disk.saveSnapshot(encoded));
-    },
-    loadSnapshot: (key) => readLater(() => disk.loadSnapshot(key)),
-    keys: (kind, after, limit) => readLater(() => disk.keys(kind, after, limit)),
-    load: (keys) => readLater(() => keys.map((key) => disk.load(key))),
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-    entriesAfter: (position, limit) => readLater(() => disk.entriesAfter(position, limit)),
-    head: () => head,
-    nextEpoch: (name) => write(() => disk.nextEpoch(name)),
-    compact: (key, beforeVersion) => write(() => disk.compact(key, beforeVersion)),
-    close: async () => {
-      if (status !== 'open') return;
-      status = 'closed';
-      if (inFlight.length > 0) await new Promise<void>((resolve) => void idle.push(resolve));
-      listeners.clear();
-    },
-  };
+  }
 }
 
 function settleWrite(write: Write, faults: MemoryJournalFaults, env: Env): void {
