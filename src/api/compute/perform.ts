@@ -18,6 +18,7 @@ import {
   type SuccessCode,
 } from './route.ts';
 import type { ServerReads } from './servers/reads.ts';
+import { isStorable } from './storable.ts';
 import { checkBody, checkQuery } from './validation.ts';
 
 /** What every call of the service has at hand. */
@@ -41,6 +42,7 @@ export async function perform(
   try {
     const row = rows.find((candidate) => inRange(candidate, request.microversion));
     if (row === undefined) throw notFound();
+    if (!isStorable(request.body)) throw badRequest(plainWords.malformed);
     const operation = row.actions === undefined ? row : chooseAction(row.actions, request);
     const call = new Call(service, request, reply);
     call.checkProject();
