@@ -1,7 +1,7 @@
 // Whole files, never halves: written beside their place, synced where they must last, then renamed; and removed
 // by renaming away first. Errors of the file system become HypervisorFaults in words.
 
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { HypervisorEnv } from './port.ts';
 import { HypervisorFault } from './port.ts';
@@ -62,8 +62,10 @@ export async function removeDirectory(
   await rm(aside, { recursive: true, force: true });
 }
 
+/** Open to other accounts whatever our umask is: QEMU and dnsmasq run under theirs. */
 export async function ensureDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
+  const made = await mkdir(path, { recursive: true });
+  if (made !== undefined) await chmod(path, 0o755);
 }
 
 export function errorCode(error: unknown): string | undefined {

@@ -21,7 +21,10 @@ export interface ConfigDriveFile {
 export interface GuestStorage {
   /** Fetches into the checksummed cache unless it is there. On any fault no partial file is left. */
   ensureImage(source: ImageSource): Promise<void>;
-  /** A copy-on-write disk over a cached image, at least `sizeBytes` long. Returns its absolute path. */
+  /**
+   * A copy-on-write disk of `sizeBytes` over a cached image; 0 stands for the image's own size. Returns its absolute
+   * path. Fault image-refused when the image needs more than `sizeBytes`.
+   */
   createOverlay(disk: {
     guestId: string;
     name: string;

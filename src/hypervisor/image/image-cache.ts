@@ -2,7 +2,7 @@
 // A directory is named by image id and digest, so that an id whose content changes never touches disks based on the old one.
 // Layout: <directory>/<image id>-<12 hex of sha512>/{disk,facts.json}; unfinished ones are `.incoming-…` and swept at start.
 
-import { mkdir, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunCommand } from '../command.ts';
 import {
@@ -166,7 +166,7 @@ export class ImageCache {
     const { directory, env, run } = this.#options;
     await this.#checkSpace(source);
     const temporary = unfinishedPath(env, directory);
-    await mkdir(temporary);
+    await ensureDirectory(temporary);
     try {
       const path = join(temporary, diskName);
       await fetchImage(env, source, { path, stallMs: this.#options.stallMs ?? 60_000 });

@@ -38,23 +38,25 @@ export class BridgeLinks {
     this.#elsewhere = options.elsewhere;
   }
 
+  /** Whether this host can have the network, before anything is made. Fault `failed` saying what stands in its way. */
+  async check(spec: HostNetworkSpec): Promise<void> {
+    const link = await this.#find(spec.bridge);
+    if (link !== undefined) this.#checkOurs(spec, link);
+    if (missingAddresses(spec, link).length > 0) await this.#checkOverlap(spec);
+  }
+
   /** True when the bridge had to be made: what was bound to an earlier one must be started again. */
   async ensure(spec: HostNetworkSpec): Promise<boolean> {
     const link = await this.#find(spec.bridge);
     if (link !== undefined) this.#checkOurs(spec, link);
     const wanted = addressesOf(spec);
-    const present = (link?.addr_info ?? [])
-      .filter(({ family }) => family === 'inet')
-      .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
-    const missing = wanted.filter((address) => !present.includes(address));
-    if (missing.length > 0) await this.#checkOverlap(spec);
     const batch = [
       ...(link === undefined ? [`link add name ${spec.bridge} type bridge`] : []),
       ...(isReady(spec, link) ? [] : [this.#describeLink(spec)]),
-      ...present
+      ...presentAddresses(link)
         .filter((address) => !wanted.includes(address))
         .map((address) => `addr del ${address} dev ${spec.bridge}`),
-      ...missing.map((address) => `addr add ${address} dev ${spec.bridge}`),
+      ...missingAddresses(spec, link).map((address) => `addr add ${address} dev ${spec.bridge}`),
       ...routesOf(spec).map((cidr) => `route replace ${cidr} dev ${spec.bridge}`),
     ];
     if (batch.length > 0) await this.#batch(batch);
@@ -130,6 +132,17 @@ export class BridgeLinks {
   async #batch(commands: readonly string[]): Promise<void> {
     await this.#run(['ip', '-batch', '-'], { input: `${commands.join('\n')}\n` });
   }
+}
+
+function presentAddresses(link: LinkFacts | undefined): readonly string[] {
+  return (link?.addr_info ?? [])
+    .filter(({ family }) => family === 'inet')
+    .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+}
+
+function missingAddresses(spec: HostNetworkSpec, link: LinkFacts | undefined): readonly string[] {
+  const present = presentAddresses(link);
+  return addressesOf(spec).filter((address) => !present.includes(address));
 }
 
 function isReady(spec: HostNetworkSpec, link: LinkFacts | undefined): boolean {

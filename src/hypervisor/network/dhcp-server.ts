@@ -2,13 +2,13 @@
 // dnsmasq cannot be told to forget a lease, so a new one with a cleaned lease file is started before the old one ends;
 // both would answer alike meanwhile. Files in its directory: dnsmasq.conf, hosts/, run-<n>.{pid,leases}, dnsmasq.log.
 
-import { chmod, mkdir, rm, stat, truncate } from 'node:fs/promises';
+import { rm, stat, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { listIfThere, readIfThere, replaceFile } from '../host-files.ts';
+import { ensureDirectory, listIfThere, readIfThere, replaceFile } from '../host-files.ts';
 import { Lane } from '../lane.ts';
 import type { HostNetworkSpec } from '../network-port.ts';
 import type { HypervisorEnv } from '../port.ts';
-import { renderDnsmasqConfig, withoutLeases } from './dnsmasq-config.ts';
+import { onlyLeasesOf, renderDnsmasqConfig, withoutLeases } from './dnsmasq-config.ts';
 import type { KnownPort } from './dnsmasq-config.ts';
 import { startDnsmasq } from './dnsmasq-process.ts';
 import { endProcess, isRunning, sendSignal } from './process-table.ts';
@@ -59,17 +59,25 @@ export class DhcpServer {
 
   /** Makes the directories; needed before hosts are written. */
   async prepare(): Promise<void> {
-    await mkdir(this.hostsDirectory, { recursive: true });
-    for (const path of [this.#options.directory, this.hostsDirectory]) await chmod(path, 0o755);
+    await ensureDirectory(this.#options.directory);
+    await ensureDirectory(this.hostsDirectory);
   }
 
-  /** Runs with this network's configuration. `anew`: also when nothing differs. */
-  async ensure(spec: HostNetworkSpec, anew: boolean): Promise<void> {
+  /** Runs with this network's configuration and these ports. `anew`: also when nothing differs. */
+  async ensure(
+    spec: HostNetworkSpec,
+    how: { readonly anew: boolean; readonly ports: Iterable<KnownPort> },
+  ): Promise<void> {
+    const macs = new Set(Array.from(how.ports, (port) => port.mac));
+    const clean: CleanLeases = (leases) => onlyLeasesOf(leases, macs);
     await this.#lane.run(async () => {
       await this.#adopt();
       const changed = await this.#writeConfig(spec);
       this.#wanted = true;
-      if (this.#running === undefined || changed || anew) await this.#replace(keepLeases);
+      // What was unplugged by a process that died before it could say so is still leased.
+      const leases = await readIfThere(this.#path(this.#generation, 'leases'));
+      const stale = clean(leases) !== leases;
+      if (this.#running === undefined || changed || stale || how.anew) await this.#replace(clean);
       this.#watch(watchMs);
     });
   }
@@ -123,6 +131,8 @@ export class DhcpServer {
       if (this.#running === undefined) this.#running = found;
       else await this.#end(found);
     }
+    // Its former owner may have died between removing a host and saying so.
+    await this.reload();
   }
 
   /** Newest first. */

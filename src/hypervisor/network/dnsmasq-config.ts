@@ -108,3 +108,11 @@ export function withoutLeases(leases: string, port: KnownPort): string {
   });
   return kept.join('\n');
 }
+
+/** A lease file with the leases of these MACs only. */
+export function onlyLeasesOf(leases: string, macs: ReadonlySet<string>): string {
+  return leases
+    .split('\n')
+    .filter((line) => line === '' || macs.has(line.split(' ')[1] ?? ''))
+    .join('\n');
+}

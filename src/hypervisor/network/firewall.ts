@@ -38,6 +38,16 @@ export class Firewall {
     return this.#request({ whole: true, changes: '' });
   }
 
+  /** Makes all rules anew if our tables are gone: flushed by others, or never made. */
+  async ensure(): Promise<void> {
+    const { table, run } = this.#options;
+    const { stdout } = await run(['nft', 'list', 'tables']);
+    const tables = stdout.split('\n');
+    const families = this.#holdsGuests ? ['inet', 'bridge'] : ['inet'];
+    if (families.every((family) => tables.includes(`table ${family} ${table}`))) return;
+    await this.replace();
+  }
+
   changePort(verb: 'add' | 'delete', port: KnownPort & { readonly id: string }): Promise<void> {
     if (!this.#holdsGuests) return Promise.resolve();
     const changes = renderPortChange(verb, this.#options.table, port);

@@ -51,7 +51,9 @@ interface NetworkOnHost {
   readonly dhcp: DhcpServer;
   readonly ports: Map<string, KnownPort>;
   spec: HostNetworkSpec;
-  /** When everything was last found or made right; undefined: not by this process. */
+  /** Its description is on disk: it is on this host, or half made. */
+  described: boolean;
+  /** When everything was last made right, or looked after; undefined: not by this process. */
   rightSinceMs: number | undefined;
 }
 
@@ -78,7 +80,7 @@ export class LinuxHostNetwork implements HostNetwork {
       table: `kilonova_${cloudId}`,
       env,
       run,
-      networks: () => [...this.#networks.values()],
+      networks: () => this.#described(),
     });
     this.#forwarding = new HostForwarding({
       env,
@@ -97,45 +99,86 @@ export class LinuxHostNetwork implements HostNetwork {
 
   async ensureNetwork(spec: HostNetworkSpec): Promise<void> {
     checkNetworkSpec(spec);
-    const known = this.#networks.get(spec.id) ?? this.#remember(spec);
-    await known.lane.run(() =>
-      withFileFaults(`setting up network ${spec.id}`, () => this.#ensure(known, spec)),
+    const network = this.#networks.get(spec.id) ?? this.#remember(spec);
+    if (this.#isSetUp(network, spec)) {
+      this.#recheckLater(network);
+      return;
+    }
+    await network.lane.run(() =>
+      withFileFaults(`setting up network ${spec.id}`, () => this.#setUp(network, spec)),
     );
   }
 
-  async #ensure(network: NetworkOnHost, spec: HostNetworkSpec): Promise<void> {
-    const { env } = this.#options;
-    const same = JSON.stringify(network.spec) === JSON.stringify(spec);
-    if (same && this.#isFresh(network)) return;
-    if (!same) await this.#forwarding.closeForeignFirewall(network.spec);
+  async #setUp(network: NetworkOnHost, spec: HostNetworkSpec): Promise<void> {
+    if (this.#isSetUp(network, spec)) return;
+    this.#networks.set(spec.id, network);
+    try {
+      await this.#links.check(spec);
+    } catch (error) {
+      if (!network.described) this.#networks.delete(spec.id);
+      throw error;
+    }
     const former = network.spec;
-    network.spec = spec;
-    network.rightSinceMs = undefined;
-    // Before anything is made, so that whatever is made can be found and removed by any later process.
-    await network.dhcp.prepare();
-    const path = join(this.#directoryOf(spec.id), 'spec.json');
-    const text = JSON.stringify(spec);
-    if ((await readIfThere(path)) !== text) await replaceFile(env, path, text, { durable: true });
-    if (former.bridge !== spec.bridge) await this.#links.remove(former);
+    if (JSON.stringify(former) !== JSON.stringify(spec)) {
+      await this.#forwarding.closeForeignFirewall(former);
+      if (former.bridge !== spec.bridge) await this.#links.remove(former);
+    }
+    await this.#describe(network, spec);
     const madeAnew = await this.#links.ensure(spec);
     await this.#forwarding.enable();
     await this.#firewall.replace();
     await this.#forwarding.openForeignFirewall(spec);
-    if (servesDhcp(spec)) await network.dhcp.ensure(spec, madeAnew);
+    if (servesDhcp(spec)) await this.#serveDhcp(network, madeAnew);
     else await network.dhcp.stop();
-    network.rightSinceMs = env.clock.monotonic();
+    network.rightSinceMs = this.#options.env.clock.monotonic();
   }
 
-  #isFresh(network: NetworkOnHost): boolean {
-    const { rightSinceMs, spec, dhcp } = network;
-    if (rightSinceMs === undefined || dhcp.isServing !== servesDhcp(spec)) return false;
+  /** Before anything is made, so that whatever is made can be found and removed by any later process. */
+  async #describe(network: NetworkOnHost, spec: HostNetworkSpec): Promise<void> {
+    network.rightSinceMs = undefined;
+    await network.dhcp.prepare();
+    const path = join(this.#directoryOf(spec.id), 'spec.json');
+    const text = JSON.stringify(spec);
+    if ((await readIfThere(path)) !== text) {
+      await replaceFile(this.#options.env, path, text, { durable: true });
+    }
+    network.spec = spec;
+    network.described = true;
+  }
+
+  #isSetUp(network: NetworkOnHost, spec: HostNetworkSpec): boolean {
+    if (network.rightSinceMs === undefined) return false;
+    return JSON.stringify(network.spec) === JSON.stringify(spec);
+  }
+
+  #serveDhcp(network: NetworkOnHost, anew: boolean): Promise<void> {
+    return network.dhcp.ensure(network.spec, { anew, ports: network.ports.values() });
+  }
+
+  /** Boots do not wait for this: a network that was right is looked after now and then, beside them. */
+  #recheckLater(network: NetworkOnHost): void {
+    const { clock, log } = this.#options.env;
     const recheckMs = this.#options.recheckMs ?? defaultRecheckMs;
-    return this.#options.env.clock.monotonic() - rightSinceMs < recheckMs;
+    if (clock.monotonic() - (network.rightSinceMs ?? 0) < recheckMs) return;
+    network.rightSinceMs = clock.monotonic();
+    network.lane
+      .run(() => this.#recheck(network))
+      .catch((error: unknown) => {
+        network.rightSinceMs = undefined;
+        log.error({ networkId: network.spec.id, error }, 'a network could not be looked after');
+      });
+  }
+
+  async #recheck(network: NetworkOnHost): Promise<void> {
+    if (network.rightSinceMs === undefined) return;
+    const madeAnew = await this.#links.ensure(network.spec);
+    await this.#firewall.ensure();
+    if (servesDhcp(network.spec)) await this.#serveDhcp(network, madeAnew);
   }
 
   async removeNetwork(networkId: string): Promise<void> {
     const network = this.#networks.get(checkUuid(networkId, 'network id'));
-    if (network === undefined) return;
+    if (network?.described !== true) return;
     await network.lane.run(() =>
       withFileFaults(`removing network ${networkId}`, () => this.#remove(network)),
     );
@@ -146,6 +189,7 @@ export class LinuxHostNetwork implements HostNetwork {
     const { env } = this.#options;
     const { spec } = network;
     if (this.#networks.get(spec.id) !== network) return;
+    network.rightSinceMs = undefined;
     await network.dhcp.stop();
     this.#networks.delete(spec.id);
     try {
@@ -156,16 +200,17 @@ export class LinuxHostNetwork implements HostNetwork {
       await removeDirectory(env, this.#directoryOf(spec.id));
     } catch (error) {
       this.#networks.set(spec.id, network);
-      network.rightSinceMs = undefined;
       throw error;
     }
+    network.ports.clear();
+    network.described = false;
   }
 
   async plug(
     port: HostPort,
   ): Promise<{ readonly bridge: string; readonly tap: string; readonly mtu: number }> {
     const network = this.#networks.get(port.networkId);
-    if (network === undefined) {
+    if (network?.described !== true) {
       throw new HypervisorFault('failed', `network ${port.networkId} is not on this host`);
     }
     checkPort(port, network.spec);
@@ -206,11 +251,17 @@ export class LinuxHostNetwork implements HostNetwork {
     await this.#links.removeTap(tapName(port.id));
     if (network === undefined || known === undefined) return;
     await rm(join(network.dhcp.hostsDirectory, port.id), { force: true });
-    await Promise.all([
-      network.dhcp.dropPort(known),
-      this.#firewall.changePort('delete', { id: port.id, ...known }),
-    ]);
     network.ports.delete(port.id);
+    try {
+      await Promise.all([
+        network.dhcp.dropPort(known),
+        this.#firewall.changePort('delete', { id: port.id, ...known }),
+      ]);
+    } catch (error) {
+      // So that another try finds what is left to do.
+      network.ports.set(port.id, known);
+      throw error;
+    }
   }
 
   async listPorts(): Promise<readonly string[]> {
@@ -220,7 +271,11 @@ export class LinuxHostNetwork implements HostNetwork {
 
   async listNetworks(): Promise<readonly string[]> {
     await Promise.resolve();
-    return [...this.#networks.keys()];
+    return this.#described().map((network) => network.spec.id);
+  }
+
+  #described(): readonly NetworkOnHost[] {
+    return [...this.#networks.values()].filter((network) => network.described);
   }
 
   async close(): Promise<void> {
@@ -239,6 +294,7 @@ export class LinuxHostNetwork implements HostNetwork {
       // Without a description nothing was made yet: the process ended right after making the directory.
       if (text === '') continue;
       const network = this.#remember(JSON.parse(text) as HostNetworkSpec);
+      network.described = true;
       await mkdir(network.dhcp.hostsDirectory, { recursive: true });
       await sweepUnfinished(network.dhcp.hostsDirectory);
       await this.#loadPorts(network);
@@ -261,6 +317,7 @@ export class LinuxHostNetwork implements HostNetwork {
       dhcp: new DhcpServer({ directory, env, prefix: this.#prefix }),
       ports: new Map(),
       spec,
+      described: false,
       rightSinceMs: undefined,
     };
     this.#networks.set(spec.id, network);

@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { errorCode } from '../host-files.ts';
+import { errorCode, fileFault } from '../host-files.ts';
 
 export type StateTable = 'guest' | 'file' | 'image' | 'network' | 'port';
 
@@ -66,9 +66,13 @@ export class StateLog {
 
   #append(line: string): void {
     if (this.#file === undefined) return;
-    writeSync(this.#file, `${line}\n`);
-    this.#lines += 1;
-    if (this.#lines > this.#linesAllowed) this.#rewrite();
+    try {
+      writeSync(this.#file, `${line}\n`);
+      this.#lines += 1;
+      if (this.#lines > this.#linesAllowed) this.#rewrite();
+    } catch (error) {
+      throw fileFault('keeping the state of a simulated host', error);
+    }
   }
 
   #rewrite(): void {

@@ -2,7 +2,7 @@
 // Guests are namespaces behind veth pairs; nothing outside of the test's own namespaces is touched.
 
 import { spawn } from 'node:child_process';
-import { access, readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LinuxHostNetwork } from '#hypervisor/network/linux-host-network.ts';
@@ -30,10 +30,19 @@ afterEach(async () => {
   await lab.close();
 });
 
-function openNetwork(): Promise<LinuxHostNetwork> {
+/** As a process of its own opens it: after `killProcess` it does nothing more, and its children live on. */
+function openNetwork(recheckMs?: number): Promise<LinuxHostNetwork> {
+  const process = { isAlive: true };
+  const after = (delayMs: number, fn: () => void): (() => void) =>
+    env.timers.after(delayMs, () => process.isAlive && fn());
+  killProcess = () => (process.isAlive = false);
   const { directory, host: namespace } = lab;
-  return LinuxHostNetwork.open({ directory, cloudId: 'test', env, namespace });
+  const options = { directory, cloudId: 'test', env: { ...env, timers: { after } }, namespace };
+  return LinuxHostNetwork.open(recheckMs === undefined ? options : { ...options, recheckMs });
 }
+
+/** Ends the process that was opened last. */
+let killProcess: () => void;
 
 /** A plugged port with a guest behind it, which has not asked for its address yet. */
 async function addGuest(
@@ -177,6 +186,7 @@ describe('DHCP', () => {
     await network.ensureNetwork(spec);
     const { guest } = await addGuest('10.123.0.5');
     const before = await dnsmasqPids();
+    killProcess();
     const next = await openNetwork();
     await next.ensureNetwork(spec);
     expect(await dnsmasqPids()).toEqual(before);
@@ -349,12 +359,43 @@ describe('the host', () => {
     const { guest } = await addReadyGuest('10.123.0.5');
     await lab.onHost('nft', 'flush', 'ruleset');
     await lab.onHost('ip', 'link', 'del', lab.bridge);
+    killProcess();
     const next = await openNetwork();
     await next.ensureNetwork(spec);
     const tap = (await lab.onHost('ip', '-br', 'link', 'show', 'type', 'veth')).split('@')[0] ?? '';
     await lab.onHost('ip', 'link', 'set', tap, 'master', lab.bridge);
     expect(await lab.askDhcp(guest)).toContain('ip=10.123.0.5');
     expect(await lab.onHost('nft', 'list', 'ruleset')).toContain('10.123.0.5');
+    await next.close();
+  });
+
+  test('is mended beside the boots that use it, too', async () => {
+    const watchful = await openNetwork(0);
+    await watchful.ensureNetwork(spec);
+    await lab.onHost('nft', 'flush', 'ruleset');
+    await lab.onHost('ip', 'addr', 'flush', 'dev', lab.bridge);
+    await untilTrue('rules and address to be back', async () => {
+      await watchful.ensureNetwork(spec);
+      const rules = await lab.onHost('nft', 'list', 'ruleset');
+      const addresses = await lab.onHost('ip', '-br', 'addr', 'show', lab.bridge);
+      return rules.includes('169.254.169.254') && addresses.includes('10.123.0.1/24');
+    });
+    expect(await watchful.listNetworks()).toEqual([spec.id]);
+    await watchful.removeNetwork(spec.id);
+  });
+
+  test('forgets what a process left behind that died while it unplugged a port', async () => {
+    await network.ensureNetwork(spec);
+    const { port, guest } = await addGuest('10.123.0.5');
+    expect(await lab.askDhcp(guest)).toContain('ip=10.123.0.5');
+    killProcess();
+    await rm(join(lab.directory, spec.id, 'hosts', port.id));
+    const next = await openNetwork();
+    await next.ensureNetwork(spec);
+    expect(await next.listPorts()).toEqual([]);
+    expect(await leases()).toBe('');
+    expect(await lab.onHost('nft', 'list', 'ruleset')).not.toContain(port.mac);
+    expect(await lab.askDhcp(guest, 2)).toContain('no lease, failing');
     await next.close();
   });
 
@@ -379,8 +420,10 @@ describe('the host', () => {
       code: 'failed',
       message: expect.stringContaining('10.123.0.0/16'),
     });
+    expect(await network.listNetworks()).toEqual([]);
     await network.removeNetwork(spec.id);
     expect(await lab.onHost('ip', '-br', 'link', 'show', lab.bridge)).toContain(lab.bridge);
+    expect(await lab.onHost('nft', 'list', 'ruleset')).toBe('');
   });
 
   test('names the command that failed and its words', async () => {

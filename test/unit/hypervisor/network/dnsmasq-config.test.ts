@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  onlyLeasesOf,
   parseHostEntry,
   renderDnsmasqConfig,
   renderHostEntry,
@@ -114,6 +115,16 @@ describe('the entry of a port', () => {
     }
     expect(parseHostEntry('')).toBeUndefined();
   });
+});
+
+test('a lease file keeps the leases of known MACs only', () => {
+  const leases = [
+    '1795342139 fa:16:3e:00:00:01 10.0.0.7 vm-1 *',
+    '1795342139 fa:16:3e:00:00:02 10.0.0.5 old *',
+    '',
+  ];
+  expect(onlyLeasesOf(leases.join('\n'), new Set(['fa:16:3e:00:00:01']))).toBe(`${leases[0]}\n`);
+  expect(onlyLeasesOf('', new Set())).toBe('');
 });
 
 test('a lease file loses the leases of a port’s MAC and of its addresses, no others', () => {
