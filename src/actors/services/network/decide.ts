@@ -15,6 +15,7 @@ import {
 } from './port-decisions.ts';
 import type { NetworkCommand, networkCommands, NetworkEvent } from './protocol.ts';
 import { findSubnet, type NetworkState } from './state.ts';
+import { changedTags } from './tags.ts';
 import { changeSubnet, createSubnet, deleteSubnet } from './subnet-decisions.ts';
 
 export type NetworkAnswer = Accepted<NetworkEvent, object> | Refusal;
@@ -129,10 +130,20 @@ function setTags(
   facts: Facts,
 ): NetworkAnswer {
   const { kind, id, changeId } = command;
-  if (kind === 'subnet' && findSubnet(network, id) === undefined)
-    return refuse('subnet-not-found', { subnetId: id });
-  if (kind === 'port' && bucketGet(network.ports, id) === undefined)
-    return refuse('port-not-found', { portId: id });
-  const tags = [...new Set(command.tags)].sort();
+  const before = tagsOf(network, kind, id);
+  if (before === undefined)
+    return kind === 'port'
+      ? refuse('port-not-found', { portId: id })
+      : refuse('subnet-not-found', { subnetId: id });
+  const tags = changedTags(before, command);
   return accept([{ type: 'network.tags-set', kind, id, tags, changeId, atMs: facts.nowMs }], {});
+}
+
+function tagsOf(
+  network: NetworkState,
+  kind: 'network' | 'subnet' | 'port',
+  id: string,
+): readonly string[] | undefined {
+  if (kind === 'network') return network.tags;
+  return kind === 'subnet' ? findSubnet(network, id)?.tags : bucketGet(network.ports, id)?.tags;
 }

@@ -35,6 +35,8 @@ export function createPort(
   const atMs = facts.nowMs;
   const port: PortRecord = {
     ...attributes,
+    // A pair without a MAC is about the port's own.
+    addressPairs: attributes.addressPairs.map((pair) => ({ ...pair, mac: pair.mac || mac })),
     id: portId,
     projectId,
     mac,

@@ -123,6 +123,11 @@ const addressRequest = Type.Object({
 });
 export type AddressRequest = Static<typeof addressRequest>;
 
+/** How tags change: `set` to these, `add` these, `remove` these. */
+export const tagChange = Type.Unsafe<'set' | 'add' | 'remove'>(
+  Type.String({ enum: ['set', 'add', 'remove'] }),
+);
+
 export const taggedKinds = ['network', 'subnet', 'port'] as const;
 const taggedKind = Type.Unsafe<(typeof taggedKinds)[number]>(
   Type.String({ enum: [...taggedKinds] }),
@@ -207,10 +212,10 @@ export const networkCommands = {
     Type.Object({ deviceId: text, portIds: texts, changeId }),
     done,
   ),
-  /** All tags of the network, or of one of its subnets or ports. */
+  /** Tags of the network, or of one of its subnets or ports: these and no others, these too, or all but these. */
   'network.set-tags': command(
     1,
-    Type.Object({ kind: taggedKind, id: text, tags: texts, changeId }),
+    Type.Object({ kind: taggedKind, id: text, how: tagChange, tags: texts, changeId }),
     done,
   ),
 } as const;

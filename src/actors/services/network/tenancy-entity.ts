@@ -10,6 +10,7 @@ import {
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { type Refusal, refuse } from '#runtime/message/refusal.ts';
 import { ruleKey } from './security-rules.ts';
+import { changedTags } from './tags.ts';
 import {
   type RuleRecord,
   type TenancyCommand,
@@ -67,8 +68,9 @@ function decide(tenancy: TenancyState, command: TenancyCommand, facts: Facts): A
     }
     case 'network-project.set-tags': {
       const { groupId } = command;
-      if (findGroup(tenancy, groupId) === undefined) return refuse('group-not-found', { groupId });
-      const tags = [...new Set(command.tags)].sort();
+      const group = findGroup(tenancy, groupId);
+      if (group === undefined) return refuse('group-not-found', { groupId });
+      const tags = changedTags(group.tags, command);
       return accept([{ type: 'network-project.tags-set', groupId, tags, ...stamp }], {});
     }
     case 'network-project.set-quotas': {

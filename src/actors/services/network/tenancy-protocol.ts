@@ -9,6 +9,7 @@ import {
   event,
   type EventOf,
 } from '#runtime/message/protocol.ts';
+import { tagChange } from './protocol.ts';
 
 const text = Type.String();
 const done = Type.Object({});
@@ -81,7 +82,7 @@ export const tenancyCommands = {
   'network-project.delete-rule': command(1, Type.Object({ ruleId: text, changeId }), done),
   'network-project.set-tags': command(
     1,
-    Type.Object({ groupId: text, tags: Type.Array(text), changeId }),
+    Type.Object({ groupId: text, how: tagChange, tags: Type.Array(text), changeId }),
     done,
   ),
   'network-project.set-quotas': command(1, Type.Object({ quotas, changeId }), done),
