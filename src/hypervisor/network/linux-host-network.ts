@@ -125,11 +125,12 @@ export class LinuxHostNetwork implements HostNetwork {
     }
     await this.#describe(network, spec);
     const madeAnew = await this.#links.ensure(spec);
-    await this.#forwarding.enable();
-    await this.#firewall.replace();
-    await this.#forwarding.openForeignFirewall(spec);
-    if (servesDhcp(spec)) await this.#serveDhcp(network, madeAnew);
-    else await network.dhcp.stop();
+    await Promise.all([
+      this.#forwarding.enable(),
+      this.#firewall.replace(),
+      this.#forwarding.openForeignFirewall(spec),
+      servesDhcp(spec) ? this.#serveDhcp(network, madeAnew) : network.dhcp.stop(),
+    ]);
     network.rightSinceMs = this.#options.env.clock.monotonic();
   }
 
