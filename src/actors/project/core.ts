@@ -4,22 +4,15 @@
 import { accept, type Accepted, type Effect, type Facts } from '#runtime/entity/definition.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
 import { unreachable } from '../domain/unreachable.ts';
-import {
-  type BucketMap,
-  bucketDelete,
-  bucketEntries,
-  bucketGet,
-  bucketHas,
-  bucketSet,
-  emptyBuckets,
-} from '../domain/bucket-map.ts';
+import { bucketHas } from '../domain/bucket-map.ts';
+import { counted, nothing, ownLimits, userOf } from './evolve.ts';
+import { knownLimits, quotaNames } from './limits.ts';
 import type {
   ProjectCommand,
   ProjectEvent,
   ProjectState,
   QuotaLimits,
   QuotaUse,
-  ServerUse,
 } from './protocol.ts';
 
 type Decision = Accepted<ProjectEvent, Record<string, never>> | Refusal;
@@ -38,32 +31,8 @@ export const defaultQuotaLimits: QuotaLimits = {
   injected_file_content_bytes: 10_240,
   injected_file_path_bytes: 255,
 };
-export const networkQuotas = [
-  'fixed_ips',
-  'floating_ips',
-  'security_group_rules',
-  'security_groups',
-] as const satisfies readonly (keyof QuotaLimits)[];
-const quotaNames = [...Object.keys(defaultQuotaLimits), ...networkQuotas] as (keyof QuotaLimits)[];
-
 /** How long a reservation may wait before someone looks for its server. */
 const SETTLE_AFTER_MS = 30_000;
-/** Up to this many servers, the sum over them is checked after every event. */
-const FULL_CHECK_SERVERS = 128;
-const counted = ['cores', 'instances', 'ram'] as const;
-const nothing: QuotaUse = { instances: 0, cores: 0, ram: 0 };
-
-export function initialProject(id: string): ProjectState {
-  return {
-    id,
-    limits: {},
-    servers: emptyBuckets(),
-    used: nothing,
-    users: {},
-    pending: emptyBuckets(),
-    settlements: 0,
-  };
-}
 
 /** `defaults` hold for what neither the project nor its quota class says. */
 export function decideProject(
@@ -156,15 +125,6 @@ function exceeded(
   });
 }
 
-export function userOf(state: ProjectState, userId: string): ProjectState['users'][string] {
-  const user = Object.hasOwn(state.users, userId) ? state.users[userId] : undefined;
-  return user ?? { limits: {}, used: nothing };
-}
-
-function ownLimits(state: ProjectState, userId: string | undefined): Partial<QuotaLimits> {
-  return userId === undefined ? state.limits : userOf(state, userId).limits;
-}
-
 function ofUser(userId: string | undefined): { readonly userId?: string } {
   return userId === undefined ? {} : { userId };
 }
@@ -208,87 +168,6 @@ function isCounted(name: keyof QuotaLimits): name is keyof QuotaUse {
   return (counted as readonly string[]).includes(name);
 }
 
-function knownLimits(limits: Readonly<Record<string, number>>): Partial<QuotaLimits> {
-  return Object.fromEntries(
-    quotaNames.flatMap((name) => (limits[name] === undefined ? [] : [[name, limits[name]]])),
-  );
-}
-
-export function evolveProject(state: ProjectState, event: ProjectEvent): ProjectState {
-  switch (event.type) {
-    case 'project.reserved':
-      return event.servers.reduce(
-        (held, { serverId, usage }) => ({
-          ...counting(held, { ...usage, userId: event.userId }, 1),
-          servers: bucketSet(held.servers, serverId, { ...usage, userId: event.userId }),
-          pending: bucketSet(held.pending, serverId, event.atMs),
-        }),
-        state,
-      );
-    case 'project.released':
-      return withoutServer(state, event.serverId);
-    case 'project.settled': {
-      const kept = event.existing.reduce<BucketMap<number>>(bucketDelete, state.pending);
-      const settled = { ...state, pending: kept, settlements: state.settlements + 1 };
-      return event.missing.reduce(withoutServer, settled);
-    }
-    case 'project.limits-set': {
-      const limits = { ...ownLimits(state, event.userId), ...knownLimits(event.limits) };
-      return withLimits(state, event.userId, limits);
-    }
-    case 'project.limits-reset':
-      return withLimits(state, event.userId, {});
-    default:
-      return unreachable(event);
-  }
-}
-
-function withoutServer(state: ProjectState, serverId: string): ProjectState {
-  const use = bucketGet(state.servers, serverId);
-  if (use === undefined) return state;
-  return {
-    ...counting(state, use, -1),
-    servers: bucketDelete(state.servers, serverId),
-    pending: bucketDelete(state.pending, serverId),
-  };
-}
-
-/** With one server's use added or taken away. */
-function counting(state: ProjectState, use: ServerUse, sign: 1 | -1): ProjectState {
-  const counted = { ...state, used: plus(state.used, use, sign) };
-  if (use.userId === undefined) return counted;
-  const user = userOf(state, use.userId);
-  return withUser(counted, use.userId, { ...user, used: plus(user.used, use, sign) });
-}
-
-function withLimits(
-  state: ProjectState,
-  userId: string | undefined,
-  limits: Partial<QuotaLimits>,
-): ProjectState {
-  if (userId === undefined) return { ...state, limits };
-  return withUser(state, userId, { ...userOf(state, userId), limits });
-}
-
-/** Users without servers and limits are forgotten. */
-function withUser(
-  state: ProjectState,
-  userId: string,
-  user: ProjectState['users'][string],
-): ProjectState {
-  const { [userId]: _, ...others } = state.users;
-  const isEmpty = user.used.instances === 0 && Object.keys(user.limits).length === 0;
-  return { ...state, users: isEmpty ? others : { ...others, [userId]: user } };
-}
-
-function plus(used: QuotaUse, use: ServerUse, sign: 1 | -1): QuotaUse {
-  return {
-    instances: used.instances + sign,
-    cores: used.cores + sign * use.cores,
-    ram: used.ram + sign * use.ramMiB,
-  };
-}
-
 export interface ProjectEffect extends Effect {
   readonly kind: 'settle';
 }
@@ -297,39 +176,4 @@ export interface ProjectEffect extends Effect {
 export function todoProject(state: ProjectState): readonly ProjectEffect[] {
   if (state.pending.size === 0) return [];
   return [{ id: `settle/${state.settlements}`, kind: 'settle', afterMs: SETTLE_AFTER_MS }];
-}
-
-export function projectInvariants(state: ProjectState): readonly string[] {
-  const { used, servers, pending } = state;
-  const broken: string[] = [];
-  if (used.instances !== servers.size)
-    broken.push(`${used.instances} instances in use but ${servers.size} servers held`);
-  if (pending.size > servers.size)
-    broken.push(`${pending.size} pending but ${servers.size} servers held`);
-  if (used.cores < 0 || used.ram < 0) broken.push(`negative use: ${JSON.stringify(used)}`);
-  if (servers.size <= FULL_CHECK_SERVERS) broken.push(...brokenSums(state));
-  return broken;
-}
-
-function brokenSums(state: ProjectState): readonly string[] {
-  let sum = nothing;
-  const ofUsers = new Map<string, QuotaUse>();
-  for (const [, use] of bucketEntries(state.servers)) {
-    sum = plus(sum, use, 1);
-    if (use.userId !== undefined)
-      ofUsers.set(use.userId, plus(ofUsers.get(use.userId) ?? nothing, use, 1));
-  }
-  const broken: string[] = [];
-  if (!isSameUse(sum, state.used))
-    broken.push(
-      `use ${JSON.stringify(state.used)} is not the sum over the servers ${JSON.stringify(sum)}`,
-    );
-  for (const userId of new Set([...ofUsers.keys(), ...Object.keys(state.users)]))
-    if (!isSameUse(ofUsers.get(userId) ?? nothing, userOf(state, userId).used))
-      broken.push(`use of user ${userId} is not the sum over the user's servers`);
-  return broken;
-}
-
-function isSameUse(one: QuotaUse, other: QuotaUse): boolean {
-  return counted.every((name) => one[name] === other[name]);
 }

@@ -1,14 +1,7 @@
 // Binds the quota rules to the entity shell.
 import type { EntityDefinition } from '#runtime/entity/definition.ts';
-import {
-  decideProject,
-  defaultQuotaLimits,
-  evolveProject,
-  initialProject,
-  type ProjectEffect,
-  projectInvariants,
-  todoProject,
-} from './core.ts';
+import { decideProject, defaultQuotaLimits, type ProjectEffect, todoProject } from './core.ts';
+import { evolveProject, initialProject, projectInvariants } from './evolve.ts';
 import {
   projectCommands,
   projectEvents,

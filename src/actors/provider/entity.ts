@@ -1,6 +1,7 @@
 // Binds the provider's arithmetic to the entity shell. It has no effects: whoever claims also releases.
 import type { EntityDefinition } from '#runtime/entity/definition.ts';
-import { decideProvider, evolveProvider, initialProvider, providerInvariants } from './core.ts';
+import { decideProvider } from './core.ts';
+import { evolveProvider, initialProvider, providerInvariants } from './evolve.ts';
 import { providerCommands, providerEvents, providers, type ProviderState } from './protocol.ts';
 
 export const providerDefinition: EntityDefinition<

@@ -1,6 +1,6 @@
 // A compute host as filters and weighers see it: its service and hypervisor, what its provider has left, and whether
 // it answers. Built anew from the read models for each choice; pure.
-import { capacityOf } from '../provider/core.ts';
+import { capacityOf } from '../provider/arithmetic.ts';
 import type { Inventory, ProviderState } from '../provider/protocol.ts';
 import type { HostState, HypervisorFacts } from '../topology/protocol.ts';
 

@@ -40,8 +40,8 @@ function canonical(architecture: string): string {
   return architectures[architecture] ?? architecture;
 }
 
-/** libvirt's QEMU driver runs images made for either name. */
+/** libvirt's QEMU driver runs images made for either name, and a simulated host plays it. */
 function hypervisorNames(host: HostView): readonly string[] {
   const type = host.hypervisor.type.toLowerCase();
-  return type === 'qemu' || type === 'kvm' ? ['qemu', 'kvm'] : [type];
+  return ['qemu', 'kvm', 'simulated'].includes(type) ? ['qemu', 'kvm'] : [type];
 }

@@ -1,6 +1,6 @@
 // The rule that the ram, disk and cpu filters share: what the flavor takes must fit into what the provider has left.
 import { flavorResources } from '../../domain/flavor-resources.ts';
-import { misfitOf } from '../../provider/core.ts';
+import { misfitOf } from '../../provider/arithmetic.ts';
 import { freeOf } from '../host-view.ts';
 import type { Filter } from './filter.ts';
 

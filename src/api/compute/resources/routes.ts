@@ -1,5 +1,6 @@
 // Every call of the resources in this folder.
 import type { ComputeRoute } from '../route.ts';
+import { aggregateRoutes } from './aggregates.ts';
 import { availabilityZoneRoutes } from './hosts/availability-zones.ts';
 import { extensionRoutes } from './extensions.ts';
 import { extraSpecRoutes } from './flavors/extra-specs.ts';
@@ -28,6 +29,7 @@ export const resourceRoutes: readonly ComputeRoute[] = [
   ...serviceRoutes,
   ...hostRoutes,
   ...hypervisorRoutes,
+  ...aggregateRoutes,
   ...tenantUsageRoutes,
   ...migrationRoutes,
 ];

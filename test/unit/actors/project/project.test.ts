@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bucketEntries, bucketKeys } from '#actors/domain/bucket-map.ts';
-import { defaultQuotaLimits, limitsInForce, projectInvariants } from '#actors/project/core.ts';
+import { defaultQuotaLimits, limitsInForce } from '#actors/project/core.ts';
+import { projectInvariants } from '#actors/project/evolve.ts';
 import { makeProjectDefinition } from '#actors/project/entity.ts';
 import type { ProjectCommand, QuotaLimits } from '#actors/project/protocol.ts';
 import { runEntity } from '../run-entity.ts';

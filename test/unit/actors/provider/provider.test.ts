@@ -1,14 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bucketGet, bucketHas, bucketKeys } from '#actors/domain/bucket-map.ts';
+import { capacityOf, misfitOf } from '#actors/provider/arithmetic.ts';
 import {
-  capacityOf,
   evolveProvider,
   initialProvider,
   MAX_CLOSED,
-  misfitOf,
   providerInvariants,
-} from '#actors/provider/core.ts';
+} from '#actors/provider/evolve.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import type { Inventory, ProviderCommand, ProviderState } from '#actors/provider/protocol.ts';
 import { runEntity } from '../run-entity.ts';

@@ -1,5 +1,5 @@
 // Which quotas exist in which microversion, and the request schemas that follow from it. Data only.
-import { networkQuotas } from '#actors/project/core.ts';
+import { networkQuotas } from '#actors/project/limits.ts';
 import type { QuotaLimits } from '#actors/project/protocol.ts';
 import { booleanParam, multiParam } from '../../parameter-types.ts';
 import type { SchemaRange } from '../../route.ts';

@@ -1,5 +1,6 @@
 // /os-quota-sets: limits of a project, or of a user in it, and how much is in use.
-import { limitsInForce, userOf } from '#actors/project/core.ts';
+import { limitsInForce } from '#actors/project/core.ts';
+import { userOf } from '#actors/project/evolve.ts';
 import { projects, type QuotaLimits } from '#actors/project/protocol.ts';
 import { badRequest, forbidden } from '../../envelope.ts';
 import { isTrue } from '../../parameter-types.ts';
