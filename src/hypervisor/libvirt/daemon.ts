@@ -1,6 +1,7 @@
 // The machine's own libvirt daemon: the one that runs, or one started as its packages would start it, so that
 // `virsh -c qemu:///system` sees the same guests. Its configuration is the admin's and is never written.
 
+import { chmod, chown, readFile, stat } from 'node:fs/promises';
 import type { HypervisorEnv } from '../port.ts';
 import { HypervisorFault } from '../port.ts';
 import { createCommandRunner } from '../command.ts';
@@ -57,6 +58,7 @@ export async function ensureLibvirtDaemon(options: {
 
 async function startByHand(env: HypervisorEnv): Promise<Pick<LibvirtDaemon, 'pids' | 'stop'>> {
   env.log.info({}, 'starting virtlogd and libvirtd');
+  await openKvmToItsGroup(env);
   const started: string[] = [];
   if (!(await answers(LOG_SOCKET))) {
     startDetached(['/usr/sbin/virtlogd', '-d'], 'ignore');
@@ -75,6 +77,22 @@ async function startByHand(env: HypervisorEnv): Promise<Pick<LibvirtDaemon, 'pid
     for (const pid of pids.toReversed()) await endProcess(env, pid);
   };
   return { pids, stop };
+}
+
+/**
+ * Where no udev runs, /dev/kvm is root's alone. libvirt then finds its knowledge of QEMU outdated at every call and
+ * probes QEMU anew, seconds each time. This is what udev's own rule does.
+ */
+async function openKvmToItsGroup(env: HypervisorEnv): Promise<void> {
+  const groups = await readFile('/etc/group', 'utf8');
+  const kvm = groups.split('\n').find((line) => line.startsWith('kvm:'));
+  const gid = Number(kvm?.split(':')[2] ?? Number.NaN);
+  if (!Number.isInteger(gid) || !(await exists('/dev/kvm'))) return;
+  const { mode, gid: owner } = await stat('/dev/kvm');
+  if ((mode & 0o006) === 0o006 || ((mode & 0o060) === 0o060 && owner === gid)) return;
+  await chown('/dev/kvm', 0, gid);
+  await chmod('/dev/kvm', 0o660);
+  env.log.info({}, 'gave /dev/kvm to the group kvm, as udev does');
 }
 
 async function untilUp(env: HypervisorEnv): Promise<void> {

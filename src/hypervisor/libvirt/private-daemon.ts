@@ -8,7 +8,6 @@ import { HypervisorFault } from '../port.ts';
 import {
   answers,
   endProcess,
-  exists,
   killProcess,
   readPidFile,
   startDetached,

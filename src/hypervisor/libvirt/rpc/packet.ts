@@ -66,7 +66,8 @@ export class PacketSplitter {
 
   /** Throws XdrError when a length is out of bounds; the splitter must not be used after that. */
   push(chunk: Uint8Array): Packet[] {
-    this.#chunks.push(chunk);
+    // A plain view: what is cut from a Buffer would be Buffers.
+    this.#chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
     this.#buffered += chunk.length;
     const packets: Packet[] = [];
     for (;;) {

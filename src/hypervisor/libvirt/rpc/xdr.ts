@@ -199,7 +199,7 @@ export function fixedOpaque(length: number): Xdr<Uint8Array> {
       }
       writer.padded(value);
     },
-    read: (reader) => reader.padded(length).slice(),
+    read: (reader) => new Uint8Array(reader.padded(length)),
   };
 }
 
@@ -210,7 +210,7 @@ export function opaque(maxBytes: number): Xdr<Uint8Array> {
       writer.uint32(upTo(value.length, maxBytes));
       writer.padded(value);
     },
-    read: (reader) => reader.padded(upTo(reader.uint32(), maxBytes)).slice(),
+    read: (reader) => new Uint8Array(reader.padded(upTo(reader.uint32(), maxBytes))),
   };
 }
 
