@@ -4,8 +4,7 @@ import { flavorOf, keypairOf } from '#actors/catalog/lookup.ts';
 import { ALL_FLAVORS } from '#actors/catalog/protocol.ts';
 import type { Flavor, ServerImage, ServerKey, ServerRequest } from '#actors/domain/server.ts';
 import type { ImageRecord } from '#actors/ports/images.ts';
-import { defaultQuotaLimits, limitsInForce } from '#actors/project/core.ts';
-import { DEFAULT_QUOTA_CLASS, type QuotaLimits } from '#actors/project/protocol.ts';
+import type { QuotaLimits } from '#actors/project/protocol.ts';
 import { badRequest, forbidden } from '../envelope.ts';
 import { demand } from '../policy.ts';
 import { strOf } from '../python-words.ts';
@@ -129,16 +128,6 @@ function checkBlockDevice(device: BlockDevice, imageRef: string | undefined): vo
       'extra local disks can only be given by the flavor (ephemeral and swap) in this cloud.',
     );
   throw invalid('this cloud has no volume service.');
-}
-
-/** What a project may have, by its own limits, its class's, or the defaults. */
-export function quotaOf(call: ComputeCall, projectId: string): QuotaLimits {
-  const { projects, quotaDefaults = defaultQuotaLimits } = call.context;
-  return limitsInForce(
-    quotaDefaults,
-    projects.get(DEFAULT_QUOTA_CLASS)?.limits ?? {},
-    projects.get(projectId)?.limits ?? {},
-  );
 }
 
 const isOver = (count: number, limit: number): boolean => limit >= 0 && count > limit;

@@ -1,12 +1,13 @@
 // POST /servers: checks everything that can be checked now, takes quota for all servers at once, then creates each.
 // Ids are made here, so that a command that is repeated inside makes the same server; nothing waits for a host.
 import { type instanceCommands, instances } from '#actors/instance/protocol.ts';
-import { DEFAULT_QUOTA_CLASS, type projectCommands, projects } from '#actors/project/protocol.ts';
+import { type projectCommands, projects } from '#actors/project/protocol.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
 import { isRefusal, refuse, type Refusal } from '#runtime/message/refusal.ts';
 import { badRequest, refusalFault } from '../envelope.ts';
 import { isTrue } from '../parameter-types.ts';
 import { demand } from '../policy.ts';
+import { classLimitsOf, limitsOf } from '../resources/quotas/quota-limits.ts';
 import type { ComputeCall } from '../route.ts';
 import {
   checkBlockDevices,
@@ -17,7 +18,6 @@ import {
   findImage,
   findKey,
   plainHints,
-  quotaOf,
 } from './create-checks.ts';
 import type { CreateBody, CreateServer } from './create-body.ts';
 import { planPorts, type PlannedPort, portRequests } from './create-networks.ts';
@@ -94,7 +94,7 @@ async function templateOf(
   const diskConfig = diskConfigOf(server, image.properties, imageRef);
   const ports = planPorts(call, server.networks, { projectId, maxCount: counts.max });
   const key = findKey(call, server.key_name);
-  const limits = quotaOf(call, projectId);
+  const limits = limitsOf(call.context, projectId);
   const { metadata = {} } = server;
   checkMetadataCount(Object.keys(metadata).length, limits);
   const hints = plainHints(
@@ -169,7 +169,6 @@ async function reserve(
 ): Promise<readonly string[]> {
   const { context } = call;
   const usage = { cores: request.flavor.vcpus, ramMiB: request.flavor.ramMiB };
-  const classLimits = context.projects.get(DEFAULT_QUOTA_CLASS)?.limits;
   let count = max;
   for (let tries = 1; ; tries += 1) {
     const ids = Array.from({ length: count }, () => context.env.random.uuid());
@@ -179,7 +178,7 @@ async function reserve(
         type: 'project.reserve',
         servers: ids.map((serverId) => ({ serverId, usage })),
         userId: request.userId,
-        ...(classLimits === undefined ? {} : { classLimits: { ...classLimits } }),
+        classLimits: { ...classLimitsOf(context) },
       },
       { requestId: call.requestId },
     );

@@ -4,7 +4,8 @@ import { badRequest, notFound } from '../envelope.ts';
 import { metadataParam } from '../parameter-types.ts';
 import type { ComputeCall, ComputeRoute } from '../route.ts';
 import type { JsonSchema } from '../validation.ts';
-import { checkMetadataCount, quotaOf } from './create-checks.ts';
+import { limitsOf } from '../resources/quotas/quota-limits.ts';
+import { checkMetadataCount } from './create-checks.ts';
 import { actorOf, askServer } from './operate.ts';
 import { requireRestState } from './rest-state.ts';
 
@@ -33,7 +34,7 @@ async function change(
   requireRestState(call, 'update metadata');
   const { projectId } = present(call.server.request, 'request of a server');
   const before = options.replace ? {} : metadataOf(call);
-  checkMetadataCount(Object.keys({ ...before, ...set }).length, quotaOf(call, projectId));
+  checkMetadataCount(Object.keys({ ...before, ...set }).length, limitsOf(call.context, projectId));
   const { metadata } = await askServer(call, 'update metadata', {
     type: 'instance.change-metadata',
     actor: actorOf(call),
