@@ -1,8 +1,8 @@
 // Finds what networks hold without a look at every network: subnets and ports by id, ports by device, counts by project
 // and by security group. Fed by the view's changes; it decides nothing.
 import type { StateChange, StateView } from '#runtime/events/projection.ts';
-import { bucketEntries, bucketGet } from '../../domain/bucket-map.ts';
-import type { NetworkEvent, PortRecord } from './protocol.ts';
+import { bucketEntries, bucketGet, type BucketMap, emptyBuckets } from '../../domain/bucket-map.ts';
+import type { PortRecord } from './protocol.ts';
 import { findSubnet, type NetworkState, type SubnetState } from './state.ts';
 
 export interface FoundPort {
@@ -84,15 +84,11 @@ export class NetworkIndex {
     for (const [, port] of bucketEntries(network.ports)) this.#addPort(network.id, port);
   }
 
-  #follow(change: StateChange<NetworkState>): void {
-    const { before, after } = change;
+  /** Compares states, not events: a recovered network comes as a whole. */
+  #follow({ before, after }: StateChange<NetworkState>): void {
     this.#followNetwork(before, after);
     if (before?.subnets !== after.subnets) this.#followSubnets(before, after);
-    if (before?.ports === after.ports) return;
-    for (const portId of changedPorts(change)) {
-      const old = before === undefined ? undefined : bucketGet(before.ports, portId);
-      const now = bucketGet(after.ports, portId);
-      if (old === now) continue;
+    for (const { old, now } of changedPorts(before?.ports ?? emptyBuckets(), after.ports)) {
       if (old !== undefined) this.#dropPort(old);
       if (now !== undefined) this.#addPort(after.id, now);
     }
@@ -144,13 +140,27 @@ export class NetworkIndex {
   }
 }
 
-/** Which ports the events name. Addresses that come and go with a subnet change nothing that is indexed. */
-function changedPorts(change: StateChange<NetworkState>): Iterable<string> {
-  const ids = new Set<string>();
-  for (const event of change.events as readonly NetworkEvent[]) {
-    if (event.type === 'network.port-set') ids.add(event.port.id);
-    else if (event.type === 'network.port-deleted') ids.add(event.portId);
-    else if (event.type === 'network.tags-set' && event.kind === 'port') ids.add(event.id);
+interface PortChange {
+  readonly old: PortRecord | undefined;
+  readonly now: PortRecord | undefined;
+}
+
+type Ports = BucketMap<PortRecord>;
+
+/** Buckets that two maps share hold the same ports; only the others are looked into. */
+function* changedPorts(before: Ports, after: Ports): IterableIterator<PortChange> {
+  if (before === after) return;
+  const sameShape = before.buckets.length === after.buckets.length;
+  for (const [index, bucket] of after.buckets.entries()) {
+    if (sameShape && before.buckets[index] === bucket) continue;
+    for (const [id, now] of bucket) {
+      const old = bucketGet(before, id);
+      if (old !== now) yield { old, now };
+    }
   }
-  return ids;
+  for (const [index, bucket] of before.buckets.entries()) {
+    if (sameShape && after.buckets[index] === bucket) continue;
+    for (const [id, old] of bucket)
+      if (bucketGet(after, id) === undefined) yield { old, now: undefined };
+  }
 }
