@@ -1,8 +1,7 @@
 // Writes the disk: MBR, a FAT partition with the boot loader, kernel and initramfs, and an ext4 partition that is the root.
 // The root comes last, so that the guest can make it longer. Plain files only: no loop device, no mount.
 
-import { open, stat, truncate, utimes, writeFile } from 'node:fs/promises';
-import { readFile } from 'node:fs/promises';
+import { open, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from './command.ts';
 import { buildTimeSeconds } from './guest-tree.ts';
@@ -90,11 +89,8 @@ async function writeBootPartition(
         SOURCE_DATE_EPOCH: String(buildTimeSeconds),
       },
     });
-  const geometry = ['-T', String(partition.sectors), '-h', '64', '-s', '32'];
-  await run('mformat', [
-    ...['-i', image, ...geometry],
-    ...['-H', String(partition.startSector), '-N', '4b4e5641', '::'],
-  ]);
+  const geometry = `-T ${partition.sectors} -h 64 -s 32 -H ${partition.startSector} -N 4b4e5641`;
+  await run('mformat', ['-i', image, ...geometry.split(' '), '::']);
   await run('syslinux', ['--install', '--offset', String(offset), path]);
   for (const [from, to] of [
     [parts.bootSettingsPath, 'syslinux.cfg'],
@@ -117,9 +113,11 @@ async function writeRootPartition(path: string, partition: Partition, tree: stri
   await runCommand(
     'mke2fs',
     [
-      ...['-q', '-F', '-t', 'ext4', '-b', '4096', '-i', '8192', '-m', '1', '-J', 'size=4'],
-      ...['-L', rootLabel, '-U', fixedUuid, '-E', extended.join(','), '-d', tree],
-      ...[path, String(blocks)],
+      ...'-q -F -t ext4 -b 4096 -i 8192 -m 1 -J size=4'.split(' '),
+      ...`-L ${rootLabel} -U ${fixedUuid} -E ${extended.join(',')} -d`.split(' '),
+      tree,
+      path,
+      String(blocks),
     ],
     {
       mend: `install the Debian package e2fsprogs if it is missing; otherwise ${noSpace}`,

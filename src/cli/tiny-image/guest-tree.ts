@@ -20,40 +20,32 @@ import { type CpioEntry, writeCpio } from './cpio.ts';
 import { type KernelModule, moduleIndexes, readModules } from './kernel.ts';
 
 const guestDirectory = join(import.meta.dirname, 'guest');
-
-/** What the root disk can hang on, and the host's randomness. */
-const bootModules = ['virtio_pci', 'virtio_rng', 'virtio_blk', 'virtio_scsi', 'ata_piix', 'sd_mod'];
-
-/** Everything else that a guest may meet: on the root file system only. */
-const deviceModules = [
-  ...['virtio_net', 'virtio_balloon', 'virtio_console', 'virtio_input'],
-  ...['sr_mod', 'isofs', 'vfat', 'nls_ascii', 'nls_cp437', 'nls_utf8', 'nls_iso8859_1'],
-  ...['ata_generic', 'button', 'evdev'],
-];
-
-const initramfsApplets = [
-  ...['sh', 'mount', 'umount', 'modprobe', 'dd', 'cat', 'usleep', 'partprobe', 'switch_root'],
-  ...['setsid', 'cttyhack', 'reboot', 'ls', 'dmesg', 'mkdir'],
-];
-
-/** Programs that are not busybox's, and the libraries they load: [in the packages, in the guest]. */
-const programs: readonly (readonly [string, string])[] = [
-  ['usr/sbin/dropbear', 'usr/sbin/dropbear'],
-  ['usr/bin/dropbearkey', 'usr/bin/dropbearkey'],
-  ['usr/bin/dbclient', 'usr/bin/dbclient'],
-  ['sbin/resize2fs', 'sbin/resize2fs'],
-];
-const libraries = [
-  ...['libc.so.6', 'ld-linux-x86-64.so.2', 'libcrypt.so.1', 'libz.so.1', 'libgmp.so.10'],
-  ...['libtomcrypt.so.1', 'libtommath.so.1', 'libext2fs.so.2', 'libe2p.so.2', 'libcom_err.so.2'],
-];
 const libraryDirectory = 'lib/x86_64-linux-gnu';
 
-const directories = [
-  ...['bin', 'sbin', 'usr/bin', 'usr/sbin', 'usr/local/bin', 'usr/local/sbin', 'lib64'],
-  ...['dev', 'proc', 'sys', 'run', 'mnt', 'tmp', 'root', 'home', libraryDirectory],
-  ...['etc/dropbear', 'var/log', 'var/tmp', 'var/lib/kilonova'],
-];
+/** What the root disk can hang on, and the host's randomness. */
+const bootModules = words('virtio_pci virtio_rng virtio_blk virtio_scsi ata_piix sd_mod');
+
+/** Everything else that a guest may meet: on the root file system only. */
+const deviceModules = words(
+  'virtio_net virtio_balloon virtio_console virtio_input sr_mod ata_generic button evdev ' +
+    'isofs vfat nls_ascii nls_cp437 nls_utf8 nls_iso8859_1',
+);
+
+const initramfsApplets = words(
+  'sh mount umount modprobe cat xargs dd usleep partprobe switch_root setsid cttyhack reboot ls dmesg',
+);
+
+/** Programs that are not busybox's, and the libraries that they load. */
+const programs = words('usr/sbin/dropbear usr/bin/dropbearkey usr/bin/dbclient sbin/resize2fs');
+const libraries = words(
+  'ld-linux-x86-64.so.2 libc.so.6 libcrypt.so.1 libz.so.1 libgmp.so.10 ' +
+    'libtomcrypt.so.1 libtommath.so.1 libext2fs.so.2 libe2p.so.2 libcom_err.so.2',
+);
+
+const directories = words(
+  `bin sbin usr/bin usr/sbin usr/local/bin usr/local/sbin lib64 ${libraryDirectory} ` +
+    'dev proc sys run mnt tmp root home etc/dropbear var/log var/tmp var/lib/kilonova',
+);
 const links: readonly (readonly [string, string])[] = [
   ['lib64/ld-linux-x86-64.so.2', `../${libraryDirectory}/ld-linux-x86-64.so.2`],
   ['etc/resolv.conf', '../run/resolv.conf'],
@@ -70,6 +62,10 @@ const modes: readonly (readonly [string, number])[] = [
 
 /** Every file carries this time (2026-01-01), so that two builds of the same packages are alike. */
 export const buildTimeSeconds = 1_767_225_600;
+
+function words(text: string): readonly string[] {
+  return text.split(' ');
+}
 
 /** The initramfs: busybox, the drivers of disks and guest/initramfs/init. */
 export async function buildInitramfs(material: string, kernelVersion: string): Promise<Buffer> {
@@ -119,7 +115,7 @@ export async function buildRootTree(
 
 async function copyPrograms(material: string, root: string): Promise<void> {
   await copyMaterial(join(material, 'bin', 'busybox'), join(root, 'bin', 'busybox'));
-  for (const [from, to] of programs) await copyMaterial(join(material, from), join(root, to));
+  for (const path of programs) await copyMaterial(join(material, path), join(root, path));
   for (const library of libraries) {
     const candidates = [`lib/x86_64-linux-gnu/${library}`, `usr/lib/x86_64-linux-gnu/${library}`];
     const found = candidates.find((path) => existsSync(join(material, path)));

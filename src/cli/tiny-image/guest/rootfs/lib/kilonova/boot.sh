@@ -19,8 +19,18 @@ mount_filesystems() {
 load_drivers() {
   modprobe -abq button evdev
   cat /sys/bus/*/devices/*/modalias 2>/dev/null | sort -u | xargs modprobe -abq 2>/dev/null
+  await_drivers
   # The disk and CD drivers hang on what the controllers' drivers just found.
   cat /sys/bus/scsi/devices/*/modalias 2>/dev/null | sort -u | xargs -r modprobe -abq 2>/dev/null
+}
+
+# A controller's driver counts as loading until it has looked at its cables; the initramfs started some. At most 5 s.
+await_drivers() {
+  tries=100
+  while grep -q ' Loading ' /proc/modules && [ $tries -gt 0 ]; do
+    tries=$((tries - 1))
+    usleep 50000
+  done
 }
 
 find_metadata() {
