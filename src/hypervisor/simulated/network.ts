@@ -15,6 +15,8 @@ export class SimulatedHostNetwork implements HostNetwork {
 
   ensureNetwork(spec: HostNetworkSpec): Promise<void> {
     return this.#host.perform('ensureNetwork', () => {
+      // Asked for at every boot, so an unchanged one is neither checked nor kept again.
+      if (isSame(this.#host.networks.get(spec.id), spec)) return;
       checkNetworkSpec(spec);
       this.#host.networks.set(spec.id, spec);
       this.#host.keep('network', spec.id, spec);
@@ -69,4 +71,8 @@ export class SimulatedHostNetwork implements HostNetwork {
   async close(): Promise<void> {
     await Promise.resolve();
   }
+}
+
+function isSame(known: HostNetworkSpec | undefined, spec: HostNetworkSpec): boolean {
+  return known === spec || (known !== undefined && JSON.stringify(known) === JSON.stringify(spec));
 }
