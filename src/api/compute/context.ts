@@ -9,6 +9,7 @@ import type { ProviderState } from '#actors/provider/protocol.ts';
 import type { HostState } from '#actors/topology/protocol.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import type { ApiContext } from '../context.ts';
+import type { FoundRows } from './path-table.ts';
 
 /** A security group of the network service, as compute shows it. */
 export interface SecurityGroupRecord {
@@ -62,5 +63,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The minor number in force: 79 for 2.79; 1 without a header; 0 on /v2. */
     microversion: number;
+    /** The rows of the route table that the path names. */
+    computeRows: FoundRows | undefined;
   }
 }

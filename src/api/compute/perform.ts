@@ -32,19 +32,19 @@ export interface ComputeService {
 type Queries = Readonly<Record<string, readonly string[]>>;
 const noQueries: Queries = {};
 
-/** Rows that share method and path, and differ in versions. */
+/** Of the rows that share the request's method and path, runs the one of its version. */
 export async function perform(
   service: ComputeService,
-  rows: readonly ComputeRoute[],
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   try {
+    const { rows, params } = present(request.computeRows, 'rows for a path');
     const row = rows.find((candidate) => inRange(candidate, request.microversion));
     if (row === undefined) throw notFound();
     if (!isStorable(request.body)) throw badRequest(plainWords.malformed);
     const operation = row.actions === undefined ? row : chooseAction(row.actions, request);
-    const call = new Call(service, request, reply);
+    const call = new Call(service, { request, reply, params });
     call.checkProject();
     const result = await run(call, row, operation);
     return send(reply, call.status ?? successOf(operation.success, request.microversion), result);
@@ -104,6 +104,11 @@ function send(reply: FastifyReply, status: number, result: unknown): FastifyRepl
   return reply.send(result instanceof JsonText ? result.text : JSON.stringify(result));
 }
 
+interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
 class Call implements ComputeCall {
   readonly context: ComputeContext;
   readonly reads: ServerReads;
@@ -116,11 +121,14 @@ class Call implements ComputeCall {
   readonly #reply: FastifyReply;
   #server: InstanceState | undefined;
 
-  constructor(service: ComputeService, request: FastifyRequest, reply: FastifyReply) {
+  constructor(
+    service: ComputeService,
+    { request, reply, params }: Pick<Call, 'params'> & Exchange,
+  ) {
     this.context = service.context;
     this.reads = service.reads;
     this.microversion = request.microversion;
-    this.params = request.params as Readonly<Record<string, string>>;
+    this.params = params;
     this.#service = service;
     this.#request = request;
     this.#reply = reply;

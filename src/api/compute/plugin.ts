@@ -7,6 +7,7 @@ import { statusOf } from '../server.ts';
 import type { ComputeContext } from './context.ts';
 import { badRequest, ComputeFault, plainWords, sendFault } from './envelope.ts';
 import { LEGACY_MINOR, negotiate, versionText } from './microversion.ts';
+import { PathTable } from './path-table.ts';
 import { type ComputeService, perform } from './perform.ts';
 import type { ComputeRoute } from './route.ts';
 import { computeRoutes } from './routes.ts';
@@ -28,6 +29,8 @@ export function computePlugin(
       prefix: app.prefix,
     };
     if (!app.hasRequestDecorator('microversion')) app.decorateRequest('microversion', 0);
+    if (!app.hasRequestDecorator('computeRows')) app.decorateRequest('computeRows');
+    const paths = new PathTable(routes);
     app.addHook('onClose', (_app, closed) => {
       service.reads.close();
       closed();
@@ -39,58 +42,44 @@ export function computePlugin(
     acceptComputeJson(app);
     handleErrors(app, context);
     versionRoutes(app, context.publicUrl);
-    app.register(versionedApi(service, routes, negotiateVersion), { prefix: '/v2.1' });
-    app.register(versionedApi(service, routes, legacyVersion), { prefix: '/v2' });
+    app.register(versionedApi(service, paths, negotiateVersion), { prefix: '/v2.1' });
+    app.register(versionedApi(service, paths, legacyVersion), { prefix: '/v2' });
     done();
   };
+}
+
+/** Without the query, and with single slashes, as the framework's router reads it. */
+function plainPath(url: string): string {
+  return (url.split('?', 1)[0] ?? '').replaceAll(/\/{2,}/g, '/');
 }
 
 type ChooseVersion = (request: FastifyRequest, reply: FastifyReply) => ComputeFault | undefined;
 
 function versionedApi(
   service: ComputeService,
-  routes: readonly ComputeRoute[],
+  paths: PathTable,
   chooseVersion: ChooseVersion,
 ): FastifyPluginCallback {
   return (app, _options, done) => {
     app.addHook('onRequest', authenticate(service.context));
     app.setNotFoundHandler(unknownPath);
-    for (const [key, rows] of groupRows(routes)) {
-      const [method = 'GET', path = ''] = key.split(' ');
-      for (const prefix of ['', '/:project_id'])
-        app.route({
-          method,
-          url: `${prefix}${path}`,
-          exposeHeadRoute: false,
-          bodyLimit: BODY_LIMIT_BYTES,
-          onRequest: (request, reply, next) => {
-            const fault = isProjectId(request) ? chooseVersion(request, reply) : 'unknown-path';
-            if (fault === undefined) next();
-            else if (fault === 'unknown-path') unknownPath(request, reply);
-            else sendFault(reply, fault);
-          },
-          handler: (request, reply) => perform(service, rows, request, reply),
-        });
-    }
+    app.route({
+      method: ['GET', 'POST', 'PUT', 'DELETE'],
+      url: '/*',
+      exposeHeadRoute: false,
+      bodyLimit: BODY_LIMIT_BYTES,
+      onRequest: (request, reply, next) => {
+        const path = plainPath(request.url).slice(app.prefix.length);
+        request.computeRows = paths.find(request.method, path);
+        const fault = request.computeRows && chooseVersion(request, reply);
+        if (request.computeRows === undefined) unknownPath(request, reply);
+        else if (fault === undefined) next();
+        else sendFault(reply, fault);
+      },
+      handler: (request, reply) => perform(service, request, reply),
+    });
     done();
   };
-}
-
-/** The optional project in the path; another word there is no path of ours. */
-function isProjectId(request: FastifyRequest): boolean {
-  const { project_id: asked } = request.params as Readonly<Record<string, string | undefined>>;
-  return asked === undefined || /^[0-9a-f-]+$/.test(asked);
-}
-
-function groupRows(routes: readonly ComputeRoute[]): Map<string, ComputeRoute[]> {
-  const groups = new Map<string, ComputeRoute[]>();
-  for (const row of routes) {
-    const key = `${row.method} ${row.path}`;
-    const rows = groups.get(key);
-    if (rows === undefined) groups.set(key, [row]);
-    else rows.push(row);
-  }
-  return groups;
 }
 
 const legacyVersion: ChooseVersion = (request) => {
