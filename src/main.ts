@@ -1,5 +1,6 @@
 // Starts a cloud over real ports: journal, hosts, neighbour services, HTTP. The only place where all of it meets.
 import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
@@ -8,16 +9,22 @@ import { configDriveFiles } from '#actors/domain/metadata-documents.ts';
 import type { InstanceMetadata } from '#actors/domain/instance-metadata.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import { metadataOf } from '#actors/instance/metadata.ts';
+import { machineUptime } from '#actors/node/machine-uptime.ts';
 import { defaultQuotaLimits } from '#actors/project/core.ts';
 import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
+import { networkDefinition } from '#actors/services/network/entity.ts';
+import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import { hostDefinition } from '#actors/topology/entity.ts';
+import type { ComputeContext } from '#api/compute/context.ts';
 import { computePlugin } from '#api/compute/plugin.ts';
+import { embeddedSecurityGroups } from '#api/compute/servers/embedded-security-groups.ts';
 import type { ApiContext } from '#api/context.ts';
 import { identityPlugin } from '#api/identity/plugin.ts';
 import { imagePlugin } from '#api/image/plugin.ts';
 import { buildMetadataServer } from '#api/metadata/server.ts';
+import { networkPlugin } from '#api/network/plugin.ts';
 import { buildServer } from '#api/server.ts';
 import type { Config } from '#config/schema.ts';
 import type { Env, Log } from '#runtime/env/env.ts';
@@ -222,7 +229,7 @@ function buildApi(
     region: config.region,
     publicUrl: `http://${config.listen.host}:${config.listen.port}`,
   };
-  const compute = {
+  const compute: ComputeContext = {
     ...context,
     servers: entities.view(instanceDefinition),
     flavors: entities.view(flavorsDefinition),
@@ -232,11 +239,22 @@ function buildApi(
     projects: entities.view(projectDefinition),
     images: neighbours.images,
     networks: neighbours.networks,
+    securityGroups: embeddedSecurityGroups(neighbours.networks),
     nodes,
+    controllerName: hostname(),
+    hostUptime: () => machineUptime(),
   };
   return buildServer(context, [
     { prefix: '/identity', plugin: identityPlugin(context, neighbours) },
     { prefix: '/image', plugin: imagePlugin(context, neighbours.imageService) },
+    {
+      prefix: '/network',
+      plugin: networkPlugin(context, {
+        embedded: neighbours.networks,
+        networks: entities.view(networkDefinition),
+        tenancies: entities.view(tenancyDefinition),
+      }),
+    },
     { prefix: '/compute', plugin: computePlugin(compute) },
   ]);
 }

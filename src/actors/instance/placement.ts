@@ -2,6 +2,7 @@
 // providers, best first, until one agrees. Shell; the choice itself is scheduler/select.ts.
 import type { Router } from '#runtime/directory/router.ts';
 import { isRefusal, refuse, type Refusal } from '#runtime/message/refusal.ts';
+import { flavorResources } from '../domain/flavor-resources.ts';
 import type { ServerRequest } from '../domain/server.ts';
 import { providers } from '../provider/protocol.ts';
 import type { ConsumerIndex } from '../scheduler/consumers.ts';
@@ -73,7 +74,7 @@ export class Placement {
       type: 'provider.claim',
       consumer: serverId,
       claimId,
-      resources: resourcesOf(request),
+      resources: flavorResources(request.flavor),
       projectId: request.projectId,
       userId: request.userId,
     } as const;
@@ -87,17 +88,6 @@ export class Placement {
       reason: `${answer.refused} ${JSON.stringify(answer.detail)}`,
     };
   }
-}
-
-/** Resource class → amount that a flavor takes on its host. DISK_GB rounds swap up to whole GiB, as Nova does. */
-export function resourcesOf(request: {
-  readonly flavor: ServerRequest['flavor'];
-}): Record<string, number> {
-  const { flavor } = request;
-  const diskGiB = flavor.diskGiB + flavor.ephemeralGiB + Math.ceil(flavor.swapMiB / 1024);
-  const resources: Record<string, number> = { VCPU: flavor.vcpus, MEMORY_MB: flavor.ramMiB };
-  if (diskGiB > 0) resources['DISK_GB'] = diskGiB;
-  return resources;
 }
 
 function specOf(wanted: PlacementRequest): RequestSpec {
