@@ -14,7 +14,6 @@ import { defaultQuotaLimits } from '#actors/project/core.ts';
 import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
-import { networkDefinition } from '#actors/services/network/entity.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import { hostDefinition } from '#actors/topology/entity.ts';
 import type { ComputeContext } from '#api/compute/context.ts';
@@ -251,7 +250,6 @@ function buildApi(
       prefix: '/network',
       plugin: networkPlugin(context, {
         embedded: neighbours.networks,
-        networks: entities.view(networkDefinition),
         tenancies: entities.view(tenancyDefinition),
       }),
     },
