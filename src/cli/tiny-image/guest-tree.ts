@@ -15,6 +15,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { runCommand, TinyImageError } from './command.ts';
 import { type CpioEntry, writeCpio } from './cpio.ts';
 import { type KernelModule, moduleIndexes, readModules } from './kernel.ts';
@@ -78,7 +79,7 @@ export async function buildInitramfs(material: string, kernelVersion: string): P
     content,
   });
   const paths = ['bin', 'dev', 'proc', 'sys', 'run', 'root', 'lib', 'lib/modules', moduleDirectory];
-  return writeCpio([
+  const archive = writeCpio([
     ...paths.map((path): CpioEntry => ({ type: 'directory', path })),
     file('init', await readFile(join(guestDirectory, 'initramfs', 'init')), true),
     file('bin/busybox', await readFile(join(material, 'bin', 'busybox')), true),
@@ -87,6 +88,8 @@ export async function buildInitramfs(material: string, kernelVersion: string): P
     ),
     ...moduleFiles(modules).map((each) => file(`${moduleDirectory}/${each.name}`, each.content)),
   ]);
+  // Compressed, it and its contents fit side by side into the memory of a small guest.
+  return gzipSync(archive, { level: 9 });
 }
 
 function moduleFiles(modules: readonly KernelModule[]): { name: string; content: Buffer }[] {

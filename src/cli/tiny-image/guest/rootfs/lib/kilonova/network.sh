@@ -38,9 +38,15 @@ start() {
   done
 }
 
+# udhcpc ends only once its script has: nothing changes the interface behind our back after that.
 stop_dhcp() {
   pid=$(first_line "$RUN/udhcpc.$1.pid")
-  [ -n "$pid" ] && kill "$pid" 2>/dev/null
+  tries=100
+  while [ -n "$pid" ] && kill "$pid" 2>/dev/null && [ $tries -gt 0 ]; do
+    tries=$((tries - 1))
+    usleep 20000
+  done
+  rm -f "$RUN/nic.$1" "$RUN/dhcp.$1" "$RUN/dns.$1"
   ip -4 addr flush dev "$1"
 }
 
@@ -52,7 +58,7 @@ apply_static() {
     case $kind in
       fixed) stop_dhcp "$nic" ;;
       mtu) ip link set "$nic" mtu "$value" ;;
-      address) ip addr add "$value" dev "$nic" nodad && echo "config drive" >"$RUN/nic.$nic" ;;
+      address) ip addr add "$value" dev "$nic" && echo "config drive" >"$RUN/nic.$nic" ;;
       route) ip route replace "$value" via "$gateway" dev "$nic" ;;
       dns) echo "$value" >>"$RUN/dns.$nic" ;;
     esac

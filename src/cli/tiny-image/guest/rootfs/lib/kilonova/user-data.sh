@@ -14,7 +14,7 @@ kind_of() {
   case $(head -c 2 "$1" | xxd -p) in
     2321) echo script ;;
     1f8b) echo "unsupported: compressed" ;;
-    *) echo "unsupported: $(head -n 1 "$1" | tr -cd '[:print:]' | cut -c 1-40)" ;;
+    *) echo "unsupported: $(head -n 1 "$1" | tr -cd ' -~' | cut -c 1-40)" ;;
   esac
 }
 
