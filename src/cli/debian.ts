@@ -27,6 +27,7 @@ const hostNeeds: readonly Need[] = [
     purpose: 'translates addresses and leads to the metadata service',
   },
   { package: 'iproute2', proof: 'ip', purpose: 'makes bridges' },
+  { package: 'iputils-ping', proof: 'ping', purpose: 'lets people see that a guest answers' },
 ];
 
 const testNeeds: readonly Need[] = [
@@ -37,7 +38,6 @@ const testNeeds: readonly Need[] = [
   },
   { package: 'openssh-client', proof: 'ssh', purpose: 'logs in to guests' },
   { package: 'genisoimage', proof: 'isoinfo', purpose: 'checks config drives' },
-  { package: 'iputils-ping', proof: 'ping', purpose: 'pings guests' },
   { package: 'openssl', proof: 'openssl', purpose: 'makes certificates for TLS tests' },
   { package: 'busybox-static', proof: 'busybox', purpose: 'a DHCP client in network tests' },
   { package: 'procps', proof: 'pgrep', purpose: 'finds processes' },
