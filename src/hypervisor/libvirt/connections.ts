@@ -1,5 +1,5 @@
 // All connections to one libvirt daemon: one for events and keepalive, one for quick calls, a pool for long ones, one
-// per console. They stand and fall together: when one of the first two is lost, every pending call is rejected, `down`
+// for destroys, one per console. They stand and fall together: when one of the first two is lost, every pending call is rejected, `down`
 // is told, and everything is opened anew, for ever, at a bounded rate. After `up` the listener must relist.
 
 import { HypervisorFault } from '../port.ts';
@@ -18,6 +18,8 @@ export interface ConnectionsOptions {
   readonly uri: LibvirtUri;
   readonly env: HypervisorEnv;
   readonly keepalive?: KeepaliveOptions;
+  /** Long calls at a time; only a daemon with more threads than usual (min_workers) may get more than 4. */
+  readonly workInFlight?: number;
   readonly onEvent: (procedure: number, payload: Uint8Array) => void;
   readonly onUp: () => void;
   readonly onDown: (reason: string) => void;
@@ -26,8 +28,14 @@ export interface ConnectionsOptions {
 /** libvirtd stops reading a connection at five requests in flight, keepalive included (max_client_requests). */
 const QUICK_IN_FLIGHT = 4;
 const MAX_QUEUED = 4_096;
-/** libvirtd runs 20 worker threads in all; some must stay free for others. */
-const MAX_WORK_CONNECTIONS = 12;
+/**
+ * libvirtd begins with five worker threads and should add more, up to 20, when all are busy. libvirt 9.0 does not when
+ * two calls arrive together (virThreadPoolSendJob subtracts unsigned numbers), and then every call waits until one
+ * ends, be it a save of minutes. So calls that may be long never fill all five.
+ */
+const DEFAULT_WORK_IN_FLIGHT = 4;
+/** Destroy has five threads of its own there ("priority workers"). */
+const URGENT_IN_FLIGHT = 4;
 const MAX_IDLE_WORK_CONNECTIONS = 4;
 const MAX_CONSOLES = 256;
 
@@ -46,7 +54,8 @@ interface Up {
   readonly attempt: Attempt;
   readonly events: RpcConnection;
   readonly quick: RpcConnection;
-  readonly pool: WorkPool;
+  readonly work: WorkPool;
+  readonly urgent: WorkPool;
   readonly consoles: Set<RpcConnection>;
 }
 
@@ -81,7 +90,12 @@ export class Connections {
   }
 
   async work<A, R>(procedure: Procedure<A, R>, args: A, timeoutMs: number): Promise<R> {
-    return this.#up().pool.call(procedure, args, timeoutMs);
+    return this.#up().work.call(procedure, args, timeoutMs);
+  }
+
+  /** As work, for calls that libvirtd handles with priority: destroy must get through when all else is stuck. */
+  async urgent<A, R>(procedure: Procedure<A, R>, args: A, timeoutMs: number): Promise<R> {
+    return this.#up().urgent.call(procedure, args, timeoutMs);
   }
 
   /** Resolves when every event that libvirtd had to tell before this call was told. Never rejects. */
@@ -151,7 +165,14 @@ export class Connections {
       const quick = await this.#open('quick', { maxInFlight: QUICK_IN_FLIGHT, onClose });
       opened.push(quick);
       if (attempt.lost !== undefined) throw attempt.lost;
-      this.#becomeUp({ attempt, events, quick, pool: this.#newPool(), consoles: new Set() });
+      this.#becomeUp({
+        attempt,
+        events,
+        quick,
+        work: this.#newPool(this.#options.workInFlight ?? DEFAULT_WORK_IN_FLIGHT),
+        urgent: this.#newPool(URGENT_IN_FLIGHT),
+        consoles: new Set(),
+      });
     } catch (error) {
       for (const connection of opened) connection.close('another connection could not be opened');
       if (!(error instanceof HypervisorFault)) throw error;
@@ -173,11 +194,11 @@ export class Connections {
     this.#options.onUp();
   }
 
-  #newPool(): WorkPool {
+  #newPool(maxConnections: number): WorkPool {
     return new WorkPool({
       env: this.#options.env,
       open: () => this.#open('work', { maxInFlight: 1 }),
-      maxConnections: MAX_WORK_CONNECTIONS,
+      maxConnections,
       maxIdle: MAX_IDLE_WORK_CONNECTIONS,
       maxWaiting: MAX_QUEUED,
     });
@@ -225,7 +246,8 @@ export class Connections {
 }
 
 function closeAll(up: Up, fault: HypervisorFault): void {
-  up.pool.close(fault);
+  up.work.close(fault);
+  up.urgent.close(fault);
   for (const connection of [up.events, up.quick, ...up.consoles]) connection.close(fault.message);
 }
 

@@ -17,12 +17,18 @@ import { SYSTEM_SOCKETS } from './rpc/uri.ts';
 
 export interface LibvirtDaemon {
   readonly uri: string;
+  /** How many long calls it may be given at a time (the driver's workInFlight). */
+  readonly workInFlight: number;
   /** Of the processes that were started here; empty if the daemon ran already or systemd keeps it. */
   readonly pids: readonly number[];
   /** Ends what was started here. Guests go on running. */
   stop(): Promise<void>;
 }
 
+/** With five worker threads, libvirt's default; see connections.ts. */
+const USUAL_WORK = 4;
+const MANY_THREADS = 20;
+const MUCH_WORK = 16;
 const START_TIMEOUT_MS = 20_000;
 const LOG_SOCKET = '/run/libvirt/virtlogd-sock';
 const PROGRAMS = ['/usr/sbin/virtlogd', '/usr/sbin/libvirtd'] as const;
@@ -33,7 +39,8 @@ export async function ensureLibvirtDaemon(options: {
 }): Promise<LibvirtDaemon> {
   const { env } = options;
   const uri = 'qemu:///system';
-  if (await anyAnswers(SYSTEM_SOCKETS)) return { uri, pids: [], stop: async () => undefined };
+  if (await anyAnswers(SYSTEM_SOCKETS))
+    return { uri, workInFlight: USUAL_WORK, pids: [], stop: async () => undefined };
   if (process.getuid?.() !== 0) {
     throw new HypervisorFault(
       'unsupported',
@@ -51,12 +58,14 @@ export async function ensureLibvirtDaemon(options: {
     env.log.info({}, 'starting libvirtd by systemd');
     await createCommandRunner(env)(['systemctl', 'start', 'libvirtd.service']);
     await untilUp(env);
-    return { uri, pids: [], stop: async () => undefined };
+    return { uri, workInFlight: USUAL_WORK, pids: [], stop: async () => undefined };
   }
   return { uri, ...(await startByHand(env)) };
 }
 
-async function startByHand(env: HypervisorEnv): Promise<Pick<LibvirtDaemon, 'pids' | 'stop'>> {
+async function startByHand(
+  env: HypervisorEnv,
+): Promise<Pick<LibvirtDaemon, 'pids' | 'stop' | 'workInFlight'>> {
   env.log.info({}, 'starting virtlogd and libvirtd');
   await openKvmToItsGroup(env);
   const started: string[] = [];
@@ -76,7 +85,19 @@ async function startByHand(env: HypervisorEnv): Promise<Pick<LibvirtDaemon, 'pid
     // libvirtd first: it uses virtlogd.
     for (const pid of pids.toReversed()) await endProcess(env, pid);
   };
-  return { pids, stop };
+  return { pids, stop, workInFlight: await addThreads(env) };
+}
+
+/** Gives the running libvirtd more worker threads from the start; nothing is written. Says what it may be given then. */
+async function addThreads(env: HypervisorEnv): Promise<number> {
+  const command = 'virt-admin -c libvirtd:///system server-threadpool-set libvirtd --min-workers';
+  try {
+    await createCommandRunner(env)([...command.split(' '), String(MANY_THREADS)] as [string]);
+    return MUCH_WORK;
+  } catch (error) {
+    env.log.warn({ error }, 'libvirtd stays with its few worker threads');
+    return USUAL_WORK;
+  }
 }
 
 /**

@@ -38,6 +38,8 @@ export interface LibvirtDriverOptions {
   /** See GuestHost; `root` unless told otherwise. */
   readonly guestUser?: 'root' | 'configured';
   readonly keepalive?: KeepaliveOptions;
+  /** Starts, saves and other long calls at a time; 4 unless told otherwise. See LibvirtDaemon. */
+  readonly workInFlight?: number;
 }
 
 export interface LibvirtDriver extends Hypervisor {
@@ -83,6 +85,7 @@ class Driver implements LibvirtDriver {
       uri: parseLibvirtUri(options.uri),
       env: options.env,
       ...(options.keepalive === undefined ? {} : { keepalive: options.keepalive }),
+      ...(options.workInFlight === undefined ? {} : { workInFlight: options.workInFlight }),
       onEvent: (procedure, payload) => this.#onMessage(procedure, payload),
       onUp: () => this.#onUp(),
       onDown: (reason) => this.#tell({ type: 'connection.down', reason }),
@@ -193,8 +196,13 @@ class Driver implements LibvirtDriver {
 
   async destroy(id: string): Promise<void> {
     await absentIfNotFound(() =>
-      this.#act(procedures.domainDestroyFlags, { dom: domainRef(id), flags: 0 }),
+      this.#connections.urgent(
+        procedures.domainDestroyFlags,
+        { dom: domainRef(id), flags: 0 },
+        ACTION_TIMEOUT_MS,
+      ),
     );
+    await this.#connections.eventBarrier();
     this.#marks.delete(id);
   }
 

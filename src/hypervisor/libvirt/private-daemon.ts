@@ -29,12 +29,15 @@ export interface PrivateLibvirtDaemon {
   stop(): Promise<void>;
 }
 
+/** Of libvirtd.conf, by name. */
+export type DaemonSettings = Readonly<Record<string, string | number | readonly string[]>>;
+
 export interface PrivateDaemonOptions {
   readonly env: HypervisorEnv;
   /** Must exist; keep it short, socket paths end at 107 bytes. */
   readonly directory: string;
   /** More settings for libvirtd.conf, and `--listen` on its command line. */
-  readonly listen?: Readonly<Record<string, string | number>>;
+  readonly listen?: DaemonSettings;
 }
 
 const START_TIMEOUT_MS = 20_000;
@@ -62,7 +65,7 @@ export async function startPrivateDaemon(
 class PrivateDaemon implements PrivateLibvirtDaemon {
   readonly directory: string;
   readonly #env: HypervisorEnv;
-  readonly #listen: Readonly<Record<string, string | number>> | undefined;
+  readonly #listen: DaemonSettings | undefined;
   /** Mount points that were not there before. */
   readonly #made: string[] = [];
 
@@ -192,10 +195,9 @@ class PrivateDaemon implements PrivateLibvirtDaemon {
   }
 }
 
-function settingsText(settings: Readonly<Record<string, string | number>>): string {
+function settingsText(settings: DaemonSettings): string {
+  // Numbers, strings and lists of strings are written there as in JSON.
   return Object.entries(settings)
-    .map(
-      ([name, value]) => `${name} = ${typeof value === 'number' ? value : JSON.stringify(value)}\n`,
-    )
+    .map(([name, value]) => `${name} = ${JSON.stringify(value)}\n`)
     .join('');
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { openLibvirtDriver } from '#hypervisor/libvirt/driver.ts';
 import type { LibvirtDriver } from '#hypervisor/libvirt/driver.ts';
 import { startPrivateDaemon } from '#hypervisor/libvirt/private-daemon.ts';
-import type { PrivateLibvirtDaemon } from '#hypervisor/libvirt/private-daemon.ts';
+import type { DaemonSettings, PrivateLibvirtDaemon } from '#hypervisor/libvirt/private-daemon.ts';
 import { procedures } from '#hypervisor/libvirt/rpc/procedures.ts';
 import { openSession } from '#hypervisor/libvirt/rpc/session.ts';
 import { parseLibvirtUri } from '#hypervisor/libvirt/rpc/uri.ts';
@@ -26,9 +26,7 @@ export interface LibvirtHarness extends HypervisorHarness {
   readonly directory: string;
 }
 
-export async function makeLibvirtHarness(
-  listen?: Readonly<Record<string, string | number>>,
-): Promise<LibvirtHarness> {
+export async function makeLibvirtHarness(listen?: DaemonSettings): Promise<LibvirtHarness> {
   const env = realEnv();
   // mkdtemp gives mode 0700: QEMU must manage with that.
   const directory = await mkdtemp(join(tmpdir(), 'kilonova-lv-'));

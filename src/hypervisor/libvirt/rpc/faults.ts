@@ -1,5 +1,6 @@
-// libvirt's errors in the words of the port. Only numbers decide, never message texts: the daemon may translate those.
-// What a number means for one certain call (a create that collides) is decided where the call is made.
+// libvirt's errors in the words of the port. Numbers decide; texts, which the daemon may translate, only where there is
+// no number for it: a full disk that a helper process of libvirt's met. What a number means for one certain call (a
+// create that collides) is decided where the call is made.
 
 import { HypervisorFault } from '../../port.ts';
 import type { HypervisorFaultCode } from '../../port.ts';
@@ -25,6 +26,8 @@ export const virError = {
 
 const ENOSPC = 28;
 const EDQUOT = 122;
+/** As libvirt_iohelper writes it while memory is saved. */
+const NO_SPACE = /No space left on device|Disk quota exceeded/;
 
 const codes: Readonly<Record<number, HypervisorFaultCode>> = {
   [virError.noSupport]: 'unsupported',
@@ -53,6 +56,9 @@ export function faultOfRemoteError(error: RemoteError, what: string): Hypervisor
 
 function codeOf(error: RemoteError): HypervisorFaultCode {
   if (error.code === virError.systemError && (error.int1 === ENOSPC || error.int1 === EDQUOT)) {
+    return 'no-space';
+  }
+  if (error.code === virError.operationFailed && NO_SPACE.test(error.message ?? '')) {
     return 'no-space';
   }
   return codes[error.code] ?? 'failed';

@@ -70,7 +70,9 @@ const quickCall = (): Promise<unknown> =>
   connections.quick(procedures.connectGetAllDomainStats, LIST);
 
 const workCall = (): Promise<unknown> =>
-  connections.work(procedures.domainDestroyFlags, { dom: DOM, flags: 0 }, 5_000);
+  connections.work(procedures.domainSuspend, { dom: DOM }, 5_000);
+
+const workCalls = (): number => daemon.calls.filter((call) => call === 34).length;
 
 describe('connections', () => {
   test('calls before the first connection are refused as retryable', async () => {
@@ -79,62 +81,73 @@ describe('connections', () => {
   });
 
   test('one is for events, one for quick calls; long calls open their own', async () => {
-    daemon.handle(procedures.domainDestroyFlags, () => 'silence');
+    daemon.handle(procedures.domainSuspend, () => 'silence');
     await untilTold(1);
     expect(told).toEqual(['up']);
     expect(daemon.connections.length).toBe(2);
     void workCall().catch(() => undefined);
     void workCall().catch(() => undefined);
-    await daemon.until(() => daemon.calls.filter((call) => call === 234).length === 2);
+    await daemon.until(() => workCalls() === 2);
     expect(daemon.connections.length).toBe(4);
     expect(await quickCall()).toEqual({ records: [] });
   });
 
   test('a connection of a long call is used again', async () => {
-    daemon.answer(procedures.domainDestroyFlags, () => undefined);
+    daemon.answer(procedures.domainSuspend, () => undefined);
     await untilTold(1);
     await workCall();
     await workCall();
     expect(daemon.connections.length).toBe(3);
   });
 
-  test('at most twelve long calls run; the next waits for its turn', async () => {
+  test('at most four long calls run; the next waits for its turn', async () => {
     const pending: (() => void)[] = [];
-    daemon.handle(procedures.domainDestroyFlags, (_payload, wire, { serial }) => {
-      pending.push(() => wire.send({ procedure: 234, serial }));
+    daemon.handle(procedures.domainSuspend, (_payload, wire, { serial }) => {
+      pending.push(() => wire.send({ procedure: 34, serial }));
       return 'silence';
     });
     await untilTold(1);
-    const calls = Array.from({ length: 14 }, workCall);
-    await daemon.until(() => pending.length === 12);
+    const calls = Array.from({ length: 6 }, workCall);
+    await daemon.until(() => pending.length === 4);
     for (const answer of pending.splice(0)) answer();
     await daemon.until(() => pending.length === 2);
     for (const answer of pending) answer();
     await Promise.all(calls);
-    expect(daemon.connections.length).toBeLessThanOrEqual(14);
+    expect(daemon.connections.length).toBe(2 + 4);
+  });
+
+  test('an urgent call passes those that wait', async () => {
+    daemon.handle(procedures.domainSuspend, () => 'silence');
+    daemon.answer(procedures.domainDestroyFlags, () => undefined);
+    await untilTold(1);
+    for (let count = 0; count < 8; count++) void workCall().catch(() => undefined);
+    await daemon.until(() => workCalls() === 4);
+    const args = { dom: DOM, flags: 0 };
+    expect(await connections.urgent(procedures.domainDestroyFlags, args, 5_000)).toBeUndefined();
+    expect(workCalls()).toBe(4);
   });
 
   test('an overdue long call takes its connection with it, and its place goes to the next', async () => {
-    daemon.handle(procedures.domainDestroyFlags, () => 'silence');
+    daemon.handle(procedures.domainSuspend, () => 'silence');
     await untilTold(1);
-    const overdue = Array.from({ length: 12 }, () => faultOf(workCall()));
-    await daemon.until(() => daemon.calls.filter((call) => call === 234).length === 12);
-    daemon.answer(procedures.domainDestroyFlags, () => undefined);
-    const next = connections.work(procedures.domainDestroyFlags, { dom: DOM, flags: 0 }, 90_000);
+    const overdue = Array.from({ length: 4 }, () => faultOf(workCall()));
+    await daemon.until(() => workCalls() === 4);
+    daemon.answer(procedures.domainSuspend, () => undefined);
+    const next = connections.work(procedures.domainSuspend, { dom: DOM }, 90_000);
     // Under the keepalive's horizon: the fake daemon does not answer pings.
     env.advance(5_000);
     expect((await Promise.all(overdue)).map((fault) => fault.code)).toEqual(
-      Array.from({ length: 12 }, () => 'timeout'),
+      Array.from({ length: 4 }, () => 'timeout'),
     );
-    await next;
+    expect(await next).toBeUndefined();
   });
 
   test('when the daemon dies everything pending is rejected and down is told once', async () => {
     daemon.handle(procedures.connectGetAllDomainStats, () => 'silence');
-    daemon.handle(procedures.domainDestroyFlags, () => 'silence');
+    daemon.handle(procedures.domainSuspend, () => 'silence');
     await untilTold(1);
     const pending = [faultOf(quickCall()), faultOf(workCall())];
-    await daemon.until(() => daemon.calls.includes(234) && daemon.calls.includes(344));
+    await daemon.until(() => workCalls() === 1 && daemon.calls.includes(344));
     await daemon.die();
     expect((await Promise.all(pending)).map((fault) => fault.code)).toEqual([
       'connection-lost',

@@ -60,7 +60,6 @@ beforeEach(async () => {
   });
   driver.subscribe((event) => events.push(event));
   await driver.ready(1_000);
-  expect(events).toEqual([{ type: 'connection.up' }]);
   events = [];
 });
 
@@ -214,6 +213,9 @@ describe('acting', () => {
   test('a full disk is told apart from other system errors', async () => {
     daemon.handle(procedures.domainSaveFlags, () => ({ error: 38, int1: 28, message: 'no' }));
     expect((await faultOf(driver.save(A, '/x'))).code).toBe('no-space');
+    const helper = 'libvirt_iohelper: Unable to write /x: No space left on device';
+    daemon.handle(procedures.domainSaveFlags, () => ({ error: 9, message: helper }));
+    expect((await faultOf(driver.save(A, '/x'))).code).toBe('no-space');
     daemon.handle(procedures.domainSaveFlags, () => ({ error: 38, int1: 2, message: 'no' }));
     expect((await faultOf(driver.save(A, '/x'))).code).toBe('failed');
   });
@@ -254,6 +256,18 @@ describe('events', () => {
 });
 
 describe('connecting', () => {
+  test('the first connection is told as up', async () => {
+    const other = openLibvirtDriver({
+      uri: `qemu+unix:///system?socket=${daemon.path}`,
+      env,
+      virtType: 'qemu',
+    });
+    other.subscribe((event) => events.push(event));
+    await other.ready(1_000);
+    expect(events).toEqual([{ type: 'connection.up' }]);
+    await other.close();
+  });
+
   test('a URI that cannot be used is refused at once', () => {
     expect(() => openLibvirtDriver({ uri: 'lxc:///', env, virtType: 'qemu' })).toThrow(
       HypervisorFault,
