@@ -27,7 +27,7 @@ export function guestSpec(plan: GuestPlan, parts: GuestParts): GuestSpec {
     title: plan.name,
     vcpus: plan.flavor.vcpus,
     memoryMiB: plan.flavor.ramMiB,
-    disks: disksOf(parts),
+    disks: disksOf(plan, parts),
     interfaces: parts.interfaces.map((device, index): GuestInterface => {
       const port = plan.ports[index];
       if (port === undefined) throw new Error(`server ${plan.serverId} has no port ${index}`);
@@ -48,7 +48,7 @@ function interfaceModel(plan: GuestPlan): GuestInterface['model'] {
   return plan.image?.properties['hw_vif_model'] === 'e1000' ? 'e1000' : 'virtio';
 }
 
-function disksOf(parts: GuestParts): readonly GuestDisk[] {
+function disksOf(plan: GuestPlan, parts: GuestParts): readonly GuestDisk[] {
   const paths = [parts.rootDisk, parts.ephemeralDisk, parts.swapDisk].filter(
     (path) => path !== undefined,
   );
@@ -63,16 +63,26 @@ function disksOf(parts: GuestParts): readonly GuestDisk[] {
       ...(index === 0 ? { bootOrder: 1 } : {}),
     }),
   );
-  if (parts.configDrive === undefined) return disks;
-  return [
-    ...disks,
-    {
-      target: 'sda',
+  return parts.configDrive === undefined
+    ? disks
+    : [...disks, configDriveOf(plan, parts.configDrive)];
+}
+
+/**
+ * A read-only virtio disk, the last one, as Nova places it: kernels made for clouds have no driver for SATA. Images
+ * that need a CD say so by Nova's property hw_cdrom_bus.
+ */
+function configDriveOf(plan: GuestPlan, path: string): GuestDisk {
+  const bus = plan.image?.properties['hw_cdrom_bus'];
+  if (bus === 'sata' || bus === 'ide' || bus === 'scsi') {
+    return {
+      target: bus === 'ide' ? 'hdd' : 'sda',
       device: 'cdrom',
-      bus: 'sata',
+      bus,
       format: 'raw',
-      path: parts.configDrive,
+      path,
       readonly: true,
-    },
-  ];
+    };
+  }
+  return { target: 'vdz', device: 'disk', bus: 'virtio', format: 'raw', path, readonly: true };
 }
