@@ -22,7 +22,8 @@ export async function listSpeed(): Promise<readonly Row[]> {
     connection.close();
     await hammer(cloud, '/compute/v2.1/servers/detail', WARM_MS);
     const lists = await hammer(cloud, '/compute/v2.1/servers/detail', MEASURE_MS);
-    const shows = await hammer(cloud, `/compute/v2.1/servers/${ids[0]}`, MEASURE_MS);
+    const shows = await hammer(cloud, `/compute/v2.1/servers/${ids[0]}`, MEASURE_MS, 1);
+    const showP99 = quantile(shows, 0.99);
     const listsPerSecond = (lists.length * 1_000) / MEASURE_MS;
     return [
       {
@@ -32,10 +33,10 @@ export async function listSpeed(): Promise<readonly Row[]> {
         isMet: listsPerSecond >= 1_500,
       },
       {
-        what: `GET /servers/{id}, concurrency ${CONCURRENCY}, ${((shows.length * 1_000) / MEASURE_MS).toFixed(0)}/s, p99`,
-        figure: ms(quantile(shows, 0.99)),
-        bar: '(promise: ≤ 3 ms one at a time)',
-        isMet: true,
+        what: `GET /servers/{id}, one at a time, p99 (p50 ${ms(quantile(shows, 0.5))})`,
+        figure: ms(showP99),
+        bar: '≤ 3 ms',
+        isMet: showP99 <= 3,
       },
     ];
   } finally {
@@ -43,7 +44,12 @@ export async function listSpeed(): Promise<readonly Row[]> {
   }
 }
 
-async function hammer(cloud: BenchCloud, path: string, forMs: number): Promise<readonly number[]> {
+async function hammer(
+  cloud: BenchCloud,
+  path: string,
+  forMs: number,
+  concurrency = CONCURRENCY,
+): Promise<readonly number[]> {
   const times: number[] = [];
   const endMs = performance.now() + forMs;
   const one = async (): Promise<void> => {
@@ -57,6 +63,6 @@ async function hammer(cloud: BenchCloud, path: string, forMs: number): Promise<r
     }
     connection.close();
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, one));
+  await Promise.all(Array.from({ length: concurrency }, one));
   return times;
 }
