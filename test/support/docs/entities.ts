@@ -1,0 +1,143 @@
+// Every kind of entity, with what its documents need: the catalogue's definition, the file of its protocol, and the
+// shapes that are worth a name of their own. A new kind joins here; test/unit/fingerprints.test.ts finds a forgotten one.
+import type { TSchema } from 'typebox';
+import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts';
+import {
+  boundPortSchema,
+  flavorSchema,
+  portRequestSchema,
+  serverImageSchema,
+  serverKeySchema,
+  serverRequestSchema,
+} from '#actors/domain/server.ts';
+import { instanceDefinition } from '#actors/instance/entity.ts';
+import {
+  faultSchema,
+  instanceCommands,
+  instanceEvents,
+  stepResultSchema,
+} from '#actors/instance/protocol.ts';
+import { ledgerDefinition } from '#actors/node/ledger.ts';
+import { projectDefinition } from '#actors/project/entity.ts';
+import { providerDefinition } from '#actors/provider/entity.ts';
+import { inventorySchema, providerEvents } from '#actors/provider/protocol.ts';
+import { identityEntity } from '#actors/services/identity/entity.ts';
+import {
+  applicationCredentialSchema,
+  assignmentSchema,
+  domainSchema,
+  endpointSchema,
+  groupSchema,
+  projectSchema,
+  regionSchema,
+  roleSchema,
+  serviceSchema,
+  userSchema,
+} from '#actors/services/identity/records.ts';
+import { imageDefinition } from '#actors/services/image/entity.ts';
+import { imageAttributes } from '#actors/services/image/protocol.ts';
+import { networkDefinition } from '#actors/services/network/entity.ts';
+import { networkAttributes, portRecord, subnetRecord } from '#actors/services/network/protocol.ts';
+import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
+import { ruleRecord } from '#actors/services/network/tenancy-protocol.ts';
+import { hostDefinition } from '#actors/topology/entity.ts';
+import { hypervisorSchema } from '#actors/topology/protocol.ts';
+import type { AnyEntityDefinition } from '#runtime/entity/definition.ts';
+
+export interface DocumentedEntity {
+  readonly definition: AnyEntityDefinition;
+  /** From the top of the repository. */
+  readonly protocolFile: string;
+  /** What one entity of the kind stands for. */
+  readonly stands: string;
+}
+
+export const entities: readonly DocumentedEntity[] = [
+  {
+    definition: instanceDefinition,
+    protocolFile: 'src/actors/instance/protocol.ts',
+    stands: 'one server, named by its id',
+  },
+  {
+    definition: ledgerDefinition,
+    protocolFile: 'src/actors/node/ledger.ts',
+    stands: 'the grants that one host has accepted, named by the host',
+  },
+  {
+    definition: providerDefinition,
+    protocolFile: 'src/actors/provider/protocol.ts',
+    stands: 'what one host has to give, and who holds how much of it',
+  },
+  {
+    definition: projectDefinition,
+    protocolFile: 'src/actors/project/protocol.ts',
+    stands: 'the quota of one project, or the limits of a quota class',
+  },
+  {
+    definition: hostDefinition,
+    protocolFile: 'src/actors/topology/protocol.ts',
+    stands: 'one compute host as administrators see it, named by the host',
+  },
+  {
+    definition: flavorsDefinition,
+    protocolFile: 'src/actors/catalog/protocol.ts',
+    stands: 'all flavors; there is one, `flavors/all`',
+  },
+  {
+    definition: keypairsDefinition,
+    protocolFile: 'src/actors/catalog/protocol.ts',
+    stands: 'the key pairs of one user',
+  },
+  {
+    definition: identityEntity,
+    protocolFile: 'src/actors/services/identity/protocol.ts',
+    stands: 'accounts, roles and the catalogue; there is one, `identity/identity`',
+  },
+  {
+    definition: imageDefinition,
+    protocolFile: 'src/actors/services/image/protocol.ts',
+    stands: 'one image; its bytes are in a store',
+  },
+  {
+    definition: networkDefinition,
+    protocolFile: 'src/actors/services/network/protocol.ts',
+    stands: 'one network with its subnets and ports',
+  },
+  {
+    definition: tenancyDefinition,
+    protocolFile: 'src/actors/services/network/tenancy-protocol.ts',
+    stands: 'the security groups and network quotas of one project',
+  },
+];
+
+/** Outer ones first: a shape is told by its name wherever it occurs. */
+export const namedShapes: Readonly<Record<string, TSchema>> = {
+  ServerRequest: serverRequestSchema,
+  Flavor: flavorSchema,
+  ServerImage: serverImageSchema,
+  ServerKey: serverKeySchema,
+  PortRequest: portRequestSchema,
+  BoundPort: boundPortSchema,
+  Actor: instanceCommands['instance.operate'].body.properties.actor,
+  PowerState: instanceEvents['instance.power-changed'].data.properties.power,
+  Fault: faultSchema,
+  StepResult: stepResultSchema,
+  Inventory: inventorySchema,
+  Allocation: providerEvents['provider.claimed'].data.properties.allocation,
+  HypervisorFacts: hypervisorSchema,
+  Domain: domainSchema,
+  Project: projectSchema,
+  User: userSchema,
+  Group: groupSchema,
+  Role: roleSchema,
+  Assignment: assignmentSchema,
+  Region: regionSchema,
+  Service: serviceSchema,
+  Endpoint: endpointSchema,
+  ApplicationCredential: applicationCredentialSchema,
+  ImageAttributes: imageAttributes,
+  NetworkAttributes: networkAttributes,
+  Subnet: subnetRecord,
+  Port: portRecord,
+  Rule: ruleRecord,
+};
