@@ -29,6 +29,7 @@ export interface LibvirtDaemon {
 const USUAL_WORK = 4;
 const MANY_THREADS = 20;
 const MUCH_WORK = 16;
+const THREAD_POOL = ['virt-admin', '--connect', 'libvirtd:///system'] as const;
 const START_TIMEOUT_MS = 20_000;
 const LOG_SOCKET = '/run/libvirt/virtlogd-sock';
 const PROGRAMS = ['/usr/sbin/virtlogd', '/usr/sbin/libvirtd'] as const;
@@ -38,9 +39,21 @@ export async function ensureLibvirtDaemon(options: {
   readonly env: HypervisorEnv;
 }): Promise<LibvirtDaemon> {
   const { env } = options;
-  const uri = 'qemu:///system';
-  if (await anyAnswers(SYSTEM_SOCKETS))
-    return { uri, workInFlight: USUAL_WORK, pids: [], stop: async () => undefined };
+  const pids = (await anyAnswers(SYSTEM_SOCKETS)) ? [] : await start(env);
+  if (pids.length > 0) await addThreads(env);
+  return {
+    uri: 'qemu:///system',
+    workInFlight: (await countThreads(env)) >= MANY_THREADS ? MUCH_WORK : USUAL_WORK,
+    pids,
+    stop: async () => {
+      // libvirtd first: it uses virtlogd.
+      for (const pid of pids.toReversed()) await endProcess(env, pid);
+    },
+  };
+}
+
+/** Gives the pids of what was started by hand. */
+async function start(env: HypervisorEnv): Promise<readonly number[]> {
   if (process.getuid?.() !== 0) {
     throw new HypervisorFault(
       'unsupported',
@@ -54,18 +67,14 @@ export async function ensureLibvirtDaemon(options: {
       `${program} is not installed: apt-get install libvirt-daemon-system qemu-system-x86`,
     );
   }
-  if (await exists('/run/systemd/system')) {
-    env.log.info({}, 'starting libvirtd by systemd');
-    await createCommandRunner(env)(['systemctl', 'start', 'libvirtd.service']);
-    await untilUp(env);
-    return { uri, workInFlight: USUAL_WORK, pids: [], stop: async () => undefined };
-  }
-  return { uri, ...(await startByHand(env)) };
+  if (!(await exists('/run/systemd/system'))) return startByHand(env);
+  env.log.info({}, 'starting libvirtd by systemd');
+  await createCommandRunner(env)(['systemctl', 'start', 'libvirtd.service']);
+  await untilUp(env);
+  return [];
 }
 
-async function startByHand(
-  env: HypervisorEnv,
-): Promise<Pick<LibvirtDaemon, 'pids' | 'stop' | 'workInFlight'>> {
+async function startByHand(env: HypervisorEnv): Promise<readonly number[]> {
   env.log.info({}, 'starting virtlogd and libvirtd');
   await openKvmToItsGroup(env);
   const started: string[] = [];
@@ -76,27 +85,34 @@ async function startByHand(
   startDetached(['/usr/sbin/libvirtd', '-d'], 'ignore');
   started.push('/run/libvirtd.pid');
   await untilUp(env);
-  const pids: number[] = [];
-  for (const file of started) {
-    const pid = await readPidFile(file);
-    if (pid !== undefined) pids.push(pid);
-  }
-  const stop = async (): Promise<void> => {
-    // libvirtd first: it uses virtlogd.
-    for (const pid of pids.toReversed()) await endProcess(env, pid);
-  };
-  return { pids, stop, workInFlight: await addThreads(env) };
+  const pids = await Promise.all(started.map(readPidFile));
+  return pids.filter((pid) => pid !== undefined);
 }
 
-/** Gives the running libvirtd more worker threads from the start; nothing is written. Says what it may be given then. */
-async function addThreads(env: HypervisorEnv): Promise<number> {
-  const command = 'virt-admin -c libvirtd:///system server-threadpool-set libvirtd --min-workers';
+/** Gives the running libvirtd more worker threads from the start; nothing is written. */
+async function addThreads(env: HypervisorEnv): Promise<void> {
   try {
-    await createCommandRunner(env)([...command.split(' '), String(MANY_THREADS)] as [string]);
-    return MUCH_WORK;
+    await createCommandRunner(env)([
+      ...THREAD_POOL,
+      'server-threadpool-set',
+      'libvirtd',
+      '--min-workers',
+      String(MANY_THREADS),
+    ]);
   } catch (error) {
     env.log.warn({ error }, 'libvirtd stays with its few worker threads');
-    return USUAL_WORK;
+  }
+}
+
+/** 0 when it can't be known: no virt-admin, not root, or a modular daemon. */
+async function countThreads(env: HypervisorEnv): Promise<number> {
+  try {
+    const run = createCommandRunner(env);
+    const { stdout } = await run([...THREAD_POOL, 'server-threadpool-info', 'libvirtd']);
+    return Number(/^minWorkers\s*:\s*(\d+)/m.exec(stdout)?.[1] ?? 0);
+  } catch (error) {
+    env.log.debug({ error }, 'how many worker threads libvirtd has is not known');
+    return 0;
   }
 }
 

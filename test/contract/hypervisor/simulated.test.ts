@@ -7,8 +7,9 @@ import type { SimulatedHostOptions } from '#hypervisor/simulated/host.ts';
 import type { GuestSpec } from '#hypervisor/port.ts';
 import { realEnv } from '#runtime/env/real.ts';
 import { silentLog } from '#runtime/telemetry/silent-log.ts';
-import { GUEST_BANNER, hypervisorContract, pollUntil } from './hypervisor-contract.ts';
-import type { HypervisorHarness } from './hypervisor-contract.ts';
+import { hypervisorContract } from './hypervisor-contract.ts';
+import { GUEST_BANNER, pollUntil } from './scene.ts';
+import type { HypervisorHarness } from './scene.ts';
 
 const directory = '/simulated/test';
 

@@ -13,8 +13,8 @@ import { procedures } from '#hypervisor/libvirt/rpc/procedures.ts';
 import { openSession } from '#hypervisor/libvirt/rpc/session.ts';
 import { parseLibvirtUri } from '#hypervisor/libvirt/rpc/uri.ts';
 import type { GuestSpec, HypervisorEnv } from '#hypervisor/port.ts';
-import { pollUntil } from '#test/contract/hypervisor/hypervisor-contract.ts';
-import type { HypervisorHarness } from '#test/contract/hypervisor/hypervisor-contract.ts';
+import { pollUntil } from '#test/contract/hypervisor/scene.ts';
+import type { HypervisorHarness } from '#test/contract/hypervisor/scene.ts';
 import { realEnv } from './real-env.ts';
 import { POWER_OFF_BYTE, writeTinyGuest } from './tiny-guest.ts';
 

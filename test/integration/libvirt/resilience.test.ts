@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openLibvirtDriver } from '#hypervisor/libvirt/driver.ts';
 import { HypervisorFault } from '#hypervisor/port.ts';
 import type { GuestEvent, GuestSpec } from '#hypervisor/port.ts';
-import { GUEST_BANNER } from '#test/contract/hypervisor/hypervisor-contract.ts';
+import { GUEST_BANNER } from '#test/contract/hypervisor/scene.ts';
 import { makeLibvirtHarness } from './libvirt-harness.ts';
 import type { LibvirtHarness } from './libvirt-harness.ts';
 
