@@ -19,7 +19,7 @@ export interface GuestOptions {
   readonly address?: string;
   /** Where on 127.0.0.1 the metadata service listens; without it the guest has none. */
   readonly metadataPort?: number;
-  readonly configDrive?: string;
+  readonly configDrive?: { readonly path: string; readonly bus: 'ide' | 'virtio' };
 }
 
 export interface TinyGuest {
@@ -75,7 +75,8 @@ function qemuArguments(options: GuestOptions, sshPort: number, socketPath: strin
   const drive =
     options.configDrive === undefined
       ? ''
-      : ` -drive file=${options.configDrive},media=cdrom,if=ide,format=raw,readonly=on`;
+      : ` -drive file=${options.configDrive.path},if=${options.configDrive.bus},format=raw,readonly=on` +
+        (options.configDrive.bus === 'ide' ? ',media=cdrom' : '');
   const words =
     `-machine ${options.machine},accel=tcg -m ${options.memoryMiB} -smp 2 -nodefaults -display none ` +
     `-serial stdio -qmp unix:${socketPath},server=on,wait=off -device virtio-net-pci,netdev=n0 ` +

@@ -32,6 +32,8 @@ beforeAll(async () => {
 }, 300_000);
 
 afterEach(async () => {
+  // The next guest is another machine behind another port.
+  rmSync(join(directory, 'known_hosts'), { force: true });
   for (const guest of guests.splice(0)) await guest.kill();
   server?.close();
   server?.closeAllConnections();
@@ -157,7 +159,6 @@ describe('a guest with a metadata service', () => {
       'user data': 'ran, exit status 0',
     });
     expect(banners[1]?.['ssh host key']).not.toBe(banners[0]?.['ssh host key']);
-    rmSync(join(directory, 'known_hosts'), { force: true });
     expect(await second.ssh(secondKey, 'cat /root/runs')).toBe('run\nec2\n');
     await expect(second.ssh(firstKey, 'true')).rejects.toThrow('Permission denied');
   }, 600_000);
@@ -204,30 +205,37 @@ describe('a guest with a metadata service', () => {
 });
 
 describe('a guest with a config drive', () => {
-  it('takes everything from it, fixed addresses included, in 64 MiB and fills a larger disk', async () => {
-    const guest = await boot({
-      disk: makeDisk('drive', 1024),
-      machine: 'pc',
-      memoryMiB: 64,
-      address: '10.0.2.77',
-      configDrive: makeConfigDrive('e1'),
-    });
-    await guest.printed('name-e1 login: ');
-    expect(banner(guest.console())).toMatchObject({
-      hostname: 'name-e1',
-      'instance id': 'id-e1',
-      metadata: 'config drive /dev/sr0',
-      address: 'eth0 10.0.2.77/24 52:54:00:12:34:56 (config drive)',
-      gateway: '10.0.2.2 on eth0',
-      'user data': 'not run now: unsupported: #cloud-config',
-    });
-    const grown = 'until [ "$(df -m / | awk "END { print \\$2 }")" -gt 900 ]';
-    const seen = await guest.ssh(
-      firstKey,
-      `cat /etc/resolv.conf; ${polled(grown)}; dmesg | grep -ci "out of memory" || true`,
-    );
-    expect(seen).toBe('nameserver 10.0.2.3\n0\n');
-  }, 600_000);
+  it.each([
+    { machine: 'pc', bus: 'ide', device: '/dev/sr0' },
+    { machine: 'q35', bus: 'virtio', device: '/dev/vdb' },
+  ] as const)(
+    'takes everything from $device, fixed addresses included, in 64 MiB and fills a larger disk',
+    async ({ machine, bus, device }) => {
+      const guest = await boot({
+        disk: makeDisk(`drive-${machine}`, 1024),
+        machine,
+        memoryMiB: 64,
+        address: '10.0.2.77',
+        configDrive: { path: makeConfigDrive('e1'), bus },
+      });
+      await guest.printed('name-e1 login: ');
+      expect(banner(guest.console())).toMatchObject({
+        hostname: 'name-e1',
+        'instance id': 'id-e1',
+        metadata: `config drive ${device}`,
+        address: 'eth0 10.0.2.77/24 52:54:00:12:34:56 (config drive)',
+        gateway: '10.0.2.2 on eth0',
+        'user data': 'not run now: unsupported: #cloud-config',
+      });
+      const grown = 'until [ "$(df -m / | awk "END { print \\$2 }")" -gt 900 ]';
+      const seen = await guest.ssh(
+        firstKey,
+        `cat /etc/resolv.conf; ${polled(grown)}; dmesg | grep -ci "out of memory" || true`,
+      );
+      expect(seen).toBe('nameserver 10.0.2.3\n0\n');
+    },
+    600_000,
+  );
 });
 
 describe('a guest without any metadata', () => {

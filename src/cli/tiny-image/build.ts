@@ -126,15 +126,17 @@ async function publish(built: string, path: string): Promise<TinyImage> {
 async function findBuild(path: string, recordPath: string): Promise<TinyImage | undefined> {
   const text = await readFile(recordPath, 'utf8').catch(absent);
   const file = await stat(path).catch(absent);
-  if (text === undefined || file === undefined) return undefined;
-  const record = JSON.parse(text) as Omit<TinyImage, 'path'>;
-  if (record.sizeBytes !== file.size) return undefined;
-  return {
-    path,
-    sha512: record.sha512,
-    sizeBytes: record.sizeBytes,
-    virtualSizeBytes: record.virtualSizeBytes,
-  };
+  const record = text === undefined ? undefined : parseRecord(text);
+  return record === undefined || record.sizeBytes !== file?.size ? undefined : { path, ...record };
+}
+
+/** Undefined if a disk that was full or a hand that slipped left something else: then the image is built anew. */
+function parseRecord(text: string): Omit<TinyImage, 'path'> | undefined {
+  const match =
+    /"sha512": "([0-9a-f]{128})",\s*"sizeBytes": (\d+),\s*"virtualSizeBytes": (\d+)/.exec(text);
+  if (match === null) return undefined;
+  const [, sha512 = '', sizeBytes, virtualSizeBytes] = match;
+  return { sha512, sizeBytes: Number(sizeBytes), virtualSizeBytes: Number(virtualSizeBytes) };
 }
 
 function absent(error: NodeJS.ErrnoException): undefined {

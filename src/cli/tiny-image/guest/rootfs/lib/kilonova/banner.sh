@@ -9,8 +9,10 @@ line() {
 
 # One line for each address that others can use.
 addresses() {
-  ip -o addr show scope global | while read -r _ nic _ address _; do
-    line address "$nic $address $(cat "/sys/class/net/$nic/address") ($(first_line "$RUN/nic.$nic"))"
+  ip -o addr show scope global | while read -r _ nic family address _; do
+    how=$(first_line "$RUN/nic.$nic")
+    [ "$family $how" != "inet6 DHCP" ] || how="router advertisement"
+    line address "$nic $address $(cat "/sys/class/net/$nic/address") ($how)"
   done
   [ -n "$(ip -o addr show scope global)" ] || line address "none: no interface was configured"
   line gateway "$(ip route show default | sed -n '1s/^default via \([^ ]*\) dev \([^ ]*\).*/\1 on \2/p')"

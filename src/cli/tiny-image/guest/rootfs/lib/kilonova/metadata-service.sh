@@ -28,7 +28,7 @@ ensure_route() {
 
 openstack_tree() {
   fetch $OPENSTACK/meta_data.json $RUN/meta_data.json || return
-  /lib/kilonova/openstack-metadata.sh "$SERVICE/$OPENSTACK" || return 2
+  /lib/kilonova/openstack-metadata.sh "$SERVICE/$OPENSTACK" || exit 1
   fetch_user_data $OPENSTACK/user_data
 }
 

@@ -3,12 +3,10 @@
 #   start            asks for an address on every interface, in the background
 #   add NIC          the same for one that was plugged in
 #   static FILE      applies the fixed addresses of a network_data.json instead (config drive only)
-#   wait-any         returns once one interface is configured, or all have failed; at most 6 s
-#   wait-all         returns once all are configured or have failed; at most 6 s
+#   wait-any         returns once one interface is configured, or all have failed; at most 12 s
+#   wait-all         returns once all are configured or have failed; at most 3 s
 set -u
 . /lib/kilonova/state.sh
-
-WAIT_LIMIT=600
 
 nics() {
   for path in /sys/class/net/*; do
@@ -22,12 +20,12 @@ nic_of_mac() {
   done
 }
 
-# udhcpc asks once a second, goes to the background with its first lease or after the fifth question, and goes on asking.
+# udhcpc asks once a second, goes to the background with its first lease or after the tenth question, and goes on asking.
 add() {
   ip link set "$1" up
   (
     udhcpc -b -i "$1" -p "$RUN/udhcpc.$1.pid" -s /lib/kilonova/dhcp-event.sh \
-      -t 5 -T 1 -A 20 -O staticroutes -O mtu >/dev/null 2>&1
+      -t 10 -T 1 -A 20 -O staticroutes -O mtu >/dev/null 2>&1
     [ -e "$RUN/nic.$1" ] || : >"$RUN/failed.$1"
   ) &
 }
@@ -80,7 +78,7 @@ settled() {
 }
 
 wait_settled() {
-  limit=$(($(uptime_hundredths) + WAIT_LIMIT))
+  limit=$(($(uptime_hundredths) + $2))
   until settled "$1"; do
     [ "$(uptime_hundredths)" -lt "$limit" ] || return 0
     usleep 50000
@@ -91,6 +89,6 @@ case $1 in
   start) start ;;
   add) add "$2" ;;
   static) awk -f /lib/kilonova/json.awk "$2" | awk -F '\t' -f /lib/kilonova/network-data.awk | apply_static ;;
-  wait-any) wait_settled any ;;
-  wait-all) wait_settled all ;;
+  wait-any) wait_settled any 1200 ;;
+  wait-all) wait_settled all 300 ;;
 esac

@@ -20,7 +20,7 @@ kind_of() {
 
 # The mark comes first: a script that restarts the guest must not run again.
 run() {
-  echo "running" >$STATUS
+  echo "still running" >$STATUS
   chmod 700 $SCRIPT
   sync
   {
@@ -32,13 +32,16 @@ run() {
 
 wait_for_end() {
   limit=$(($(uptime_hundredths) + LIMIT))
-  while [ "$(first_line $STATUS)" = running ] && [ "$(uptime_hundredths)" -lt $limit ]; do
+  while [ "$(first_line $STATUS)" = "still running" ] && [ "$(uptime_hundredths)" -lt $limit ]; do
     usleep 50000
   done
 }
 
 [ -s $SCRIPT ] || exit 0
-[ ! -e $STATUS ] || exit 0
+if [ -e $STATUS ]; then
+  [ "$(first_line $STATUS)" != "still running" ] || echo "was cut short by a restart" >$STATUS
+  exit 0
+fi
 kind=$(kind_of $SCRIPT)
 if [ "$kind" = script ]; then
   run
