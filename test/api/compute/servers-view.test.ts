@@ -281,6 +281,20 @@ describe('PUT /servers/{id}', () => {
     }
   });
 
+  it.each([
+    ['0000:0000:0000:0000:0000:babe:220.12.22.2', '::babe:dc0c:1602'],
+    ['FE80:0:0:0:0:0:0:00A1', 'fe80::a1'],
+    ['::ffff:1.2.3.4', '::ffff:1.2.3.4'],
+    ['::0102:0304', '::1.2.3.4'],
+    ['::1', '::1'],
+  ])('and a new server keep the address %s as %s', async (accessIPv6, canonical) => {
+    const server = await cloud.bootActive({ accessIPv6 });
+    const shown = await cloud.get(`/servers/${server}`);
+    await cloud.call('PUT', `/servers/${server}`, { server: { accessIPv6: '2001:db8::1' } });
+    const { body } = await cloud.call('PUT', `/servers/${server}`, { server: { accessIPv6 } });
+    expect([shown.body.server.accessIPv6, body.server.accessIPv6]).toEqual([canonical, canonical]);
+  });
+
   it('takes a description away with null, and accepts an empty change', async () => {
     const server = await cloud.bootActive();
     const put = (body: unknown) =>

@@ -63,7 +63,7 @@ function unfoldV4Tail(text: string): string | undefined {
   return `${text.slice(0, cut)}${hex.slice(0, 4)}:${hex.slice(4)}`;
 }
 
-/** The canonical form: dotted, or RFC 5952. */
+/** The canonical form: dotted, or RFC 5952; what holds an IPv4 address shows it, as `inet_ntop` does. */
 export function formatAddress({ version, value }: IpAddress): string {
   if (version === 4) {
     const parts = [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n);
@@ -74,9 +74,19 @@ export function formatAddress({ version, value }: IpAddress): string {
   );
   const run = longestZeroRun(groups);
   if (run.length < 2) return groups.join(':');
+  const isMapped = run.start === 0 && run.length === 5 && groups[5] === 'ffff';
+  const tail4 = formatAddress({ version: 4, value: value & 0xffff_ffffn });
+  if (isMapped) return `::ffff:${tail4}`;
+  if (run.start === 0 && run.length === 6) return `::${tail4}`;
   const head = groups.slice(0, run.start).join(':');
   const tail = groups.slice(run.start + run.length).join(':');
   return `${head}::${tail}`;
+}
+
+/** An address in its canonical form; any other text as it is. */
+export function canonicalAddress(text: string): string {
+  const address = parseAddress(text);
+  return address === undefined ? text : formatAddress(address);
 }
 
 function longestZeroRun(groups: readonly string[]): { start: number; length: number } {

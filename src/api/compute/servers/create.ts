@@ -3,6 +3,7 @@
 import { type instanceCommands, instances } from '#actors/instance/protocol.ts';
 import { type projectCommands, projects } from '#actors/project/protocol.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
+import { canonicalAddress } from '#actors/services/network/addresses.ts';
 import { isRefusal, refuse, type Refusal } from '#runtime/message/refusal.ts';
 import { badRequest, refusalFault } from '../envelope.ts';
 import { isTrue } from '../parameter-types.ts';
@@ -123,8 +124,8 @@ async function templateOf(
       ...destinationFields(destination),
       hints,
       diskConfig,
-      accessIPv4: server.accessIPv4 ?? '',
-      accessIPv6: server.accessIPv6 ?? '',
+      accessIPv4: canonicalAddress(server.accessIPv4 ?? ''),
+      accessIPv6: canonicalAddress(server.accessIPv6 ?? ''),
       personality: checkFiles(server.personality ?? [], limits),
       ...(server.adminPass !== undefined || configDrive ? { adminPass: password } : {}),
       ...(certificates === undefined ? {} : { trustedCertificates: [...certificates] }),

@@ -1,5 +1,6 @@
 // One server: show, change, delete.
 import type { InstanceState } from '#actors/instance/state.ts';
+import { canonicalAddress } from '#actors/services/network/addresses.ts';
 import { notFound } from '../envelope.ts';
 import type { ComputeCall } from '../route.ts';
 import { hostStatusOf } from './host-status.ts';
@@ -42,13 +43,15 @@ interface UpdateBody {
 /** Until 2.74 the reply leaves out what came as extensions. */
 export async function updateServer(call: ComputeCall): Promise<unknown> {
   const { server } = call.body as UpdateBody;
-  const { name, 'OS-DCF:diskConfig': diskConfig, ...others } = server;
+  const { name, accessIPv4, accessIPv6, 'OS-DCF:diskConfig': diskConfig, ...others } = server;
   if (Object.keys(server).length > 0)
     await askServer(call, 'update', {
       type: 'instance.rename',
       actor: actorOf(call),
       ...others,
       ...(name === undefined ? {} : { name: name.trim() }),
+      ...(accessIPv4 === undefined ? {} : { accessIPv4: canonicalAddress(accessIPv4) }),
+      ...(accessIPv6 === undefined ? {} : { accessIPv6: canonicalAddress(accessIPv6) }),
       ...(diskConfig === undefined ? {} : { diskConfig }),
     });
   const changed = call.reads.find(call.server.id, call.caller);
