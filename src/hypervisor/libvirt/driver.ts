@@ -1,11 +1,10 @@
-// The port's Hypervisor on libvirt. Each call is one or few calls of libvirt's; nothing is kept but the marks of running
-// domains, which cannot change while they run. Events that a call causes are told before the call resolves, so that a
-// late "stopped" never speaks of a guest started since. Who may run a guest is the node actor's matter (DESIGN §5).
+// The port's Hypervisor on libvirt. Each call is one or few calls of libvirt's. Events that a call causes are told before
+// the call resolves, so that a late "stopped" never speaks of a guest started since. Who may run a guest is the node
+// actor's matter (DESIGN §5).
 
 import type {
   ConsoleStream,
   GuestEvent,
-  GuestMark,
   GuestSpec,
   GuestState,
   HostInfo,
@@ -18,14 +17,13 @@ import { Connections } from './connections.ts';
 import { consoleStream, readConsoleLog, removeOldConsoleLogs } from './console.ts';
 import { guestDomainXml } from './domain-xml/guest-domain.ts';
 import type { GuestHost } from './domain-xml/guest-domain.ts';
-import { MARK_NAMESPACE, readMark } from './domain-xml/mark.ts';
-import { guestEventOf, guestPowerOf } from './events.ts';
+import { guestEventOf } from './events.ts';
+import { absentIfNotFound, domainRef, GuestReader } from './guest-reader.ts';
 import { virError } from './rpc/faults.ts';
 import type { KeepaliveOptions } from './rpc/keepalive.ts';
-import { domainOf, eventMessages, procedures } from './rpc/procedures.ts';
+import { eventMessages, procedures } from './rpc/procedures.ts';
 import type { Procedure } from './rpc/procedures.ts';
-import { uuidText } from './rpc/structures.ts';
-import type { DomainRef, TypedParameter } from './rpc/structures.ts';
+import type { DomainRef } from './rpc/structures.ts';
 import { parseLibvirtUri } from './rpc/uri.ts';
 import { decodeXdr } from './rpc/xdr.ts';
 
@@ -53,10 +51,6 @@ const flag = {
   saveRunning: 2,
   acpiPowerButton: 1,
   consoleForce: 1,
-  statsState: 1,
-  statsNoWait: 1 << 29,
-  metadataElement: 2,
-  affectLive: 1,
 } as const;
 
 const START_TIMEOUT_MS = 120_000;
@@ -73,10 +67,9 @@ class Driver implements LibvirtDriver {
   readonly kind = 'libvirt';
   readonly #options: LibvirtDriverOptions;
   readonly #connections: Connections;
+  readonly #reader: GuestReader;
   readonly #listeners = new Set<(event: GuestEvent) => void>();
   readonly #waitingForUp = new Set<() => void>();
-  /** Marks of running domains by uuid; valid only for that domain id. */
-  readonly #marks = new Map<string, { domainId: number; mark: GuestMark | undefined }>();
   #architecture: string | undefined;
 
   constructor(options: LibvirtDriverOptions) {
@@ -90,20 +83,21 @@ class Driver implements LibvirtDriver {
       onUp: () => this.#onUp(),
       onDown: (reason) => this.#tell({ type: 'connection.down', reason }),
     });
+    this.#reader = new GuestReader(this.#connections);
   }
 
   ready(timeoutMs: number): Promise<void> {
     if (this.#connections.isUp) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const onUp = (): void => {
+      const settle = (): void => {
         cancel();
-        resolve();
+        this.#waitingForUp.delete(settle);
+        const { trouble } = this.#connections;
+        if (trouble === undefined) resolve();
+        else reject(trouble);
       };
-      const cancel = this.#options.env.timers.after(timeoutMs, () => {
-        this.#waitingForUp.delete(onUp);
-        reject(this.#connections.trouble ?? new Error('connected, but nobody said so'));
-      });
-      this.#waitingForUp.add(onUp);
+      const cancel = this.#options.env.timers.after(timeoutMs, settle);
+      this.#waitingForUp.add(settle);
     });
   }
 
@@ -115,6 +109,7 @@ class Driver implements LibvirtDriver {
   async close(): Promise<void> {
     this.#listeners.clear();
     this.#connections.close();
+    for (const settle of this.#waitingForUp) settle();
   }
 
   async hostInfo(): Promise<HostInfo> {
@@ -128,32 +123,12 @@ class Driver implements LibvirtDriver {
     return hostInfoOf(capabilities, { virtType, hypervisorVersion: version, cpus, memoryKiB });
   }
 
-  async list(): Promise<readonly GuestState[]> {
-    const { records } = await this.#connections.quick(procedures.connectGetAllDomainStats, {
-      doms: [],
-      stats: flag.statsState,
-      flags: flag.statsNoWait,
-    });
-    const states = await Promise.all(
-      records.map(({ dom, params }) => this.#stateOf(dom, stateIn(params))),
-    );
-    const listed = new Set(records.map(({ dom }) => uuidText(dom.uuid)));
-    for (const id of this.#marks.keys()) if (!listed.has(id)) this.#marks.delete(id);
-    return states.filter((state) => state !== undefined);
+  list(): Promise<readonly GuestState[]> {
+    return this.#reader.list();
   }
 
-  async find(id: string): Promise<GuestState | undefined> {
-    return absentIfNotFound(async () => {
-      const found = this.#connections.quick(procedures.domainLookupByUuid, {
-        uuid: domainRef(id).uuid,
-      });
-      const stateReply = this.#connections.quick(procedures.domainGetState, {
-        dom: domainRef(id),
-        flags: 0,
-      });
-      const [{ dom }, { state }] = await Promise.all([found, stateReply]);
-      return this.#stateOf(dom, state);
-    });
+  find(id: string): Promise<GuestState | undefined> {
+    return this.#reader.find(id);
   }
 
   async create(spec: GuestSpec, options: { readonly paused?: boolean } = {}): Promise<GuestState> {
@@ -187,9 +162,7 @@ class Driver implements LibvirtDriver {
         { from: path, xml, flags: flag.saveRunning },
         SAVE_TIMEOUT_MS,
       );
-      const { uuid } = domainRef(spec.id);
-      const found = await this.#connections.quick(procedures.domainLookupByUuid, { uuid });
-      return found.dom;
+      return this.#reader.lookUp(spec.id);
     });
     return this.#started(spec, dom, 'running');
   }
@@ -203,7 +176,7 @@ class Driver implements LibvirtDriver {
       ),
     );
     await this.#connections.eventBarrier();
-    this.#marks.delete(id);
+    this.#reader.forget(id);
   }
 
   async shutdown(id: string): Promise<void> {
@@ -237,7 +210,7 @@ class Driver implements LibvirtDriver {
   async save(id: string, path: string): Promise<void> {
     const args = { dom: domainRef(id), to: path, xml: undefined, flags: 0 };
     await this.#act(procedures.domainSaveFlags, args, SAVE_TIMEOUT_MS);
-    this.#marks.delete(id);
+    this.#reader.forget(id);
   }
 
   async openConsole(id: string): Promise<ConsoleStream> {
@@ -287,14 +260,11 @@ class Driver implements LibvirtDriver {
       if (error.libvirtCode !== virError.operationFailed && error.code !== 'wrong-state') {
         throw error;
       }
-      const there = (await this.find(spec.id)) ?? (await this.#findByName(spec.name));
-      if (there === undefined) throw error;
+      const there =
+        (await this.find(spec.id)) !== undefined || (await this.#reader.isNameTaken(spec.name));
+      if (!there) throw error;
       throw new HypervisorFault('guest-exists', error.message, { cause: error });
     }
-  }
-
-  #findByName(name: string): Promise<{ readonly dom: DomainRef } | undefined> {
-    return absentIfNotFound(() => this.#connections.quick(procedures.domainLookupByName, { name }));
   }
 
   async #started(
@@ -302,54 +272,14 @@ class Driver implements LibvirtDriver {
     dom: DomainRef,
     power: 'running' | 'paused',
   ): Promise<GuestState> {
-    this.#marks.set(spec.id, { domainId: dom.id, mark: spec.mark });
+    this.#reader.remember(spec.id, dom.id, spec.mark);
     await this.#connections.eventBarrier();
     return { id: spec.id, name: dom.name, power, mark: spec.mark };
   }
 
-  /** Undefined when the domain went away meanwhile. */
-  async #stateOf(dom: DomainRef, state: number): Promise<GuestState | undefined> {
-    return absentIfNotFound(async () => ({
-      id: uuidText(dom.uuid),
-      name: dom.name,
-      power: guestPowerOf(state),
-      mark: await this.#markOf(dom),
-    }));
-  }
-
-  /** A domain that does not run is not ours: ours are transient. */
-  async #markOf(dom: DomainRef): Promise<GuestMark | undefined> {
-    if (dom.id < 0) return undefined;
-    const id = uuidText(dom.uuid);
-    const known = this.#marks.get(id);
-    if (known?.domainId === dom.id) return known.mark;
-    const mark = await this.#readMark(dom);
-    this.#marks.set(id, { domainId: dom.id, mark });
-    return mark;
-  }
-
-  async #readMark(dom: DomainRef): Promise<GuestMark | undefined> {
-    try {
-      const { metadata } = await this.#connections.quick(procedures.domainGetMetadata, {
-        dom,
-        type: flag.metadataElement,
-        uri: MARK_NAMESPACE,
-        flags: flag.affectLive,
-      });
-      return readMark(metadata);
-    } catch (error) {
-      const none =
-        error instanceof HypervisorFault && error.libvirtCode === virError.noDomainMetadata;
-      if (none) return undefined;
-      throw error;
-    }
-  }
-
   #onUp(): void {
-    // Another daemon may number its domains anew.
-    this.#marks.clear();
-    for (const waiter of this.#waitingForUp) waiter();
-    this.#waitingForUp.clear();
+    this.#reader.forgetAll();
+    for (const settle of this.#waitingForUp) settle();
     this.#tell({ type: 'connection.up' });
   }
 
@@ -372,26 +302,4 @@ class Driver implements LibvirtDriver {
       }
     }
   }
-}
-
-function domainRef(id: string): DomainRef {
-  try {
-    return domainOf(id);
-  } catch (error) {
-    throw new HypervisorFault('guest-not-found', (error as Error).message, { cause: error });
-  }
-}
-
-async function absentIfNotFound<R>(call: () => Promise<R>): Promise<R | undefined> {
-  try {
-    return await call();
-  } catch (error) {
-    if (error instanceof HypervisorFault && error.code === 'guest-not-found') return undefined;
-    throw error;
-  }
-}
-
-function stateIn(params: readonly TypedParameter[]): number {
-  const state = params.find((param) => param.field === 'state.state');
-  return state?.value.type === 'int' ? state.value.value : 0;
 }

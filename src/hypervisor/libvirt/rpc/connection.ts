@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { HypervisorFault } from '../../port.ts';
 import type { HypervisorEnv } from '../../port.ts';
+import { CallTable } from './call-table.ts';
 import { faultOfRemoteError } from './faults.ts';
 import { Keepalive } from './keepalive.ts';
 import type { KeepaliveOptions } from './keepalive.ts';
@@ -32,24 +33,13 @@ export interface RpcConnectionOptions {
   readonly onClose?: (fault: HypervisorFault) => void;
 }
 
-interface PendingCall {
-  readonly name: string;
-  readonly serial: number;
-  readonly packet: Uint8Array;
-  readonly stream: RpcStream | undefined;
-  readonly settle: (outcome: { payload: Uint8Array } | { fault: HypervisorFault }) => void;
-  /** Its deadline passed, but the daemon still works on it, so it still fills a place. */
-  abandoned: boolean;
-}
-
 const NO_BYTES = new Uint8Array(0);
 
 export class RpcConnection {
   readonly #socket: Socket;
   readonly #options: RpcConnectionOptions;
   readonly #splitter = new PacketSplitter();
-  readonly #queue: PendingCall[] = [];
-  readonly #inFlight = new Map<number, PendingCall>();
+  readonly #calls: CallTable;
   #stream:
     | { readonly serial: number; readonly procedure: number; readonly it: RpcStream }
     | undefined;
@@ -61,6 +51,9 @@ export class RpcConnection {
   constructor(socket: Socket, options: RpcConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
+    const { env, name, maxInFlight, maxQueued } = options;
+    const onStuck = (reason: string): void => this.#fail(reason);
+    this.#calls = new CallTable({ env, name, maxInFlight, maxQueued, onStuck });
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('error', (error) => this.#fail(error.message, error));
     socket.on('close', () => this.#fail('the daemon closed the connection'));
@@ -73,7 +66,7 @@ export class RpcConnection {
 
   /** Calls that wait or are under way. */
   get load(): number {
-    return this.#queue.length + this.#inFlight.size;
+    return this.#calls.load;
   }
 
   /** Rejects with HypervisorFault: libvirt's error, timeout (also while queued), or connection-lost. */
@@ -114,41 +107,21 @@ export class RpcConnection {
     this.#fail(reason);
   }
 
-  #request<A>(
+  async #request<A>(
     procedure: Procedure<A, unknown>,
     args: A,
     options: { timeoutMs: number; stream: RpcStream | undefined },
   ): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      if (this.#closedBy !== undefined) {
-        reject(this.#closedBy);
-        return;
-      }
-      if (this.#queue.length >= this.#options.maxQueued) {
-        const message = `${this.#options.name}: ${this.#queue.length} calls wait already`;
-        reject(new HypervisorFault('failed', message, { retryable: true }));
-        return;
-      }
-      const serial = this.#nextSerial();
-      const packet = this.#encodeCall(procedure, args, serial);
-      const cancelTimer = this.#options.env.timers.after(options.timeoutMs, () =>
-        this.#onDeadline(call, options.timeoutMs),
-      );
-      const call: PendingCall = {
-        name: procedure.name,
-        serial,
-        packet,
-        stream: options.stream,
-        abandoned: false,
-        settle: (outcome) => {
-          cancelTimer();
-          if ('fault' in outcome) reject(outcome.fault);
-          else resolve(outcome.payload);
-        },
-      };
-      this.#queue.push(call);
-      this.#pump();
-    });
+    if (this.#closedBy !== undefined) throw this.#closedBy;
+    const { name, number } = procedure;
+    const { timeoutMs, stream } = options;
+    const serial = this.#nextSerial();
+    const packet = this.#encodeCall(procedure, args, serial);
+    const send = (): void => {
+      if (stream !== undefined) this.#stream = { serial, procedure: number, it: stream };
+      this.#socket.write(packet);
+    };
+    return this.#calls.add({ name, serial, timeoutMs, send });
   }
 
   #encodeCall<A>(procedure: Procedure<A, unknown>, args: A, serial: number): Uint8Array {
@@ -173,32 +146,6 @@ export class RpcConnection {
   #nextSerial(): number {
     this.#lastSerial = this.#lastSerial >= 0xffff_ffff ? 1 : this.#lastSerial + 1;
     return this.#lastSerial;
-  }
-
-  #pump(): void {
-    while (this.#inFlight.size < this.#options.maxInFlight) {
-      const call = this.#queue.shift();
-      if (call === undefined) return;
-      this.#inFlight.set(call.serial, call);
-      if (call.stream !== undefined) {
-        const procedure = new DataView(call.packet.buffer, call.packet.byteOffset).getInt32(12);
-        this.#stream = { serial: call.serial, procedure, it: call.stream };
-      }
-      this.#socket.write(call.packet);
-    }
-  }
-
-  #onDeadline(call: PendingCall, timeoutMs: number): void {
-    const queued = this.#queue.indexOf(call);
-    if (queued >= 0) this.#queue.splice(queued, 1);
-    call.abandoned = true;
-    const where = queued >= 0 ? 'waited for its turn for' : 'had no answer for';
-    const message = `libvirt ${call.name} ${where} ${timeoutMs} ms (${this.#options.name})`;
-    call.settle({ fault: new HypervisorFault('timeout', message, { retryable: true }) });
-    const stuck = [...this.#inFlight.values()].every((other) => other.abandoned);
-    if (this.#inFlight.size >= this.#options.maxInFlight && stuck) {
-      this.#fail(`all ${this.#inFlight.size} calls in flight are overdue`);
-    }
   }
 
   #onData(chunk: Uint8Array): void {
@@ -241,18 +188,11 @@ export class RpcConnection {
   }
 
   #onReply(packet: Packet): void {
-    const call = this.#inFlight.get(packet.serial);
-    if (call === undefined) {
-      this.#fail(`a reply to no call of ours (serial ${packet.serial})`);
-      return;
-    }
-    this.#inFlight.delete(packet.serial);
-    const outcome =
-      packet.status === packetStatus.ok
-        ? { payload: packet.payload }
-        : { fault: this.#faultIn(packet.payload, call.name) };
-    if (!call.abandoned) call.settle(outcome);
-    this.#pump();
+    const { serial, status, payload } = packet;
+    const name = this.#calls.nameOf(serial);
+    if (name === undefined) this.#fail(`a reply to no call of ours (serial ${serial})`);
+    else if (status === packetStatus.ok) this.#calls.settle(serial, { payload });
+    else this.#calls.settle(serial, { fault: this.#faultIn(payload, name) });
   }
 
   #onStream(packet: Packet): void {
@@ -319,10 +259,7 @@ export class RpcConnection {
     this.#closedBy = fault;
     this.#keepalive?.stop();
     this.#socket.destroy();
-    const calls = [...this.#inFlight.values(), ...this.#queue];
-    this.#inFlight.clear();
-    this.#queue.length = 0;
-    for (const call of calls) if (!call.abandoned) call.settle({ fault });
+    this.#calls.failAll(fault);
     this.#stream?.it.end(fault);
     this.#options.onClose?.(fault);
   }

@@ -287,6 +287,8 @@ describe('connecting', () => {
     env.advance(100);
     env.advance(200);
     expect((await waiting).message).toBe('/nonexistent/sock: connect ENOENT /nonexistent/sock');
+    const second = faultOf(other.ready(1_000));
     await other.close();
+    expect((await second).message).toBe('the driver was closed');
   });
 });
