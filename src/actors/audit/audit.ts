@@ -22,6 +22,8 @@ export interface StrayClaim {
 }
 
 const PERIOD_MS = 60_000;
+/** A crash is what leaves most of what there is to find. */
+const FIRST_MS = 1_000;
 
 /** Pure: the claims that no server accounts for. A server with an operation under way accounts for all of its own. */
 export function strayClaims(
@@ -53,15 +55,19 @@ export class Auditor {
   }
 
   start(): void {
-    this.#cancel = this.#sources.env.timers.after(PERIOD_MS, () => {
+    this.#after(FIRST_MS);
+  }
+
+  #after(waitMs: number): void {
+    this.#cancel = this.#sources.env.timers.after(waitMs, () => {
       this.audit().then(
-        () => this.start(),
+        () => this.#after(PERIOD_MS),
         (error: unknown) => {
           this.#sources.env.log.warn(
             { err: error },
             'the audit failed; the next one will do its work',
           );
-          this.start();
+          this.#after(PERIOD_MS);
         },
       );
     });

@@ -35,7 +35,10 @@ export class Placement {
     this.#consumers = parts.consumers;
   }
 
-  /** Refusal no-valid-host carries every host with the filter and figures that excluded it. */
+  /**
+   * Refusal no-valid-host carries every host with the filter and figures that excluded it. Asked again after a crash,
+   * it stays with the host that it had claimed, if that still fits; else that claim is given back.
+   */
   async place(wanted: PlacementRequest): Promise<Candidate | Refusal> {
     const spec = specOf(wanted);
     const taken: HostRefusal[] = [];
@@ -43,18 +46,37 @@ export class Placement {
       const selection = await this.#scheduler.select(spec);
       if (selection.candidates.length === 0)
         return refuse('no-valid-host', { refusals: [...selection.refusals, ...taken] });
-      for (const candidate of selection.candidates) {
+      const held = new Set(this.#consumers.holders(wanted.serverId));
+      for (const candidate of heldFirst(selection.candidates, held)) {
         const refusal = await this.#claim(candidate, wanted);
-        if (refusal === undefined) return candidate;
-        taken.push(refusal);
+        if (refusal !== undefined) {
+          taken.push(refusal);
+          continue;
+        }
+        held.delete(candidate.providerId);
+        await this.#release(held, wanted);
+        return candidate;
       }
     }
     return refuse('no-valid-host', { refusals: taken });
   }
 
   /** Gives back one claim wherever it is held, or, without `claimId`, all that the server holds. */
-  async release(serverId: string, claimId: string | undefined, requestId: string): Promise<void> {
-    const releases = [...this.#consumers.holders(serverId)].map((providerId) =>
+  release(serverId: string, claimId: string | undefined, requestId: string): Promise<void> {
+    const holders = new Set(this.#consumers.holders(serverId));
+    return this.#release(holders, { serverId, claimId, requestId });
+  }
+
+  async #release(
+    providerIds: ReadonlySet<string>,
+    claim: {
+      readonly serverId: string;
+      readonly claimId: string | undefined;
+      readonly requestId: string;
+    },
+  ): Promise<void> {
+    const { serverId, claimId, requestId } = claim;
+    const releases = [...providerIds].map((providerId) =>
       this.#router.ask(
         providers.ref(providerId),
         {
@@ -90,10 +112,19 @@ export class Placement {
   }
 }
 
+function heldFirst(
+  candidates: readonly Candidate[],
+  held: ReadonlySet<string>,
+): readonly Candidate[] {
+  const isHeld = ({ providerId }: Candidate): boolean => held.has(providerId);
+  return [...candidates.filter(isHeld), ...candidates.filter((one) => !isHeld(one))];
+}
+
 function specOf(wanted: PlacementRequest): RequestSpec {
-  const { request, serverId, excludedHosts } = wanted;
+  const { request, serverId, claimId, excludedHosts } = wanted;
   return {
     serverId,
+    claimId,
     projectId: request.projectId,
     flavor: request.flavor,
     image: request.image,

@@ -2,7 +2,9 @@
 // it answers. Built anew from the read models for each choice; pure.
 import { capacityOf } from '../provider/arithmetic.ts';
 import type { Inventory, ProviderState } from '../provider/protocol.ts';
+import { bucketGet } from '../domain/bucket-map.ts';
 import type { HostState, HypervisorFacts } from '../topology/protocol.ts';
+import type { RequestSpec } from './protocol.ts';
 
 export interface ResourceView {
   readonly inventory: Inventory;
@@ -43,6 +45,20 @@ export function viewHost(
     resources: viewResources(provider),
     traits: provider?.traits ?? [],
   };
+}
+
+/** The provider as it would be if the request's own claim were given back. */
+export function withoutClaim(
+  provider: ProviderState | undefined,
+  { serverId, claimId }: Pick<RequestSpec, 'serverId' | 'claimId'>,
+): ProviderState | undefined {
+  if (provider === undefined || claimId === undefined) return provider;
+  const held = bucketGet(provider.allocations, serverId);
+  if (held?.claimId !== claimId) return provider;
+  const used = { ...provider.used };
+  for (const [resource, amount] of Object.entries(held.resources))
+    used[resource] = (used[resource] ?? 0) - amount;
+  return { ...provider, used };
 }
 
 function viewResources(provider: ProviderState | undefined): Record<string, ResourceView> {

@@ -4,6 +4,8 @@ import type { Flavor, ServerImage } from '../domain/server.ts';
 /** Nova's request spec: all that filters and weighers may look at. */
 export interface RequestSpec {
   readonly serverId: string;
+  /** Of the placement asked for: what a host holds under it, from a try that was cut short, is free for it. */
+  readonly claimId?: string;
   readonly projectId: string;
   readonly flavor: Flavor;
   readonly image: ServerImage | undefined;

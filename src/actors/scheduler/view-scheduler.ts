@@ -5,7 +5,7 @@ import type { InstanceState } from '../instance/state.ts';
 import type { NodeClient } from '../node/client.ts';
 import type { ProviderState } from '../provider/protocol.ts';
 import type { HostState } from '../topology/protocol.ts';
-import { type HostView, viewHost } from './host-view.ts';
+import { type HostView, viewHost, withoutClaim } from './host-view.ts';
 import type { RequestSpec, Selection } from './protocol.ts';
 import { selectHosts } from './select.ts';
 
@@ -28,7 +28,7 @@ export class ViewScheduler {
   async select(spec: RequestSpec): Promise<Selection> {
     const { views, servers } = this.#sources;
     await views.barrier();
-    return selectHosts(this.#hosts(), spec, {
+    return selectHosts(this.#hosts(spec), spec, {
       hostOf: (serverId) => {
         const server = servers.get(serverId);
         return server?.existence === 'exists' ? server.grant?.host : undefined;
@@ -36,10 +36,11 @@ export class ViewScheduler {
     });
   }
 
-  *#hosts(): Iterable<HostView> {
+  *#hosts(spec: RequestSpec): Iterable<HostView> {
     const { hosts, providers, nodes } = this.#sources;
     for (const host of hosts.values()) {
-      const view = viewHost(host, providers.get(host.providerId), nodes.isUp(host.id));
+      const provider = withoutClaim(providers.get(host.providerId), spec);
+      const view = viewHost(host, provider, nodes.isUp(host.id));
       if (view !== undefined) yield view;
     }
   }

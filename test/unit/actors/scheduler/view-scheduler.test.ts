@@ -99,3 +99,22 @@ test('claims, hosts that stop answering and places of servers count at once', as
   up.delete('h2');
   expect((await scheduler.select(spec())).candidates).toEqual([]);
 });
+
+test("what a host holds for this very claim counts as free, another's does not", async () => {
+  const { cluster, scheduler } = await cloud();
+  await cluster.router.ask(
+    providers.ref('rp-h1'),
+    {
+      type: 'provider.claim',
+      consumer: 's1',
+      claimId: 'create/1',
+      resources: { MEMORY_MB: 3500 },
+      projectId: 'p',
+      userId: 'u',
+    },
+    options,
+  );
+  const passed = async (claimId: string): Promise<readonly string[]> =>
+    (await scheduler.select(spec({ claimId }))).candidates.map(({ host }) => host).toSorted();
+  expect([await passed('create/1'), await passed('create/2')]).toEqual([['h1', 'h2'], ['h2']]);
+});
