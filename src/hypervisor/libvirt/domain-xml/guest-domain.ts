@@ -45,13 +45,9 @@ export function guestDomainXml(spec: GuestSpec, host: GuestHost, start: GuestSta
       element('vcpu', { placement: 'static' }, [String(spec.vcpus)]),
       spec.firmwareTable === undefined ? undefined : sysinfo(spec, spec.firmwareTable),
       os(spec, host),
-      element('features', {}, [element('acpi'), element('apic')]),
+      ...(host.architecture === 'x86_64' ? pcFeatures() : []),
       cpu(spec, host),
-      element('clock', { offset: 'utc' }, [
-        element('timer', { name: 'pit', tickpolicy: 'delay' }),
-        element('timer', { name: 'rtc', tickpolicy: 'catchup' }),
-        element('timer', { name: 'hpet', present: false }),
-      ]),
+      element('clock', { offset: 'utc' }, host.architecture === 'x86_64' ? pcTimers() : []),
       textElement('on_poweroff', 'destroy'),
       textElement('on_reboot', 'restart'),
       textElement('on_crash', 'destroy'),
@@ -90,6 +86,18 @@ function sysinfo(spec: GuestSpec, table: NonNullable<GuestSpec['firmwareTable']>
       entry('family', table.family),
     ]),
   ]);
+}
+
+function pcFeatures(): XmlElement[] {
+  return [element('features', {}, [element('acpi'), element('apic')])];
+}
+
+function pcTimers(): XmlElement[] {
+  return [
+    element('timer', { name: 'pit', tickpolicy: 'delay' }),
+    element('timer', { name: 'rtc', tickpolicy: 'catchup' }),
+    element('timer', { name: 'hpet', present: false }),
+  ];
 }
 
 function cpu(spec: GuestSpec, host: GuestHost): XmlElement {

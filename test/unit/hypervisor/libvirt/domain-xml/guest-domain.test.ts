@@ -173,10 +173,12 @@ describe('the domain XML', () => {
     );
   });
 
-  test('another architecture gets its own machine and no x86 CPU model', () => {
+  test('another architecture gets its own machine and nothing of a PC', () => {
     const node = domain({}, { architecture: 'aarch64' });
     expect(node.at('os', 'type')?.attribute('machine')).toBe('virt');
     expect(node.at('cpu', 'model')).toBeUndefined();
+    expect(node.at('features')).toBeUndefined();
+    expect(node.at('clock', 'timer')).toBeUndefined();
   });
 
   test("libvirt's configured user runs the guest when told so", () => {
