@@ -50,7 +50,7 @@ export class Assembly {
   readonly nodes = new LocalNodes();
   readonly consumers: ConsumerIndex;
   readonly #options: AssemblyOptions;
-  readonly #auditor: Auditor;
+  #auditor: Auditor | undefined;
   #networks: Networks | undefined;
 
   constructor(options: AssemblyOptions) {
@@ -61,8 +61,6 @@ export class Assembly {
     this.entities = new EntityHost({ env, system: this.system, journal, epoch, onFenced });
     this.#registerCompute();
     this.consumers = new ConsumerIndex(this.entities.view(providerDefinition));
-    const servers = this.entities.view(instanceDefinition);
-    this.#auditor = new Auditor({ env, router: this.entities, servers, consumers: this.consumers });
   }
 
   /** Adds a neighbour's entities; before `recover`. */
@@ -77,6 +75,14 @@ export class Assembly {
   /** The network service that servers get their ports from; before `start`. */
   useNetworks(networks: Networks): void {
     this.#networks = networks;
+    const servers = this.entities.view(instanceDefinition);
+    this.#auditor = new Auditor({
+      env: this.env,
+      router: this.entities,
+      servers,
+      consumers: this.consumers,
+      networks,
+    });
   }
 
   /** All states are in memory afterwards; nothing runs yet. */
@@ -87,7 +93,7 @@ export class Assembly {
   /** Operations go on where they were; after this process's hosts were added, so that they can be found. */
   start(): void {
     this.entities.resume();
-    this.#auditor.start();
+    this.#auditor?.start();
   }
 
   /** Takes up a compute host of this process: registers it and adopts its guests. */
@@ -107,12 +113,12 @@ export class Assembly {
     await node.start();
   }
 
-  audit(): Promise<void> {
-    return this.#auditor.audit();
+  async audit(): Promise<void> {
+    await this.#auditor?.audit();
   }
 
   async stop(): Promise<void> {
-    this.#auditor.stop();
+    this.#auditor?.stop();
     await this.entities.stop();
     await Promise.all(this.nodes.all().map((node) => node.stop()));
     await this.system.shutdown();

@@ -1,5 +1,5 @@
 // Starts a cloud over real ports: journal, hosts, neighbour services, HTTP. The only place where all of it meets.
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
@@ -96,7 +96,10 @@ async function openJournal(
   data: string,
   onOpen: (close: () => Promise<void>) => void,
 ): Promise<Journal> {
-  const journal = await openSqliteJournal({ env, path: join(data, 'journal.db') });
+  const path = join(data, 'journal.db');
+  // It holds password hashes and users' data: for its owner only. SQLite gives its other files the same mode.
+  closeSync(openSync(path, 'a', 0o600));
+  const journal = await openSqliteJournal({ env, path });
   onOpen(() => journal.close());
   return journal;
 }
@@ -125,6 +128,12 @@ async function assemble(
   return { assembly, neighbours };
 }
 
+/** Ids of the images that have bytes. */
+function activeImages({ imageService }: Neighbours): ReadonlySet<string> {
+  const active = [...imageService.view.values()].filter((image) => image.status === 'active');
+  return new Set(active.map((image) => image.id));
+}
+
 async function addNodes(cloud: {
   readonly assembly: Assembly;
   readonly neighbours: Neighbours;
@@ -148,6 +157,8 @@ async function addNodes(cloud: {
             sizeBytes,
             open: () => neighbours.images.open(id),
           }),
+          imageIds: () => activeImages(neighbours),
+          networkIds: () => neighbours.networks.flatNetworkIds(),
           networkSpec: (networkId) => neighbours.networks.hostNetworkSpec(networkId, metadataPort),
           configDrive: (serverId) => configDriveOf(metadataFor(cloud, serverId)),
         },

@@ -55,7 +55,7 @@ async function startDetached(config: Config, image: TinyImage): Promise<void> {
   const log = openSync(logPath, 'a', 0o640);
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'serve.ts'), JSON.stringify({ config, image })],
+    [...process.execArgv, join(import.meta.dirname, 'serve.ts'), JSON.stringify({ config, image })],
     {
       detached: true,
       stdio: ['ignore', log, log],

@@ -4,11 +4,13 @@
 import type { Router } from '#runtime/directory/router.ts';
 import type { Cancel, Env } from '#runtime/env/env.ts';
 import type { StateView } from '#runtime/events/projection.ts';
+import type { Networks } from '../ports/networks.ts';
 import type { InstanceState } from '../instance/state.ts';
 import { providers } from '../provider/protocol.ts';
 import type { ConsumerIndex } from '../scheduler/consumers.ts';
 
 export interface AuditSources {
+  readonly networks: Pick<Networks, 'serversWithPorts' | 'release'>;
   readonly env: Env;
   readonly router: Router;
   readonly servers: StateView<InstanceState>;
@@ -46,6 +48,17 @@ export function strayClaims(
   return strays;
 }
 
+/** Pure: servers whose ports nobody accounts for. One without a host has none, unless an operation is giving it one. */
+export function strayPorts(
+  networks: Pick<Networks, 'serversWithPorts'>,
+  servers: Pick<StateView<InstanceState>, 'get'>,
+): readonly string[] {
+  return [...networks.serversWithPorts()].filter((serverId) => {
+    const server = servers.get(serverId);
+    return server?.operation === undefined && server?.grant === undefined;
+  });
+}
+
 export class Auditor {
   readonly #sources: AuditSources;
   #cancel: Cancel = () => undefined;
@@ -78,7 +91,11 @@ export class Auditor {
   }
 
   async audit(): Promise<void> {
-    const { env, router, servers, consumers } = this.#sources;
+    const { env, router, servers, consumers, networks } = this.#sources;
+    for (const serverId of strayPorts(networks, servers)) {
+      env.log.error({ serverId }, 'stray ports are given back');
+      await networks.release(serverId, `audit-${serverId}`);
+    }
     for (const { consumer, providerId, reason } of strayClaims(consumers, servers)) {
       env.log.error({ consumer, providerId, reason }, 'a stray claim is given back');
       await router.ask(

@@ -171,7 +171,12 @@ async function order(
     if (effect.kind === 'destroy-guest') return ended(effect, {});
     return failed(effect, { code: 500, message: 'The server has no host.', details: '' }, false);
   }
-  const report = await services.nodes.perform(grant.host, orderOf(effect, state, grant));
+  const [report] = await Promise.all([
+    services.nodes.perform(grant.host, orderOf(effect, state, grant)),
+    effect.kind === 'build-guest'
+      ? services.networks.bind(state.id, grant.host, effect.requestId)
+      : undefined,
+  ]);
   return ended(effect, { host: grant.host, power: report.power });
 }
 

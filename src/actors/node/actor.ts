@@ -9,7 +9,7 @@ import { emptyBuckets } from '../domain/bucket-map.ts';
 import type { PowerState } from '../domain/states.ts';
 import { instances } from '../instance/protocol.ts';
 import { GuestExecutor, type Grants } from './guest.ts';
-import { isClosed, ledgers, type LedgerState, openGrant } from './ledger.ts';
+import { isClosed, ledgers, type LedgerState, newestEpoch, openGrant } from './ledger.ts';
 import type { Machine } from './machine.ts';
 import { NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
 import { type Finding, reconcile } from './reconcile.ts';
@@ -134,6 +134,10 @@ export class NodeActor implements Grants {
     );
   }
 
+  isSuperseded(serverId: string, runEpoch: number): boolean {
+    return newestEpoch(this.#ledgerState(), serverId) > runEpoch;
+  }
+
   #dispatch(message: OrderMessage): void {
     const { serverId, type } = message.order;
     const slot = this.#slots.get(serverId) ?? this.#openSlot(serverId);
@@ -223,6 +227,7 @@ export class NodeActor implements Grants {
         this.#isRegistered = true;
       }
       await this.relist();
+      void this.#tidyUp();
       this.#cancelTimer = machine.env.timers.after(RELIST_MS, () => void this.#registerAndRelist());
     } catch (error) {
       machine.env.log.warn(
@@ -246,12 +251,22 @@ export class NodeActor implements Grants {
     });
     for (const finding of findings)
       if (!this.#slots.has(finding.serverId)) await this.#act(finding);
-    await this.#removeLeftovers();
-    await this.#options.ledger.ask(
-      ledgers.ref(this.host),
-      { type: 'ledger.prune' },
-      { requestId: 'relist' },
-    );
+  }
+
+  /** Housekeeping beside everything else: nobody waits for it, and the next relisting does what failed. */
+  async #tidyUp(): Promise<void> {
+    const { machine, ledger } = this.#options;
+    try {
+      await this.#tendNetworks();
+      await this.#removeLeftovers();
+      await machine.storage.pruneImages(machine.imageIds());
+      await ledger.ask(ledgers.ref(this.host), { type: 'ledger.prune' }, { requestId: 'tidy-up' });
+    } catch (error) {
+      machine.env.log.warn(
+        { err: error, host: this.host },
+        'housekeeping failed; the next round will do it',
+      );
+    }
   }
 
   async #act(finding: Finding): Promise<void> {
@@ -278,6 +293,18 @@ export class NodeActor implements Grants {
       if (this.#slots.has(serverId) || openGrant(entries, serverId) !== undefined) continue;
       if (isClosed(entries, serverId)) await storage.removeGuest(serverId);
       else env.log.warn({ host: this.host, serverId }, 'files of an unknown server are left alone');
+    }
+  }
+
+  /** Networks that guests may be on are ready before one boots; those that are gone leave no bridge behind. */
+  async #tendNetworks(): Promise<void> {
+    const { network, networkSpec, networkIds } = this.machine;
+    for (const networkId of await network.listNetworks()) {
+      if (networkSpec(networkId) === undefined) await network.removeNetwork(networkId);
+    }
+    for (const networkId of networkIds()) {
+      const spec = networkSpec(networkId);
+      if (spec !== undefined) await network.ensureNetwork(spec);
     }
   }
 

@@ -12,6 +12,8 @@ export interface Grants {
   admit(serverId: string, runEpoch: number): Promise<void>;
   /** Saves that the grant is over. */
   close(serverId: string, runEpoch: number): Promise<void>;
+  /** Whether this host has since been given a newer grant for the server. */
+  isSuperseded(serverId: string, runEpoch: number): boolean;
 }
 
 type Named<T extends NodeOrder['type']> = Extract<NodeOrder, { readonly type: T }>;
@@ -173,7 +175,9 @@ export class GuestExecutor {
   async #destroy(order: Named<'node.destroy'>): Promise<NodeReport> {
     const { hypervisor, network, storage } = this.#machine;
     const { serverId, plan, runEpoch } = order;
-    await hypervisor.destroy(serverId);
+    // Guest, disks and ports belong to the newer grant then; under the old one nothing is left to end (R2).
+    if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };
+    await this.#endGuest(serverId);
     await Promise.all([
       ...plan.ports.map(({ portId, networkId, mac }) =>
         network.unplug({ id: portId, networkId, mac }),
@@ -182,6 +186,14 @@ export class GuestExecutor {
     ]);
     await this.#grants.close(serverId, runEpoch);
     return { power: 'nostate', stopped: true };
+  }
+
+  /** Only a guest that carries this cloud's mark is ours to end (R6). */
+  async #endGuest(serverId: string): Promise<void> {
+    const { hypervisor, cluster } = this.#machine;
+    const found = await hypervisor.find(serverId);
+    if (found !== undefined && found.mark?.cluster !== cluster) throw foreignGuest();
+    await hypervisor.destroy(serverId);
   }
 
   /** Orders other than build and destroy act on a grant that is open already; this refuses an old one. */
@@ -201,11 +213,7 @@ export class GuestExecutor {
       mark.host !== host ||
       mark.runEpoch > order.runEpoch
     ) {
-      throw new NodeFault(
-        'hypervisor',
-        'a domain with its id is there that this host has no record of; it is left alone',
-        { retryable: false },
-      );
+      throw foreignGuest();
     }
     if (mark.runEpoch === order.runEpoch) return found;
     await hypervisor.destroy(order.serverId);
@@ -331,6 +339,14 @@ export class GuestExecutor {
       interfaces,
     });
   }
+}
+
+function foreignGuest(): NodeFault {
+  return new NodeFault(
+    'hypervisor',
+    'a domain with its id is there that this host has no record of; it is left alone',
+    { retryable: false },
+  );
 }
 
 const verbs: Readonly<Record<NodeOrder['type'], string>> = {

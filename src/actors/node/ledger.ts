@@ -65,6 +65,11 @@ export function openGrant(state: LedgerState | undefined, serverId: string): num
   return entry?.closedAtMs === undefined ? entry?.runEpoch : undefined;
 }
 
+/** The newest run-epoch that the host knows of for a server; 0 for none. */
+export function newestEpoch(state: LedgerState, serverId: string): number {
+  return bucketGet(state.entries, serverId)?.runEpoch ?? 0;
+}
+
 /** Whether the host's last grant for this server is on record as over. */
 export function isClosed(state: LedgerState, serverId: string): boolean {
   return bucketGet(state.entries, serverId)?.closedAtMs !== undefined;

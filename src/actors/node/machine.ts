@@ -17,6 +17,10 @@ export interface Machine {
   readonly network: HostNetwork;
   /** Where an image's bytes come from. */
   readonly imageSource: (image: ServerImage) => ImageSource;
+  /** Images that a server may be made from now: others leave the cache when no disk needs them. */
+  readonly imageIds: () => ReadonlySet<string>;
+  /** Networks that every host has ready. */
+  readonly networkIds: () => readonly string[];
   /** How a network is to look on this host; undefined if there is no such network any more. */
   readonly networkSpec: (networkId: string) => HostNetworkSpec | undefined;
   /** What goes on a server's config drive. */

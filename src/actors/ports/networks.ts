@@ -93,6 +93,8 @@ export interface Networks {
   bind(serverId: string, host: string, requestId: string): Promise<void>;
   /** Deletes ports made for the server, unbinds the user's own. Silent if there are none. */
   release(serverId: string, requestId: string): Promise<void>;
+  /** Ids of all servers that have ports, whether or not those servers still exist. */
+  serversWithPorts(): Iterable<string>;
   /** The server whose port has this address on this network, for the metadata service. */
   serverAt(networkId: string, address: string): string | undefined;
 }

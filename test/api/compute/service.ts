@@ -157,6 +157,7 @@ function networksOf(networks: TestNetworks): Networks {
     allocate: refuse,
     bind: refuse,
     release: refuse,
+    serversWithPorts: () => [],
     serverAt: refuse,
   };
 }

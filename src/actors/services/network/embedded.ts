@@ -238,6 +238,18 @@ export class EmbeddedNetworks implements Networks {
       : hostNetworkPlan(network, this.settings, metadataPort);
   }
 
+  /** Networks that reach out through the hosts: every host has them ready. */
+  flatNetworkIds(): readonly string[] {
+    const flat = [...this.index.networks()].filter(
+      ({ attributes }) => attributes.providerType === 'flat',
+    );
+    return flat.map(({ id }) => id);
+  }
+
+  serversWithPorts(): Iterable<string> {
+    return this.index.servers();
+  }
+
   /** A server's networks as they are now, in the order of its ports; for metadata. */
   instanceNetworks(serverId: string): readonly InstanceNetwork[] {
     return this.#ports(serverId).map(({ network, port }) =>

@@ -60,6 +60,15 @@ export class NetworkIndex {
   }
 
   /** In the order in which they came. */
+  /** Ids of the servers that have ports. */
+  *servers(): IterableIterator<string> {
+    for (const [deviceId, portIds] of this.#devices) {
+      const [first] = portIds;
+      if (first !== undefined && this.port(first)?.port.deviceOwner.startsWith('compute:') === true)
+        yield deviceId;
+    }
+  }
+
   portsOfDevice(deviceId: string): readonly FoundPort[] {
     if (deviceId === '') return [];
     return [...(this.#devices.get(deviceId) ?? [])]
