@@ -28,19 +28,18 @@ export class CloudProcess {
     this.data = launched.data;
   }
 
-  /** `changes` goes over what LaunchedCloud writes, one part at a time. */
   static async prepare(
     options: Parameters<typeof LaunchedCloud.prepare>[0],
-    changes: PartialConfig = {},
   ): Promise<CloudProcess> {
-    const launched = await LaunchedCloud.prepare(options);
-    const text = readFileSync(launched.config, 'utf8');
+    return new CloudProcess(await LaunchedCloud.prepare(options));
+  }
+
+  /** Before the next start: these settings go over those there, one part at a time. */
+  change(changes: PartialConfig): void {
+    const { config: path } = this.#launched;
+    const text = readFileSync(path, 'utf8');
     const config = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1)) as object;
-    writeFileSync(
-      launched.config,
-      `export default ${JSON.stringify({ ...config, ...changes })};\n`,
-    );
-    return new CloudProcess(launched);
+    writeFileSync(path, `export default ${JSON.stringify({ ...config, ...changes })};\n`);
   }
 
   /** What the cloud printed and logged since it was first started. */
