@@ -79,8 +79,8 @@ export const imageErrors = {
   'image-format-mismatch': {
     status: 400,
     message: ({ declared, found }) =>
-      `Image content does not match disk_format: '${String(declared)}' was declared, but the ` +
-      `bytes are '${String(found)}'.`,
+      `Image content does not match disk_format: ${String(declared)} was declared, but the bytes ` +
+      `are ${String(found)}.`,
   },
   'image-too-large': {
     status: 413,

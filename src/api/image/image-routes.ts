@@ -69,6 +69,8 @@ async function createImage(
 }
 
 async function listImages(access: ImageAccess, request: FastifyRequest): Promise<object> {
+  // With a slash at the end it is the path of an image whose id is empty, and such there is none.
+  if (/\/(?:\?|$)/.test(request.url)) throw new ImageHttpError(404, '');
   const params = queryOf(request);
   const query = parseImageQuery(params);
   await access.context.views.barrier();

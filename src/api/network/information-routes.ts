@@ -9,6 +9,9 @@ import { errorOf, NetworkHttpError, notAuthorized } from './neutron-error.ts';
 import { poolSize } from './subnet-body.ts';
 import { refuse } from '#runtime/message/refusal.ts';
 
+/** Kinds of which this cloud has none: lists of them are empty, and nothing can be made. */
+const absent = ['agents', 'routers', 'floatingips', 'subnetpools'] as const;
+
 const AVAILABILITY = '/v2.0/network-ip-availabilities';
 
 export function informationRoutes(
@@ -47,6 +50,8 @@ export function informationRoutes(
       );
     return reply.send({ extension });
   });
+  for (const collection of absent)
+    app.get(`/v2.0/${collection}`, (_request, reply) => reply.send({ [collection]: [] }));
   app.get(AVAILABILITY, (request) => listAvailability(access, request));
   app.get(`${AVAILABILITY}/:id`, (request) => showAvailability(access, request));
 }
