@@ -1,4 +1,5 @@
-// Test projects: `fast` needs nothing but node; `integration` and `e2e` need the packages that ./kilonova installs.
+// Test projects, one after the other: `fast` needs nothing but node; `integration` and `e2e` need the packages that
+// ./kilonova installs, and share the host's libvirt, so their files run one by one.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -12,6 +13,7 @@ export default defineConfig({
             'test/tidy.test.ts',
           ],
           testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -20,6 +22,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
           fileParallelism: false,
         },
       },
@@ -29,6 +32,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          sequence: { groupOrder: 2 },
           fileParallelism: false,
         },
       },
