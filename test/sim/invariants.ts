@@ -1,0 +1,178 @@
+// What must be true of a cloud at rest, checked against everything that can hold something: providers, quotas, ledgers,
+// networks, and the hosts' guests, files and taps. Each finding is a sentence; an empty list is a sound cloud.
+import { instanceDefinition } from '#actors/instance/entity.ts';
+import type { InstanceState } from '#actors/instance/state.ts';
+import { bucketEntries } from '#actors/domain/bucket-map.ts';
+import { flavorResources } from '#actors/domain/flavor-resources.ts';
+import { ledgerDefinition, openGrant } from '#actors/node/ledger.ts';
+import { projectDefinition } from '#actors/project/entity.ts';
+import { providerDefinition } from '#actors/provider/entity.ts';
+import { auditNetwork } from '#actors/services/network/audit.ts';
+import { networkDefinition } from '#actors/services/network/entity.ts';
+import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
+import type { SimulatedGuest } from '#hypervisor/simulated/guest.ts';
+import type { StateView } from '#runtime/events/projection.ts';
+
+interface View {
+  view<S>(definition: { readonly kind: string; initial(id: string): S }): StateView<S>;
+}
+
+type Placed = InstanceState & { readonly grant: NonNullable<InstanceState['grant']> };
+
+export function violationsOf(entities: View, hosts: readonly SimulatedHost[]): readonly string[] {
+  const servers = [...entities.view(instanceDefinition).values()];
+  const live = servers.filter((server) => server.existence === 'exists');
+  const placed = live.filter((server): server is Placed => server.grant !== undefined);
+  return [
+    ...live.flatMap((server) => unrest(server)),
+    ...claims(entities, placed),
+    ...difference(
+      'quota = live servers',
+      [...entities.view(projectDefinition).values()].flatMap(({ servers: held }) =>
+        [...bucketEntries(held)].map(([id]) => id),
+      ),
+      live.map(({ id }) => id),
+    ),
+    ...[...entities.view(projectDefinition).values()].flatMap(({ id, pending }) =>
+      pending.size === 0 ? [] : [`project ${id} has ${pending.size} reservations unsettled`],
+    ),
+    ...ports(entities, placed),
+    ...hosts.flatMap((host) => onHost(host, entities, placed)),
+  ];
+}
+
+function unrest(server: InstanceState): readonly string[] {
+  const { id, vmState, operation, taskState, fault } = server;
+  const found: string[] = [];
+  if (operation !== undefined) found.push(`server ${id} is still in ${operation.name}`);
+  if (taskState !== undefined) found.push(`server ${id} is still ${taskState}`);
+  if (vmState === 'building') found.push(`server ${id} is building for ever`);
+  if (vmState === 'error' && (fault?.message ?? '') === '')
+    found.push(`server ${id} is in error and does not say why`);
+  return found;
+}
+
+function claims(entities: View, placed: readonly Placed[]): readonly string[] {
+  const held = [...entities.view(providerDefinition).values()].flatMap((provider) =>
+    [...bucketEntries(provider.allocations)].map(
+      ([consumer, { resources }]) => `${consumer} at ${provider.id}: ${shown(resources)}`,
+    ),
+  );
+  const wanted = placed.map(
+    ({ id, grant, request }) =>
+      `${id} at ${grant.providerId}: ${shown(request === undefined ? {} : flavorResources(request.flavor))}`,
+  );
+  return difference('claims = placed servers', held, wanted);
+}
+
+function shown(resources: Readonly<Record<string, number>>): string {
+  return Object.entries(resources)
+    .filter(([, amount]) => amount > 0)
+    .map(([name, amount]) => `${name}=${amount}`)
+    .sort()
+    .join(' ');
+}
+
+function ports(entities: View, placed: readonly Placed[]): readonly string[] {
+  const networks = [...entities.view(networkDefinition).values()];
+  const bound = networks.flatMap((network) =>
+    [...bucketEntries(network.ports)]
+      .filter(([, port]) => port.deviceId !== '')
+      .map(([portId, port]) => `${portId} of ${port.deviceId} ${port.mac}`),
+  );
+  const wanted = placed.flatMap(({ id, ports: theirs }) =>
+    theirs.map(({ portId, mac }) => `${portId} of ${id} ${mac}`),
+  );
+  return [
+    ...difference('ports = placed servers', bound, wanted),
+    ...networks.flatMap((network) => auditNetwork(network)),
+  ];
+}
+
+/** A server in error, one that never ran or is half deleted may or may not have what it is granted; all others must. */
+function onHost(host: SimulatedHost, entities: View, placed: readonly Placed[]): readonly string[] {
+  const here = placed.filter(({ grant }) => grant.host === host.name);
+  const guests = [...host.guests.all()].filter(
+    (guest) => guest.power !== 'off' && guest.mark !== undefined,
+  );
+  const sure = here.filter(
+    ({ vmState, launchedAtMs, actions }) =>
+      vmState !== 'error' &&
+      launchedAtMs !== undefined &&
+      !actions.some(({ action, message }) => action === 'delete' && message === 'Error'),
+  );
+  const within = (
+    what: string,
+    found: readonly string[],
+    of: (server: Placed) => readonly string[],
+  ) => [
+    ...found
+      .filter((one) => !here.some((server) => of(server).includes(one)))
+      .map((one) => `${host.name}: ${what} of ${one} is left over`),
+    ...sure
+      .flatMap(of)
+      .filter((one) => !found.includes(one))
+      .map((one) => `${host.name}: ${what} of ${one} is missing`),
+  ];
+  const ledger = entities.view(ledgerDefinition).get(host.name);
+  const open = [...bucketEntries(ledger?.entries ?? { size: 0, buckets: [] })]
+    .filter(([id]) => openGrant(ledger, id) !== undefined)
+    .map(([id, { runEpoch }]) => `${id}@${runEpoch}`);
+  return [
+    ...guests.flatMap((guest) => guestFindings(guest, host, here)),
+    ...sure.flatMap((server) => powerFindings(server, guests, host)),
+    ...within('directory', host.files.guests(), ({ id }) => [id]),
+    ...within('tap', [...host.ports.keys()], (server) => server.ports.map(({ portId }) => portId)),
+    ...within('open grant', open, ({ id, grant }) => [`${id}@${grant.runEpoch}`]),
+    ...difference(
+      `${host.name}: saved memory = suspended servers`,
+      host.files.guests().filter((id) => host.files.find(id, 'memory.save') !== undefined),
+      here.filter((server) => server.vmState === 'suspended').map(({ id }) => id),
+    ).filter((line) => !here.some((one) => one.vmState === 'error' && line.includes(one.id))),
+  ];
+}
+
+function guestFindings(
+  guest: SimulatedGuest,
+  host: SimulatedHost,
+  here: readonly Placed[],
+): readonly string[] {
+  const server = here.find(({ id }) => id === guest.id);
+  if (server === undefined) return [`${host.name}: guest ${guest.id} runs without a grant`];
+  const { runEpoch } = server.grant;
+  return guest.mark?.runEpoch === runEpoch
+    ? []
+    : [
+        `${host.name}: guest ${guest.id} runs under ${guest.mark?.runEpoch}, granted is ${runEpoch}`,
+      ];
+}
+
+function powerFindings(
+  server: Placed,
+  guests: readonly SimulatedGuest[],
+  host: SimulatedHost,
+): readonly string[] {
+  const power = guests.find(({ id }) => id === server.id)?.power ?? 'off';
+  const wanted: Readonly<Partial<Record<InstanceState['vmState'], string>>> = {
+    active: 'running',
+    paused: 'paused',
+    stopped: 'off',
+    suspended: 'off',
+  };
+  return wanted[server.vmState] === power
+    ? []
+    : [`${host.name}: server ${server.id} is ${server.vmState}, but its guest is ${power}`];
+}
+
+function difference(
+  what: string,
+  found: readonly string[],
+  wanted: readonly string[],
+): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const one of found) counts.set(one, (counts.get(one) ?? 0) + 1);
+  for (const one of wanted) counts.set(one, (counts.get(one) ?? 0) - 1);
+  return [...counts]
+    .filter(([, count]) => count !== 0)
+    .map(([one, count]) => `${what}: ${one} ${count > 0 ? 'is too many' : 'is missing'}`);
+}

@@ -1,0 +1,288 @@
+// A random history of a cloud from one seed: users' requests, kills at any boundary, and trouble of hosts, connections,
+// guests and the journal, several at once. Then everything heals, and nothing may be left broken, stuck or over.
+import { type OperationName, operationNames } from '#actors/instance/protocol.ts';
+import { HypervisorFault } from '#hypervisor/port.ts';
+import type { SimulatedOperation } from '#hypervisor/simulated/faults.ts';
+import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
+import { seededRandom, type SeededRandom } from '#test/support/seeded-random.ts';
+import { testFlavor } from '#test/support/servers.ts';
+import { SimulatedCloud } from '#test/support/simulated-cloud.ts';
+import { mirrorFaults } from './mirror.ts';
+
+export interface Walk {
+  readonly violations: readonly string[];
+  /** Equal for equal runs. */
+  readonly hash: string;
+  /** What was done, for whoever looks at a failed seed. */
+  readonly steps: readonly string[];
+}
+
+const STEPS = 40;
+const SERVERS = 5;
+const DISK_GIB = 1_024;
+
+/** Calls that trouble may befall. Those of the hypervisor may hang past the death of their caller. */
+const hypervisorCalls: readonly SimulatedOperation[] = [
+  'create',
+  'destroy',
+  'find',
+  'list',
+  'shutdown',
+  'pause',
+  'resume',
+  'save',
+  'restore',
+];
+const hostCalls: readonly SimulatedOperation[] = [
+  ...hypervisorCalls,
+  'ensureImage',
+  'createOverlay',
+  'createBlank',
+  'createConfigDrive',
+  'removeGuest',
+  'removeSavedMemory',
+  'plug',
+  'unplug',
+  'ensureNetwork',
+  'listGuests',
+];
+const codes = ['failed', 'connection-lost', 'timeout', 'no-space', 'wrong-state'] as const;
+
+export async function walk(seed: number): Promise<Walk> {
+  const walker = new Walker(seed);
+  try {
+    return await walker.run();
+  } finally {
+    walker.cloud.dispose();
+  }
+}
+
+class Walker {
+  readonly cloud: SimulatedCloud;
+  readonly #random: SeededRandom;
+  readonly #steps: string[] = [];
+  readonly #releases: (() => void)[] = [];
+  readonly #violations: string[] = [];
+  #created = 0;
+
+  constructor(seed: number) {
+    const random = seededRandom(`walk ${seed}`);
+    this.#random = random.fork('choices');
+    const slow = random.fork('latency');
+    this.cloud = new SimulatedCloud({
+      seed,
+      hosts: 1 + random.below(3),
+      host: {
+        latencyMs: () => (slow.chance(0.5) ? 0 : slow.below(30)),
+        shutdownMs: random.below(3_000),
+        diskGiB: DISK_GIB,
+      },
+    });
+  }
+
+  async run(): Promise<Walk> {
+    await this.#boot();
+    for (let step = 0; step < STEPS; step += 1) {
+      if (this.#isDead) await this.#boot();
+      if (!this.#isDead) await this.#step();
+    }
+    await this.#heal();
+    await this.#check('after healing');
+    await this.#deleteAll();
+    await this.#check('after deleting everything');
+    return {
+      violations: this.#violations,
+      hash: this.cloud.env.traceHash(),
+      steps: this.#steps,
+    };
+  }
+
+  get #isDead(): boolean {
+    return this.cloud.running?.isDead !== false;
+  }
+
+  async #boot(): Promise<void> {
+    const dieAt = this.#random.chance(0.4) ? 1 + this.#random.below(80) : undefined;
+    this.#note(`boot${dieAt === undefined ? '' : `, dies at boundary ${dieAt}`}`);
+    const { journal } = await this.cloud.boot(dieAt);
+    journal.setFaults({ maxLatencyMs: this.#random.below(6) });
+  }
+
+  async #step(): Promise<void> {
+    const draw = this.#random.below(100);
+    if (draw < 16) await this.#create();
+    else if (draw < 60) await this.#operate();
+    else if (draw < 70) this.#faultyCall();
+    else if (draw < 74) this.#connection();
+    else if (draw < 80) this.#guestTrouble();
+    else if (draw < 84) this.#journalTrouble();
+    else if (draw < 86) this.#disk();
+    else if (draw < 88) await this.#reserve();
+    else if (draw < 93) this.#kill();
+    else if (draw < 94) await this.#shutDown();
+    else this.#release();
+    if (this.#isDead) return;
+    if (this.#random.chance(0.3)) await this.cloud.env.advance(this.#random.below(90_000));
+    else await this.cloud.env.advance(this.#random.below(40));
+  }
+
+  async #create(): Promise<void> {
+    if (this.#created >= SERVERS) return this.#operate();
+    this.#created += 1;
+    const flavor = {
+      ...testFlavor,
+      ephemeralGiB: this.#random.below(2),
+      swapMiB: this.#random.below(2) * 512,
+    };
+    const id = serverId(this.#created);
+    this.#note(`create ${id}`);
+    const answer = await this.cloud.create(id, { flavor, configDrive: this.#random.chance(0.5) });
+    this.#note(`  ${answer}`);
+  }
+
+  async #operate(): Promise<void> {
+    if (this.#created === 0) return;
+    const id = serverId(1 + this.#random.below(this.#created));
+    const wanted = operationNames.filter((name) => name !== 'create');
+    const operation: OperationName = this.#random.chance(0.85)
+      ? this.#random.pick(wanted.filter((name) => name !== 'delete'))
+      : 'delete';
+    this.#note(`${operation} ${id} (${this.cloud.server(id)?.vmState ?? 'unknown'})`);
+    this.#note(`  ${await this.cloud.operate(id, operation)}`);
+  }
+
+  #faultyCall(): void {
+    const host = this.#host();
+    const call = this.#random.pick(hostCalls);
+    const code = this.#random.pick(codes);
+    const fault = new HypervisorFault(code, `the seed made ${call} fail`, {
+      retryable: code !== 'failed' && code !== 'wrong-state',
+    });
+    const kind = this.#random.pick(['refuse', 'lose-reply', 'delay', 'hang'] as const);
+    this.#note(`${host.name}: ${kind} ${call} ${code}`);
+    if (kind === 'refuse') host.faults.next(call, fault);
+    else if (kind === 'lose-reply') host.faults.loseReply(call, fault);
+    else if (kind === 'delay')
+      host.faults.next(call, { kind, delayMs: this.#random.below(100_000) });
+    else if (hypervisorCalls.includes(call)) this.#releases.push(host.faults.hang(call));
+  }
+
+  #release(): void {
+    this.#note('hung calls go on');
+    for (const release of this.#releases.splice(0)) release();
+  }
+
+  #connection(): void {
+    const host = this.#host();
+    if (!host.connected) {
+      this.#note(`${host.name}: connection is back`);
+      return host.restoreConnection();
+    }
+    const isPower = this.#random.chance(0.2);
+    this.#note(`${host.name}: ${isPower ? 'power' : 'connection'} is lost`);
+    if (isPower) host.losePower();
+    else host.loseConnection();
+  }
+
+  #guestTrouble(): void {
+    const host = this.#host();
+    const guests = [...host.guests.all()].filter(({ power }) => power !== 'off');
+    if (guests.length === 0) return;
+    const { id } = this.#random.pick(guests);
+    const kind = this.#random.pick(['crash', 'kill', 'power off', 'ignore', 'heed', 'unheard']);
+    this.#note(`${host.name}: guest ${id}: ${kind}`);
+    if (kind === 'ignore' || kind === 'heed') return host.heedShutdown(id, kind === 'heed');
+    if (kind === 'unheard') host.faults.loseEvents(1);
+    if (kind === 'kill') host.killGuest(id);
+    else if (kind === 'power off') host.powerOffGuest(id);
+    else host.crashGuest(id);
+  }
+
+  #journalTrouble(): void {
+    const { running } = this.cloud;
+    if (running === undefined) return;
+    const faults = this.#random.pick([
+      { isUnavailable: true },
+      { isFull: true },
+      { lostReplyChance: 0.3 },
+      { lostWriteChance: 0.3 },
+    ]);
+    this.#note(`journal: ${JSON.stringify(faults)}`);
+    running.journal.setFaults(faults);
+    running.member.env.timers.after(this.#random.below(20_000), () =>
+      running.journal.setFaults({ maxLatencyMs: 3 }),
+    );
+  }
+
+  #disk(): void {
+    const host = this.#host();
+    const isFull = this.#random.chance(0.6);
+    this.#note(`${host.name}: disk ${isFull ? 'full' : 'has room'}`);
+    host.files.resize(isFull ? 1 : DISK_GIB * 1024 ** 3);
+  }
+
+  async #reserve(): Promise<void> {
+    const id = serverId(100 + this.#random.below(100));
+    this.#note(`reserve for ${id}, which is never made: ${await this.cloud.reserve(id)}`);
+  }
+
+  #kill(): void {
+    this.#note('kill -9');
+    this.cloud.kill();
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#note('SIGTERM');
+    this.#release();
+    await this.cloud.shutDown();
+  }
+
+  /** Nothing is wrong any more; what is under way comes to rest. */
+  async #heal(): Promise<void> {
+    this.#note('heal');
+    this.#release();
+    for (const host of this.cloud.hosts) {
+      host.faults.clear();
+      host.files.resize(DISK_GIB * 1024 ** 3);
+      host.restoreConnection();
+    }
+    if (this.#isDead || this.#random.chance(0.3)) {
+      this.cloud.kill();
+      await this.cloud.boot();
+    }
+    this.cloud.running?.boundaries.disarm();
+    this.cloud.running?.journal.setFaults({});
+    await this.cloud.quiet(7_200_000);
+  }
+
+  async #deleteAll(): Promise<void> {
+    for (const { id, existence } of this.cloud.servers())
+      if (existence === 'exists')
+        this.#note(`delete ${id}: ${await this.cloud.operate(id, 'delete')}`);
+    await this.cloud.quiet();
+    for (const { id, existence, fault } of this.cloud.servers())
+      if (existence === 'exists')
+        this.#violations.push(`server ${id} can't be deleted: ${fault?.message ?? 'no reason'}`);
+  }
+
+  async #check(when: string): Promise<void> {
+    const { running } = this.cloud;
+    const found = await this.cloud.violations();
+    const mirrored = running === undefined ? [] : await mirrorFaults(this.cloud.env, running);
+    this.#violations.push(...[...found, ...mirrored].map((one) => `${when}: ${one}`));
+  }
+
+  #host(): SimulatedHost {
+    return this.#random.pick(this.cloud.hosts);
+  }
+
+  #note(step: string): void {
+    const { env } = this.cloud;
+    this.#steps.push(`${Math.round(env.clock.monotonic())} ${step}`);
+    env.trace(step);
+  }
+}
+
+function serverId(number: number): string {
+  return `aaaaaaaa-0000-4000-8000-${String(number).padStart(12, '0')}`;
+}
