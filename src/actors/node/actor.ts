@@ -9,7 +9,7 @@ import { emptyBuckets } from '../domain/bucket-map.ts';
 import type { PowerState } from '../domain/states.ts';
 import { instances } from '../instance/protocol.ts';
 import { GuestExecutor, type Grants } from './guest.ts';
-import { isClosed, ledgers, type LedgerState, newestEpoch, openGrant } from './ledger.ts';
+import { isClosed, isOver, ledgers, type LedgerState, newestEpoch, openGrant } from './ledger.ts';
 import type { Machine } from './machine.ts';
 import { NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
 import { type Finding, reconcile } from './reconcile.ts';
@@ -43,6 +43,10 @@ interface Slot {
 
 const RELIST_MS = 60_000;
 const REGISTER_RETRY_MS = 2_000;
+/** A host that does not answer holds up nobody's start for longer. */
+const FIRST_LOOK_MS = 5_000;
+/** What was seen while an operation ran is not believed; by then it is over. */
+const SECOND_LOOK_MS = 2_000;
 const REMEMBERED_ORDERS = 2_000;
 const ORDERS_PER_GUEST = 16;
 
@@ -55,6 +59,10 @@ export class NodeActor implements Grants {
   readonly #done = new Map<string, NodeReport>();
   #isRegistered = false;
   #isConnected = true;
+  /** Per look that is under way: the servers that got an order since it began. */
+  readonly #ordered = new Set<Set<string>>();
+  readonly #secondLooks = new Map<string, () => void>();
+  #isStopped = false;
   #cancelTimer: () => void = () => undefined;
   #unsubscribe: () => void = () => undefined;
 
@@ -80,15 +88,27 @@ export class NodeActor implements Grants {
     return this.#options.machine;
   }
 
-  /** Registers the host and adopts what runs on it. Resolves after the first try; goes on trying if that failed. */
+  /**
+   * Registers the host and adopts what runs on it. Resolves after the first try, or when that takes long; goes on
+   * trying if it failed.
+   */
   async start(): Promise<void> {
-    this.#unsubscribe = this.machine.hypervisor.subscribe((event) => this.#hear(event));
-    await this.#registerAndRelist();
+    const { hypervisor, env } = this.machine;
+    this.#unsubscribe = hypervisor.subscribe((event) => this.#hear(event));
+    await new Promise<void>((resolve) => {
+      const cancel = env.timers.after(FIRST_LOOK_MS, resolve);
+      void this.#registerAndRelist().finally(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#cancelTimer();
     this.#unsubscribe();
+    for (const cancel of this.#secondLooks.values()) cancel();
     for (const slot of this.#slots.values()) slot.abort.abort();
     await this.#options.system.stop(this.#ref);
   }
@@ -134,12 +154,17 @@ export class NodeActor implements Grants {
     );
   }
 
+  isOver(serverId: string, runEpoch: number): boolean {
+    return isOver(this.#ledgerState(), serverId, runEpoch);
+  }
+
   isSuperseded(serverId: string, runEpoch: number): boolean {
     return newestEpoch(this.#ledgerState(), serverId) > runEpoch;
   }
 
   #dispatch(message: OrderMessage): void {
     const { serverId, type } = message.order;
+    for (const ordered of this.#ordered) ordered.add(serverId);
     const slot = this.#slots.get(serverId) ?? this.#openSlot(serverId);
     if (type === 'node.destroy') slot.abort.abort();
     if (!slot.ref.tell(message)) {
@@ -195,27 +220,47 @@ export class NodeActor implements Grants {
     } else if (event.type === 'connection.up') {
       this.#isConnected = true;
       void this.#registerAndRelist();
-    } else if (!this.#slots.has(event.id)) {
+    } else {
       const crashed = event.type === 'guest.stopped' && event.detail === 'crashed';
-      void this.#look(event.id, crashed ? 'crashed' : 'shutdown', event.type);
+      const whenGone = crashed ? 'crashed' : 'shutdown';
+      if (!this.#slots.has(event.id)) void this.#look(event.id, whenGone, event.type);
+      if (event.type === 'guest.stopped') this.#lookAgain(event.id, whenGone, event.type);
     }
+  }
+
+  #lookAgain(serverId: string, whenGone: PowerState, reason: string): void {
+    this.#secondLooks.get(serverId)?.();
+    const cancel = this.machine.env.timers.after(SECOND_LOOK_MS, () => {
+      this.#secondLooks.delete(serverId);
+      if (!this.#slots.has(serverId)) void this.#look(serverId, whenGone, reason);
+    });
+    this.#secondLooks.set(serverId, cancel);
   }
 
   async #look(serverId: string, whenGone: PowerState, reason: string): Promise<void> {
     const runEpoch = openGrant(this.#ledgerState(), serverId);
     if (runEpoch === undefined) return;
+    const ordered = this.#watchOrders();
     try {
       const found = await this.machine.hypervisor.find(serverId);
-      await this.#tell(
-        { type: 'observed', serverId, runEpoch, power: found?.power ?? whenGone },
-        reason,
-      );
+      const power = found?.power ?? whenGone;
+      if (!ordered.has(serverId))
+        await this.#tell({ type: 'observed', serverId, runEpoch, power }, reason);
     } catch (error) {
       this.machine.env.log.warn(
         { err: error, serverId },
         'a guest could not be looked at; the next relisting will',
       );
+    } finally {
+      this.#ordered.delete(ordered);
     }
+  }
+
+  /** What is seen of a server that gets an order in the meantime is out of date: the order's report counts. */
+  #watchOrders(): Set<string> {
+    const ordered = new Set(this.#slots.keys());
+    this.#ordered.add(ordered);
+    return ordered;
   }
 
   async #registerAndRelist(): Promise<void> {
@@ -228,29 +273,38 @@ export class NodeActor implements Grants {
       }
       await this.relist();
       void this.#tidyUp();
-      this.#cancelTimer = machine.env.timers.after(RELIST_MS, () => void this.#registerAndRelist());
+      this.#lookOverIn(RELIST_MS);
     } catch (error) {
       machine.env.log.warn(
         { err: error, host: this.host },
         'the host could not be looked over; trying again',
       );
-      this.#cancelTimer = machine.env.timers.after(
-        REGISTER_RETRY_MS,
-        () => void this.#registerAndRelist(),
-      );
+      this.#lookOverIn(REGISTER_RETRY_MS);
     }
   }
 
-  /** Compares what runs with what may run, and acts on the differences. */
+  #lookOverIn(waitMs: number): void {
+    this.#cancelTimer();
+    if (this.#isStopped) return;
+    this.#cancelTimer = this.machine.env.timers.after(waitMs, () => void this.#registerAndRelist());
+  }
+
+  /** Compares what runs with what may run, and acts on the differences. One that makes trouble hides no other. */
   async relist(): Promise<void> {
-    const { machine } = this.#options;
-    const guests = await machine.hypervisor.list();
-    const findings = reconcile(guests, this.#ledgerState(), {
-      cluster: machine.cluster,
-      host: machine.host,
-    });
-    for (const finding of findings)
-      if (!this.#slots.has(finding.serverId)) await this.#act(finding);
+    const { cluster, host, hypervisor } = this.machine;
+    const ordered = this.#watchOrders();
+    const troubles: unknown[] = [];
+    try {
+      const guests = await hypervisor.list();
+      for (const finding of reconcile(guests, this.#ledgerState(), { cluster, host })) {
+        if (ordered.has(finding.serverId)) continue;
+        await this.#act(finding).catch((error: unknown) => troubles.push(error));
+      }
+    } finally {
+      this.#ordered.delete(ordered);
+    }
+    if (troubles.length > 0)
+      throw new AggregateError(troubles, `${troubles.length} findings on host ${host} remain`);
   }
 
   /** Housekeeping beside everything else: nobody waits for it, and the next relisting does what failed. */
@@ -288,8 +342,8 @@ export class NodeActor implements Grants {
   /** Files of servers whose grant is over: the record allows removing them. Files that nobody knows are kept. */
   async #removeLeftovers(): Promise<void> {
     const { storage, env } = this.machine;
-    const entries = this.#ledgerState();
     for (const serverId of await storage.listGuests()) {
+      const entries = this.#ledgerState();
       if (this.#slots.has(serverId) || openGrant(entries, serverId) !== undefined) continue;
       if (isClosed(entries, serverId)) await storage.removeGuest(serverId);
       else env.log.warn({ host: this.host, serverId }, 'files of an unknown server are left alone');

@@ -1,6 +1,6 @@
 // Carries out the orders for one guest, one at a time, on this host. Every order looks at what is there first, so
 // that doing it twice does it once; nothing is started before its grant is on this host's disk (DESIGN §5, R1).
-import type { GuestSpec, GuestState } from '#hypervisor/port.ts';
+import { type GuestSpec, type GuestState, HypervisorFault } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import { nodeFaultOf } from './faults.ts';
 import { guestSpec } from './guest-spec.ts';
@@ -12,6 +12,8 @@ export interface Grants {
   admit(serverId: string, runEpoch: number): Promise<void>;
   /** Saves that the grant is over. */
   close(serverId: string, runEpoch: number): Promise<void>;
+  /** Whether the grant is known to be over or superseded. */
+  isOver(serverId: string, runEpoch: number): boolean;
   /** Whether this host has since been given a newer grant for the server. */
   isSuperseded(serverId: string, runEpoch: number): boolean;
 }
@@ -79,11 +81,12 @@ export class GuestExecutor {
   /** The grant goes to disk while the disks are made; the guest starts when both are there. */
   async #build(order: Named<'node.build'>, signal: AbortSignal): Promise<NodeReport> {
     const { plan } = order;
+    if (this.#grants.isOver(order.serverId, order.runEpoch)) throw staleGrant(order);
     const admitted = this.#grants.admit(order.serverId, order.runEpoch);
     const plugged = this.#plug(plan);
     const parts = [
       admitted,
-      this.#makeRootDisk(plan),
+      this.#makeRootDisk(plan, signal),
       this.#makeConfigDrive(plan),
       this.#makeExtraDisks(plan),
       plugged,
@@ -107,26 +110,22 @@ export class GuestExecutor {
     if (found?.power === 'running') return running;
     if (found !== undefined) await this.#machine.hypervisor.destroy(order.serverId);
     const spec = this.#spec(order, plan, options.interfaces);
-    if (options.signal.aborted)
-      throw new NodeFault('hypervisor', 'the order was given up for a later one', {
-        retryable: false,
-      });
+    // It would be of a disk that is about to change.
+    await this.#machine.storage.removeSavedMemory(order.serverId);
+    if (options.signal.aborted) throw givenUp();
     await this.#machine.hypervisor.create(spec);
     return running;
   }
 
   async #stop(order: Named<'node.stop'>, signal: AbortSignal): Promise<NodeReport> {
     await this.#admitted(order);
-    await this.#shutDown(order.graceMs, signal);
+    await this.#shutDown(order, order.graceMs, signal);
     return gone;
   }
 
   async #reboot(order: Named<'node.reboot'>, signal: AbortSignal): Promise<NodeReport> {
     await this.#admitted(order);
-    const { hypervisor, storage } = this.#machine;
-    if (order.hard) await hypervisor.destroy(order.serverId);
-    else await this.#shutDown(order.graceMs, signal);
-    await storage.removeSavedMemory(order.serverId);
+    await this.#shutDown(order, order.hard ? undefined : order.graceMs, signal);
     return this.#start(order, order.plan, signal);
   }
 
@@ -147,9 +146,9 @@ export class GuestExecutor {
   async #suspend(order: Named<'node.suspend'>): Promise<NodeReport> {
     await this.#admitted(order);
     const { hypervisor, storage } = this.#machine;
-    const found = await hypervisor.find(order.serverId);
+    const found = await this.#current(order);
     if (found === undefined && (await storage.hasSavedMemory(order.serverId))) return gone;
-    await this.#present(order);
+    if (found === undefined) throw notRunning();
     await hypervisor.save(order.serverId, storage.paths(order.serverId).savedMemory);
     return gone;
   }
@@ -173,7 +172,7 @@ export class GuestExecutor {
 
   /** The tombstone comes last: until it is written, a repeat of this order does it all again. */
   async #destroy(order: Named<'node.destroy'>): Promise<NodeReport> {
-    const { hypervisor, network, storage } = this.#machine;
+    const { network, storage } = this.#machine;
     const { serverId, plan, runEpoch } = order;
     // Guest, disks and ports belong to the newer grant then; under the old one nothing is left to end (R2).
     if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };
@@ -222,18 +221,22 @@ export class GuestExecutor {
 
   async #present(order: NodeOrder): Promise<GuestState> {
     const found = await this.#current(order);
-    if (found === undefined)
-      throw new NodeFault('not-found', 'the guest is not running', { retryable: false });
+    if (found === undefined) throw notRunning();
     return found;
   }
 
-  async #shutDown(graceMs: number, signal: AbortSignal): Promise<void> {
+  /** Without a grace the plug is pulled at once. */
+  async #shutDown(
+    order: NodeOrder,
+    graceMs: number | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { hypervisor } = this.#machine;
-    const found = await hypervisor.find(this.#serverId);
+    const found = await this.#current(order);
     if (found === undefined) return;
-    if (found.power === 'running') {
+    if (found.power === 'running' && graceMs !== undefined) {
       const stopped = this.#stopped(graceMs, signal);
-      await hypervisor.shutdown(this.#serverId);
+      await hypervisor.shutdown(this.#serverId).catch(unlessGone);
       if (await stopped) return;
     }
     await hypervisor.destroy(this.#serverId);
@@ -270,14 +273,15 @@ export class GuestExecutor {
     });
   }
 
-  async #makeRootDisk(plan: GuestPlan): Promise<void> {
+  /** A fetch that is given up goes on for others who want the image; nobody here waits for it. */
+  async #makeRootDisk(plan: GuestPlan, signal: AbortSignal): Promise<void> {
     const { storage, imageSource } = this.#machine;
     const sizeBytes = plan.flavor.diskGiB * 1024 ** 3;
     if (plan.image === undefined) {
       await storage.createBlank({ guestId: plan.serverId, name: 'disk', sizeBytes });
       return;
     }
-    await storage.ensureImage(imageSource(plan.image));
+    await unlessAborted(storage.ensureImage(imageSource(plan.image)), signal);
     await storage.createOverlay({
       guestId: plan.serverId,
       name: 'disk',
@@ -339,6 +343,39 @@ export class GuestExecutor {
       interfaces,
     });
   }
+}
+
+function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(givenUp());
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    const ended = (): void => signal.removeEventListener('abort', abort);
+    work.finally(ended).then(resolve, reject);
+  });
+}
+
+/** The guest went by itself between the look and the button. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof HypervisorFault) || error.code !== 'guest-not-found') throw error;
+}
+
+function givenUp(): NodeFault {
+  return new NodeFault('hypervisor', 'the order was given up for a later one', {
+    retryable: false,
+  });
+}
+
+function notRunning(): NodeFault {
+  return new NodeFault('not-found', 'the guest is not running', { retryable: false });
+}
+
+function staleGrant({ serverId, runEpoch }: NodeOrder): NodeFault {
+  return new NodeFault(
+    'stale-grant',
+    `run-epoch ${runEpoch} of server ${serverId} is over on this host`,
+    { retryable: false },
+  );
 }
 
 function foreignGuest(): NodeFault {

@@ -65,6 +65,13 @@ export function openGrant(state: LedgerState | undefined, serverId: string): num
   return entry?.closedAtMs === undefined ? entry?.runEpoch : undefined;
 }
 
+/** Whether this grant is over or superseded: nothing may be done under it any more. */
+export function isOver(state: LedgerState, serverId: string, runEpoch: number): boolean {
+  const entry = bucketGet(state.entries, serverId);
+  if (entry === undefined || entry.runEpoch < runEpoch) return false;
+  return entry.runEpoch > runEpoch || entry.closedAtMs !== undefined;
+}
+
 /** The newest run-epoch that the host knows of for a server; 0 for none. */
 export function newestEpoch(state: LedgerState, serverId: string): number {
   return bucketGet(state.entries, serverId)?.runEpoch ?? 0;
@@ -86,21 +93,14 @@ function decide(
       const known = bucketGet(state.entries, serverId);
       if (known === undefined || known.runEpoch < runEpoch)
         return accept([{ type: 'ledger.admitted', serverId, runEpoch }], {});
-      if (known.runEpoch === runEpoch && known.closedAtMs === undefined)
-        return accept<LedgerEvent, unknown>([], {});
-      return refuse('stale-grant', { serverId, runEpoch, known: known.runEpoch });
+      if (isOver(state, serverId, runEpoch))
+        return refuse('stale-grant', { serverId, runEpoch, known: known.runEpoch });
+      return accept<LedgerEvent, unknown>([], {});
     }
     case 'ledger.close': {
       const { serverId, runEpoch } = command;
-      const known = bucketGet(state.entries, serverId);
-      const isOver =
-        known !== undefined &&
-        (known.runEpoch > runEpoch ||
-          (known.runEpoch === runEpoch && known.closedAtMs !== undefined));
-      return accept(
-        isOver ? [] : [{ type: 'ledger.closed', serverId, runEpoch, atMs: facts.nowMs }],
-        {},
-      );
+      const closed = { type: 'ledger.closed', serverId, runEpoch, atMs: facts.nowMs } as const;
+      return accept(isOver(state, serverId, runEpoch) ? [] : [closed], {});
     }
     case 'ledger.prune': {
       const serverIds = [...bucketEntries(state.entries)]
