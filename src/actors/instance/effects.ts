@@ -107,7 +107,7 @@ async function place(
     }),
   ]);
   if (context.signal.aborted) {
-    await releasePlacement(services, effect, state);
+    await giveBack(services, effect, state);
     return undefined;
   }
   if (placed.status === 'rejected') throw placed.reason;
@@ -125,6 +125,23 @@ async function place(
     ...(tag === undefined ? {} : { tag }),
   }));
   return ended(effect, { host, node, providerId, availabilityZone, ports });
+}
+
+/**
+ * A placement that came too late. It may be wanted all the same: when the answer to an append is lost, it is made again
+ * while the first one is on record already; and another try may hold the server's ports by now.
+ */
+async function giveBack(
+  services: InstanceServices,
+  effect: InstanceEffect,
+  state: InstanceState,
+): Promise<void> {
+  const now = services.states.get(state.id);
+  if (now?.grant !== undefined) return;
+  const { operation } = now ?? {};
+  const isTriedAgain = operation?.id === effect.operationId && operation.attempt > effect.attempt;
+  if (isTriedAgain) await services.placement.release(state.id, claimOf(effect), effect.requestId);
+  else await releasePlacement(services, effect, state);
 }
 
 async function releasePlacement(
