@@ -35,10 +35,16 @@ async function upload(
       413,
       `The incoming image is too large: ${announced} bytes, and at most ${uploads.maxBytes} are taken.`,
     );
-  const body = request.body;
-  const chunks = body instanceof Readable ? body : Readable.from([]);
-  const refused = await uploads.upload(image.id, { kind: 'stream', chunks }, request.requestId);
-  if (refused !== undefined) throw errorOf(refused);
+  const body = request.body instanceof Readable ? request.body : Readable.from([]);
+  // Left whole when it is given up half-way: a destroyed request is never read on, and its connection hangs.
+  const chunks = body.iterator({ destroyOnReturn: false });
+  try {
+    const refused = await uploads.upload(image.id, { kind: 'stream', chunks }, request.requestId);
+    if (refused !== undefined) throw errorOf(refused);
+  } finally {
+    // What nobody wants any more is thrown away: many clients send it all before they read why it was refused.
+    body.resume();
+  }
   return reply.code(204).send();
 }
 
