@@ -18,6 +18,8 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
   /** Killed when one of its outputs grows beyond this; fault `failed`. Default 1 MiB. */
   readonly maxOutputBytes?: number;
+  /** What goes beyond that is no fault but thrown away. */
+  readonly cutsOutput?: boolean;
   /** Exit codes that are no fault. Default only 0. */
   readonly accepts?: readonly number[];
 }
@@ -85,6 +87,7 @@ function startCommand(env: Pick<HypervisorEnv, 'timers'>, run: Run): void {
     giveUp(new HypervisorFault('timeout', message, { retryable: true }));
   });
   const tooMuch = (): void => {
+    if (run.options.cutsOutput === true) return;
     giveUp(new HypervisorFault('failed', `${describe(run.command)} printed too much`));
   };
   const limit = run.options.maxOutputBytes ?? defaultMaxOutputBytes;

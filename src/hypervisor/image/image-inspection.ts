@@ -3,10 +3,11 @@
 
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import type { RunCommand } from '../command.ts';
+import type { Command, CommandResult, RunCommand } from '../command.ts';
 import { inspectRaw, signatureEndBytes, signatureStartBytes } from './format-signatures.ts';
 import { refusal } from './image-facts.ts';
 import type { ImageVerdict } from './image-facts.ts';
+import { HypervisorFault } from '../port.ts';
 import { headerBytes, inspectQcow2 } from './qcow2-header.ts';
 
 const memoryLimitBytes = 1024 ** 3;
@@ -30,6 +31,7 @@ export async function inspectImage(
   if (second.virtualSizeBytes !== verdict.virtualSizeBytes) {
     throw refusal(image, 'its size is told differently by different readers');
   }
+  if (image.format === 'qcow2') await checkWhole(run, path, image);
   return verdict;
 }
 
@@ -57,6 +59,37 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
   return buffer.subarray(0, filled);
 }
 
+/** A file that was cut short still has a good header; only its tables tell that clusters are missing. */
+async function checkWhole(run: RunCommand, path: string, image: DeclaredImage): Promise<void> {
+  const { exitCode, stderr } = await runLimited(
+    run,
+    ['qemu-img', 'check', '-f', 'qcow2', '--output=json', path],
+    image,
+  );
+  if (exitCode === checkCodes.good || exitCode === checkCodes.leaks) return;
+  const [first = 'it said nothing'] = stderr.trim().split('\n');
+  throw refusal(image, `it is damaged; qemu-img check says: ${first.slice(0, 500)}`);
+}
+
+/** qemu-img(1), check: leaked clusters waste space and harm nobody. */
+const checkCodes = { good: 0, failed: 1, corrupt: 2, leaks: 3 } as const;
+
+/** An image that takes its reader more than the limits allow is refused like any other hostile one. */
+async function runLimited(
+  run: RunCommand,
+  command: Command,
+  image: DeclaredImage,
+): Promise<CommandResult> {
+  const limits = [`--as=${memoryLimitBytes}`, `--cpu=${cpuLimitSeconds}`, '--core=0'];
+  const accepts = Object.values(checkCodes);
+  try {
+    return await run(['prlimit', ...limits, ...command], { timeoutMs, accepts, cutsOutput: true });
+  } catch (error) {
+    if (!(error instanceof HypervisorFault) || !error.message.includes('SIGXCPU')) throw error;
+    throw refusal(image, `reading it takes more than ${cpuLimitSeconds} s of processor time`);
+  }
+}
+
 interface QemuImageInfo {
   readonly format?: string;
   readonly 'virtual-size'?: number;
@@ -70,10 +103,10 @@ async function askQemu(
   path: string,
   image: DeclaredImage,
 ): Promise<{ readonly virtualSizeBytes: number }> {
-  const limits = [`--as=${memoryLimitBytes}`, `--cpu=${cpuLimitSeconds}`, '--core=0'];
-  const result = await run(
-    ['prlimit', ...limits, 'qemu-img', 'info', '-f', image.format, '--output=json', path],
-    { timeoutMs, accepts: [0, 1] },
+  const result = await runLimited(
+    run,
+    ['qemu-img', 'info', '-f', image.format, '--output=json', path],
+    image,
   );
   if (result.exitCode !== 0)
     throw refusal(image, `qemu-img says: ${result.stderr.trim().slice(0, 500)}`);

@@ -179,6 +179,35 @@ describe('storage on real files', () => {
     expect(await readdir(join(directory, 'images'))).toEqual([]);
   });
 
+  test('a qcow2 image that was cut short is refused, though its header is good', async () => {
+    const whole = join(directory, 'whole.qcow2');
+    await run('qemu-img', ['create', '-q', '-f', 'qcow2', whole, '4M']);
+    await run('qemu-io', ['-f', 'qcow2', '-c', 'write -P 7 0 4M', whole]);
+    const bytes = await readFile(whole);
+    const refused = storage.ensureImage(imageSource(randomUUID(), bytes.subarray(0, 2_000_000)));
+    await expect(refused).rejects.toMatchObject({
+      code: 'image-refused',
+      message: expect.stringMatching(/it is damaged; .* exceeding the end of the file/),
+    });
+    expect(await readdir(join(directory, 'images'))).toEqual([]);
+  });
+
+  test('an image whose reader needs too much processor time is refused', async () => {
+    const hungry = await HostStorage.open({
+      directory,
+      env,
+      run: async () => {
+        throw new HypervisorFault('failed', 'prlimit … was killed by SIGXCPU: it said nothing');
+      },
+    });
+    const refused = hungry.ensureImage(imageSource(randomUUID(), qcow2Image()));
+    await expect(refused).rejects.toMatchObject({
+      code: 'image-refused',
+      message: expect.stringMatching(/more than 20 s of processor time$/),
+    });
+    expect(await readdir(join(directory, 'images'))).toEqual([]);
+  });
+
   test('a fetch that stands still is given up', async () => {
     const impatient = await HostStorage.open({ directory, env, stallMs: 50 });
     const source = imageSource(randomUUID(), qcow2Image(), {

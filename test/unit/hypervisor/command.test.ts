@@ -61,6 +61,14 @@ describe('a command', () => {
     expect(fault).toMatchObject({ code: 'failed', message: 'yes printed too much' });
   });
 
+  test('whose output may be cut ends by itself, and its first words are kept', async () => {
+    const { stdout } = await run(['sh', '-c', 'echo first; head -c 200000 /dev/zero'], {
+      maxOutputBytes: 10_000,
+      cutsOutput: true,
+    });
+    expect(stdout.length).toBeLessThanOrEqual(10_000);
+  });
+
   test('that ends well without reading its input did not do what was asked', async () => {
     const input = 'x'.repeat(10_000_000);
     const fault = await faultOf(run(['true'], { input }));
