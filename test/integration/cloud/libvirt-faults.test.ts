@@ -93,7 +93,7 @@ describe("a guest's QEMU killed", () => {
     await gone(pid);
     await cloud.daemon.restart();
     await cloud.up();
-    await cloud.untilStatus(id, 'SHUTOFF', 10_000);
+    expect((await cloud.untilStatus(id, 'SHUTOFF', 10_000)).fault).toBeUndefined();
     await cloud.delete(id);
   });
 });
