@@ -171,6 +171,7 @@ export class Assembly {
       scheduler: new ViewScheduler(sources),
     });
     return instanceEffects({
+      log: this.env.log,
       router: entities,
       states: entities.view(instanceDefinition),
       placement: new Placement({ router: entities, scheduler, consumers }),

@@ -2,6 +2,7 @@
 // commands. What may be decided from an answer is decide.ts's matter. An exception here means "try again".
 import type { Router } from '#runtime/directory/router.ts';
 import type { EffectContext } from '#runtime/entity/effects.ts';
+import type { Log } from '#runtime/env/env.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
 import type { CommandNamed } from '#runtime/message/protocol.ts';
@@ -26,6 +27,7 @@ type Result = Report<'instance.step-done'>['result'];
 type Fault = Report<'instance.step-failed'>['fault'];
 
 export interface InstanceServices {
+  readonly log: Log;
   readonly router: Router;
   readonly states: StateView<InstanceState>;
   readonly placement: Placement;
@@ -37,17 +39,34 @@ export function instanceEffects(
   services: InstanceServices,
 ): (effect: InstanceEffect, context: EffectContext) => Promise<Outcome | undefined> {
   return async (effect, context) => {
-    if (effect.kind === 'deadline') return failed(effect, deadlineFault(effect), true);
-    const state = services.states.get(context.entityId);
-    if (state?.request === undefined) return undefined;
-    try {
-      return await run(services, effect, context, state);
-    } catch (error) {
-      if (error instanceof NodeFault && error.code !== 'host-unreachable')
-        return failed(effect, nodeFault(state, error), error.retryable);
-      throw error;
+    const outcome = await attempt(services, effect, context);
+    if (outcome?.type === 'instance.step-failed' && !context.signal.aborted) {
+      const { step, fault, retryable } = outcome;
+      const { requestId } = effect;
+      services.log.warn(
+        { server: context.entityId, requestId, step, attempt: effect.attempt, fault, retryable },
+        'a step failed',
+      );
     }
+    return outcome;
   };
+}
+
+async function attempt(
+  services: InstanceServices,
+  effect: InstanceEffect,
+  context: EffectContext,
+): Promise<Outcome | undefined> {
+  if (effect.kind === 'deadline') return failed(effect, deadlineFault(effect), true);
+  const state = services.states.get(context.entityId);
+  if (state?.request === undefined) return undefined;
+  try {
+    return await run(services, effect, context, state);
+  } catch (error) {
+    if (error instanceof NodeFault && error.code !== 'host-unreachable')
+      return failed(effect, nodeFault(state, error), error.retryable);
+    throw error;
+  }
 }
 
 async function run(
