@@ -59,7 +59,6 @@ export class NetworkIndex {
     return network === undefined || port === undefined ? undefined : { network, port };
   }
 
-  /** In the order in which they came. */
   /** Ids of the servers that have ports. */
   *servers(): IterableIterator<string> {
     for (const [deviceId, portIds] of this.#devices) {
@@ -69,6 +68,7 @@ export class NetworkIndex {
     }
   }
 
+  /** In the order in which they came. */
   portsOfDevice(deviceId: string): readonly FoundPort[] {
     if (deviceId === '') return [];
     return [...(this.#devices.get(deviceId) ?? [])]
