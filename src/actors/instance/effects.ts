@@ -12,6 +12,7 @@ import type { Networks } from '../ports/networks.ts';
 import { projects } from '../project/protocol.ts';
 import { explainNoHost } from '../scheduler/explain.ts';
 import type { HostRefusal } from '../scheduler/protocol.ts';
+import { networkFaultMessage } from './network-fault.ts';
 import { SHUTDOWN_GRACE_MS } from './operations/power.ts';
 import type { Placement } from './placement.ts';
 import type { instanceCommands } from './protocol.ts';
@@ -306,15 +307,7 @@ function placementFault(refusal: Refusal, state: InstanceState): Fault {
 }
 
 function networkFault(refusal: Refusal): Fault {
-  return {
-    code: 400,
-    message:
-      `The server's network ports could not be made: ${refusal.refused} ${JSON.stringify(refusal.detail)}`.slice(
-        0,
-        1000,
-      ),
-    details: '',
-  };
+  return { code: 400, message: networkFaultMessage(refusal), details: '' };
 }
 
 function nodeFault(state: InstanceState, error: NodeFault): Fault {
