@@ -24,6 +24,7 @@ import { identityPlugin } from '#api/identity/plugin.ts';
 import { imagePlugin } from '#api/image/plugin.ts';
 import { buildMetadataServer } from '#api/metadata/server.ts';
 import { networkPlugin } from '#api/network/plugin.ts';
+import { placementPlugin } from '#api/placement/plugin.ts';
 import { buildServer } from '#api/server.ts';
 import type { Config } from '#config/schema.ts';
 import type { Env, Log } from '#runtime/env/env.ts';
@@ -71,7 +72,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const [journal, hosts] = await Promise.all([
       openJournal(env, config.data, onOpen),
       openHosts({ env, config, cluster: options.secrets.cluster }).then(
-        (open) => (onOpen(open.close), open),
+        (open) => (onOpen(() => open.close()), open),
       ),
     ]);
     const { assembly, neighbours } = await assemble({ ...options, env, journal, onOpen });
@@ -263,6 +264,10 @@ function buildApi(
         embedded: neighbours.networks,
         tenancies: entities.view(tenancyDefinition),
       }),
+    },
+    {
+      prefix: '/placement',
+      plugin: placementPlugin(context, { ...compute, consumers: assembly.consumers }),
     },
     { prefix: '/compute', plugin: computePlugin(compute) },
   ]);

@@ -12,7 +12,7 @@ export function mergeConfig(
   parts: readonly { readonly source: string; readonly config: PartialConfig }[],
 ): Config {
   let merged: Record<string, unknown> = { ...defaultConfig };
-  for (const { config } of parts) merged = merge(merged, config as Record<string, unknown>);
+  for (const { config } of parts) merged = merge(merged, config);
   return checkConfig(configSchema, merged, parts.map((part) => part.source).join(' with '));
 }
 

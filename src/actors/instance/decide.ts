@@ -2,6 +2,7 @@
 import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
 import type { CommandNamed } from '#runtime/message/protocol.ts';
+import { unreachable } from '../domain/unreachable.ts';
 import { operations, stepAt } from './operations/all.ts';
 import type { InstanceCommand, InstanceEvent, instanceCommands } from './protocol.ts';
 import type { InstanceState, RunningOperation } from './state.ts';
@@ -48,6 +49,8 @@ export function decide(state: InstanceState, command: InstanceCommand, facts: Fa
       return stepFailed(state, command, facts);
     case 'instance.observed':
       return observed(state, command, facts);
+    default:
+      return unreachable(command);
   }
 }
 

@@ -130,7 +130,7 @@ export async function call(
       ? {}
       : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
-  const parsed = (answer.body === '' ? {} : answer.json()) as Record<string, never>;
+  const parsed: Record<string, never> = answer.body === '' ? {} : answer.json();
   return {
     status: answer.statusCode,
     headers: answer.headers,

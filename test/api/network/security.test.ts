@@ -39,7 +39,7 @@ describe('the default group', () => {
       tags: [],
       revision_number: 1,
     });
-    const rules = (group?.['security_group_rules'] as Made[]).map((rule) => [
+    const rules = ((group?.['security_group_rules'] ?? []) as Made[]).map((rule) => [
       rule['direction'],
       rule['ethertype'],
       rule['protocol'],

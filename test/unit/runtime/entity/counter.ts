@@ -8,6 +8,7 @@ import {
   event,
   type EventOf,
 } from '#runtime/message/protocol.ts';
+import { unreachable } from '#runtime/assert.ts';
 import { refuse } from '#runtime/message/refusal.ts';
 
 const commands = {
@@ -49,6 +50,8 @@ export const counterDefinition: EntityDefinition<CounterState, typeof commands, 
       case 'counter.lit':
         if (state.lit.includes(asked.round)) return accept<EventOf<typeof events>, unknown>([], {});
         return accept([{ type: 'counter.lit', round: asked.round }], {});
+      default:
+        return unreachable(asked);
     }
   },
   evolve(state, happened: EventOf<typeof events>) {
@@ -57,6 +60,8 @@ export const counterDefinition: EntityDefinition<CounterState, typeof commands, 
         return { ...state, total: state.total + happened.by, adds: state.adds + 1 };
       case 'counter.lit':
         return { ...state, lit: [...state.lit, happened.round] };
+      default:
+        return unreachable(happened);
     }
   },
   todo: (state) =>
