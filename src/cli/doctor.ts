@@ -86,11 +86,13 @@ async function libvirt(config: Config): Promise<Finding> {
 async function kvm(): Promise<Finding> {
   const { probeKvm } = await import('#hypervisor/libvirt/kvm-probe.ts');
   const { works, reason } = await probeKvm(realEnv(silentLog));
+  // qemu's own words come last.
+  const words = reason.split('\n').findLast((line) => line.trim() !== '') ?? reason;
   if (works) return { what: 'kvm', state: 'ok', detail: reason };
   return {
     what: 'kvm',
     state: 'note',
-    detail: `${reason}; guests run under TCG, some 10 times slower`,
+    detail: `${words}; guests run under TCG, some 10 times slower`,
     mend: 'enable virtualisation in the firmware, or nesting on the outer host',
   };
 }
