@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -72,9 +72,11 @@ describe('building', () => {
     expect({ again, lines }).toEqual({ again: image, lines: [] });
   });
 
-  it('builds again when the image is not what its record says', async () => {
+  it('builds again when the image is not what its record says, and leaves nothing else behind', async () => {
     const outputDirectory = join(directory, 'torn');
     mkdirSync(outputDirectory);
+    // No process has this number: Linux stops at 4194304.
+    mkdirSync(join(directory, 'cache', 'build-9999999-killed'));
     const name = image.path.slice(dirname(image.path).length + 1);
     const record = readFileSync(image.path.replace(/qcow2$/, 'json'));
     writeFileSync(join(outputDirectory, name.replace(/qcow2$/, 'json')), record);
@@ -88,6 +90,10 @@ describe('building', () => {
       virtualSizeBytes: image.virtualSizeBytes,
     });
     expect(content.length).toBeGreaterThan(1e7);
+    expect({
+      output: readdirSync(outputDirectory).toSorted(),
+      cache: readdirSync(join(directory, 'cache')),
+    }).toEqual({ output: [name.replace(/qcow2$/, 'json'), name], cache: ['packages'] });
   }, 300_000);
 });
 

@@ -3,6 +3,7 @@
 // A finished build is kept under a name that contains the hash of this folder, and found again by it.
 
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import {
   copyFile,
   mkdir,
@@ -54,17 +55,31 @@ export async function buildTinyImage(options: TinyImageOptions): Promise<TinyIma
   requireHost();
   await mkdir(options.outputDirectory, { recursive: true });
   await mkdir(options.cacheDirectory, { recursive: true });
-  const work = await mkdtemp(join(options.cacheDirectory, 'build-'));
+  await sweep(options.cacheDirectory);
+  const work = await mkdtemp(join(options.cacheDirectory, `build-${process.pid}-`));
   try {
     const packages = await buildInto(work, options);
+    // A record without its image, or with another one, must never be seen: it goes first and comes last.
+    await rm(recordPath, { force: true });
     const image = await publish(join(work, 'image.qcow2'), path);
-    const record = `${JSON.stringify({ ...image, path: undefined, packages }, undefined, 2)}\n`;
-    await writeFile(`${recordPath}.${process.pid}`, record);
-    await rename(`${recordPath}.${process.pid}`, recordPath);
-    options.onProgress(`${path} is ready, ${(image.sizeBytes / 1e6).toFixed(1)} MB`);
+    const { sha512, sizeBytes } = image;
+    const record = { sha512, sizeBytes, virtualSizeBytes, packages };
+    await writeFile(join(work, 'record'), `${JSON.stringify(record, undefined, 2)}\n`);
+    await publish(join(work, 'record'), recordPath);
+    options.onProgress(`${path} is ready, ${(sizeBytes / 1e6).toFixed(1)} MB`);
     return image;
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Removes what builds that were killed left behind; the number in the name is their process. */
+async function sweep(cacheDirectory: string): Promise<void> {
+  for (const name of await readdir(cacheDirectory)) {
+    const pid = /^build-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) {
+      await rm(join(cacheDirectory, name), { recursive: true, force: true });
+    }
   }
 }
 
@@ -115,11 +130,16 @@ async function buildInto(work: string, options: TinyImageOptions): Promise<reado
 
 // Copied next to its place first: the cache may be on another file system, and a rename is all or nothing.
 async function publish(built: string, path: string): Promise<TinyImage> {
-  const content = await readFile(built);
-  const sha512 = createHash('sha512').update(content).digest('hex');
-  await copyFile(built, `${path}.${process.pid}`);
-  await rename(`${path}.${process.pid}`, path);
-  return { path, sha512, sizeBytes: content.length, virtualSizeBytes };
+  const partial = `${path}.${process.pid}`;
+  try {
+    const content = await readFile(built);
+    await writeFile(partial, content, { flush: true });
+    await rename(partial, path);
+    const sha512 = createHash('sha512').update(content).digest('hex');
+    return { path, sha512, sizeBytes: content.length, virtualSizeBytes };
+  } finally {
+    await rm(partial, { force: true });
+  }
 }
 
 /** The build under that name, if its record is there (it is written last) and the file is as long as it says. */

@@ -19,6 +19,12 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
 }
 
+// A root shell made by plain `su` has no sbin in its PATH; messages are read by their English words.
+const systemEnvironment = {
+  LC_ALL: 'C',
+  PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin`,
+};
+
 const maxOutputBytes = 16 * 1024 * 1024;
 
 /** Resolves with what the command printed. Rejects with TinyImageError if it can't be run, fails or takes too long. */
@@ -34,7 +40,7 @@ export function runCommand(
       args,
       {
         cwd: options.directory,
-        env: { ...process.env, LC_ALL: 'C', ...options.environment },
+        env: { ...process.env, ...systemEnvironment, ...options.environment },
         maxBuffer: maxOutputBytes,
         timeout: timeoutMs,
         killSignal: 'SIGKILL',

@@ -1,7 +1,7 @@
 // Writes the disk: MBR, a FAT partition with the boot loader, kernel and initramfs, and an ext4 partition that is the root.
 // The root comes last, so that the guest can make it longer. Plain files only: no loop device, no mount.
 
-import { open, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from './command.ts';
 import { buildTimeSeconds } from './guest-tree.ts';
@@ -29,12 +29,12 @@ const noSpace = 'check the free space on that disk (400 MB are needed) and try a
 /** Writes the raw disk to `path` (sparse). */
 export async function writeDisk(path: string, parts: DiskParts): Promise<void> {
   const boot = await bootPartition(parts);
-  const root = { startSector: boot.startSector + boot.sectors, sectors: 0 };
-  const rootPartition = { ...root, sectors: virtualSizeBytes / sectorBytes - root.startSector };
-  await writeFile(path, await bootRecord(parts.material, boot, rootPartition));
+  const startSector = boot.startSector + boot.sectors;
+  const root = { startSector, sectors: virtualSizeBytes / sectorBytes - startSector };
+  await writeFile(path, await bootRecord(parts.material, boot, root));
   await truncate(path, virtualSizeBytes);
   await writeBootPartition(path, boot, parts);
-  await writeRootPartition(path, rootPartition, parts.rootTree);
+  await writeRootPartition(path, root, parts.rootTree);
 }
 
 interface Partition {
@@ -131,7 +131,4 @@ export async function convertDisk(raw: string, qcow2: string): Promise<void> {
   await runCommand('qemu-img', ['convert', '-c', '-f', 'raw', '-O', 'qcow2', raw, qcow2], {
     mend: `install the Debian package qemu-utils if it is missing; otherwise ${noSpace}`,
   });
-  const file = await open(qcow2, 'r');
-  await file.sync();
-  await file.close();
 }

@@ -52,6 +52,7 @@ const links: readonly (readonly [string, string])[] = [
   ['etc/resolv.conf', '../run/resolv.conf'],
   ['etc/mtab', '../proc/mounts'],
   ['var/run', '../run'],
+  ['usr/bin/ssh', 'dbclient'],
 ];
 /** Modes other than 0755 (directories and programs) and 0644. */
 const modes: readonly (readonly [string, number])[] = [
