@@ -38,12 +38,9 @@ export function buildMetadataServer(options: MetadataServerOptions): FastifyInst
   app.setErrorHandler((error, request, reply) => {
     const status = statusOf(error);
     if (status >= 500) env.log.error({ err: error, url: request.url }, 'metadata request failed');
-    const tooLarge = status === 413;
-    sendPlain(
-      reply,
-      tooLarge ? 400 : status,
-      tooLarge ? 'Request is too large.' : messageOf(error),
-    );
+    if (status >= 500) sendPlain(reply, status, 'The request failed inside.');
+    else if (status === 413) sendPlain(reply, 400, 'Request is too large.');
+    else sendPlain(reply, status, messageOf(error));
   });
   app.setNotFoundHandler((_request, reply) => {
     sendPlain(reply, 404, 'The resource could not be found.');
