@@ -33,9 +33,10 @@ const MAILBOX = 1_000;
 const SUPERVISION = {
   maxRestarts: 20,
   windowMs: 10_000,
-  backoffMs: 1,
+  backoffMs: 0,
   whenExhausted: 'stop',
 } as const;
+const REVIVE_MS = 1_000;
 const SWEEP_MS = 10_000;
 const QUIET_MS = 30_000;
 
@@ -208,7 +209,7 @@ export class EntityHost implements Router, Views {
       run,
       id,
       deliver: (command, requestId) =>
-        this.ask({ kind: definition.kind, id }, command as never, { requestId }),
+        this.ask({ kind: definition.kind, id }, command, { requestId }),
       onFenced: this.#onFenced,
     });
     const ref = this.#system.spawn<CommandMessage>({
@@ -220,12 +221,22 @@ export class EntityHost implements Router, Views {
     const active = { shell, ref, lastUsedMs: this.#env.clock.monotonic() };
     this.#active.set(key, active);
     // Supervision gave up on it, or it was put out of memory: the next command makes it anew from its durable state.
-    this.#system.watch(ref, () => {
+    this.#system.watch(ref, ({ reason }) => {
       if (this.#active.get(key) === active) this.#active.delete(key);
       shell.stop();
+      if (reason === 'failed') this.#env.timers.after(REVIVE_MS, () => this.#revive(key));
     });
     shell.resume();
     return active;
+  }
+
+  /** Nobody may ever ask it again: what it has under way goes on all the same. */
+  #revive(key: EntityKey): void {
+    const slash = key.indexOf('/');
+    const { definition, states } = this.#kind(key.slice(0, slash));
+    const state = states.get(key.slice(slash + 1));
+    if (this.#stopped || state === undefined) return;
+    if (definition.todo(state as never).length > 0) this.#activate(key);
   }
 
   #sweepLater(): void {

@@ -2,7 +2,7 @@
 // Decisions don't wait for the disk: each is made on the state that the appends under way will give, the appends are
 // pipelined, and nothing leaves (no reply, no effect, no view) before its append is durable. If one fails, everything
 // that was built on it fails with it, and the state is read anew from the journal.
-import type { Env } from '../env/env.ts';
+import type { Cancel, Env } from '../env/env.ts';
 import type { EntityKey, Journal } from '../journal/port.ts';
 import { isRefusal, type Refusal } from '../message/refusal.ts';
 import { RuntimeFault } from '../system/faults.ts';
@@ -35,6 +35,7 @@ export interface ShellOptions {
 
 const SNAPSHOT_EVERY = 100;
 const RELOAD_WAIT_MS = 200;
+const RELOAD_MAX_WAIT_MS = 10_000;
 
 export class EntityShell {
   readonly #options: ShellOptions;
@@ -49,6 +50,8 @@ export class EntityShell {
   #last: Promise<void> = Promise.resolve();
   #stale = false;
   #reloading: Promise<void> | undefined;
+  #cancelReload: Cancel = () => undefined;
+  #isStopped = false;
   #snapshotVersion = 0;
 
   constructor(options: ShellOptions) {
@@ -73,10 +76,14 @@ export class EntityShell {
 
   /** Starts what the durable state wants; after recovery, and whenever the shell is made. */
   resume(): void {
+    if (this.#isStopped) return;
     this.#effects.reconcile(this.#options.definition.todo(this.#state as never));
   }
 
+  /** Nothing is started any more, whatever becomes of appends under way. */
   stop(): void {
+    this.#isStopped = true;
+    this.#cancelReload();
     this.#effects.stop();
   }
 
@@ -173,7 +180,7 @@ export class EntityShell {
     const { definition, states, env } = this.#options;
     states.commit(change);
     message.answer(reply);
-    this.#effects.reconcile(definition.todo(change.after as never));
+    if (!this.#isStopped) this.#effects.reconcile(definition.todo(change.after as never));
     if (definition.describe !== undefined) {
       const from =
         change.before === undefined ? 'new' : definition.describe(change.before as never);
@@ -195,13 +202,28 @@ export class EntityShell {
         'append failed; the state is read anew',
       );
       if (reason === 'fenced') onFenced();
-      else env.timers.after(RELOAD_WAIT_MS, () => void this.#reload().catch(() => undefined));
+      else this.#reloadLater(RELOAD_WAIT_MS);
     }
     return new RuntimeFault(
       'unavailable',
       `${this.#key}: the outcome is not known (${reason}); ask again`,
       { cause, retryable: true },
     );
+  }
+
+  /** Until it works: what was lost may be stored, and be work that nobody else will start. */
+  #reloadLater(waitMs: number): void {
+    if (this.#isStopped) return;
+    this.#cancelReload = this.#options.env.timers.after(waitMs, () => {
+      this.#reload().catch((error: unknown) => {
+        const nextMs = Math.min(waitMs * 2, RELOAD_MAX_WAIT_MS);
+        this.#options.env.log.warn(
+          { entity: this.#key, err: error, waitMs: nextMs },
+          'the state could not be read anew; trying again',
+        );
+        this.#reloadLater(nextMs);
+      });
+    });
   }
 
   /** One at a time: while it runs nothing is decided. */
