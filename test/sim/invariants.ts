@@ -124,12 +124,17 @@ function onHost(host: SimulatedHost, entities: View, placed: readonly Placed[]):
     ...within('directory', host.files.guests(), ({ id }) => [id]),
     ...within('tap', [...host.ports.keys()], (server) => server.ports.map(({ portId }) => portId)),
     ...within('open grant', open, ({ id, grant }) => [`${id}@${grant.runEpoch}`]),
-    ...difference(
-      `${host.name}: saved memory = suspended servers`,
-      host.files.guests().filter((id) => host.files.find(id, 'memory.save') !== undefined),
-      here.filter((server) => server.vmState === 'suspended').map(({ id }) => id),
-    ).filter((line) => !here.some((one) => one.vmState === 'error' && line.includes(one.id))),
+    ...sure.flatMap((server) => memoryFindings(server, host)),
   ];
+}
+
+/** Memory of a guest that has run since is of another disk: to resume from it would destroy the server's data. */
+function memoryFindings(server: Placed, host: SimulatedHost): readonly string[] {
+  const { id, vmState } = server;
+  const isThere = host.files.find(id, 'memory.save') !== undefined;
+  if (vmState === 'suspended' && !isThere) return [`${host.name}: memory of ${id} is missing`];
+  const runs = vmState === 'active' || vmState === 'paused';
+  return runs && isThere ? [`${host.name}: old memory of ${id} is left over`] : [];
 }
 
 function guestFindings(

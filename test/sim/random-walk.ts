@@ -4,6 +4,7 @@ import { type OperationName, operationNames } from '#actors/instance/protocol.ts
 import { HypervisorFault } from '#hypervisor/port.ts';
 import type { SimulatedOperation } from '#hypervisor/simulated/faults.ts';
 import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
+import type { MemoryJournalFaults } from '#runtime/journal/memory.ts';
 import { seededRandom, type SeededRandom } from '#test/support/seeded-random.ts';
 import { testFlavor } from '#test/support/servers.ts';
 import { SimulatedCloud } from '#test/support/simulated-cloud.ts';
@@ -21,8 +22,8 @@ const STEPS = 40;
 const SERVERS = 5;
 const DISK_GIB = 1_024;
 
-/** Calls that trouble may befall. Those of the hypervisor may hang past the death of their caller. */
-const hypervisorCalls: readonly SimulatedOperation[] = [
+/** Calls that trouble may befall. */
+const hostCalls: readonly SimulatedOperation[] = [
   'create',
   'destroy',
   'find',
@@ -32,15 +33,13 @@ const hypervisorCalls: readonly SimulatedOperation[] = [
   'resume',
   'save',
   'restore',
-];
-const hostCalls: readonly SimulatedOperation[] = [
-  ...hypervisorCalls,
   'ensureImage',
   'createOverlay',
   'createBlank',
   'createConfigDrive',
   'removeGuest',
   'removeSavedMemory',
+  'hasSavedMemory',
   'plug',
   'unplug',
   'ensureNetwork',
@@ -164,7 +163,7 @@ class Walker {
     else if (kind === 'lose-reply') host.faults.loseReply(call, fault);
     else if (kind === 'delay')
       host.faults.next(call, { kind, delayMs: this.#random.below(100_000) });
-    else if (hypervisorCalls.includes(call)) this.#releases.push(host.faults.hang(call));
+    else this.#releases.push(host.faults.hang(call));
   }
 
   #release(): void {
@@ -201,17 +200,23 @@ class Walker {
   #journalTrouble(): void {
     const { running } = this.cloud;
     if (running === undefined) return;
-    const faults = this.#random.pick([
+    const { journal, member } = running;
+    const faults = this.#random.pick<MemoryJournalFaults>([
       { isUnavailable: true },
       { isFull: true },
       { lostReplyChance: 0.3 },
       { lostWriteChance: 0.3 },
+      { lostReplyChance: 0.7 },
     ]);
-    this.#note(`journal: ${JSON.stringify(faults)}`);
-    running.journal.setFaults(faults);
-    running.member.env.timers.after(this.#random.below(20_000), () =>
-      running.journal.setFaults({ maxLatencyMs: 3 }),
-    );
+    const isWorse = this.#random.chance(0.5);
+    const lastsMs = this.#random.below(20_000);
+    this.#note(`journal: ${JSON.stringify(faults)}${isWorse ? ', then away' : ''}`);
+    journal.setFaults(faults);
+    if (isWorse)
+      member.env.timers.after(this.#random.below(150), () =>
+        journal.setFaults({ isUnavailable: true }),
+      );
+    member.env.timers.after(lastsMs + 150, () => journal.setFaults({ maxLatencyMs: 3 }));
   }
 
   #disk(): void {

@@ -141,14 +141,15 @@ export class SimulatedCloud {
   #addNode(running: Running, host: SimulatedHost): Promise<void> {
     const { assembly, networks, member, boundaries } = running;
     const cut = <T extends object>(part: T, name: string): T => cutCalls(part, name, boundaries);
+    const ours = mortal(host, running);
     return assembly.addNode(
       {
         env: member.env,
         cluster: 'test',
         host: host.name,
         hypervisor: cut(new SimulatedHypervisor(host), 'hypervisor'),
-        storage: cut(new SimulatedStorage(host), 'storage'),
-        network: cut(new SimulatedHostNetwork(host), 'network'),
+        storage: cut(new SimulatedStorage(ours), 'storage'),
+        network: cut(new SimulatedHostNetwork(ours), 'network'),
         imageSource: testImageSource,
         imageIds: () => new Set([testImage.id]),
         networkIds: () => networks.flatNetworkIds(),
@@ -282,6 +283,25 @@ export class SimulatedCloud {
     if (running.isDead) throw new Error('the process is dead');
     return running;
   }
+}
+
+/**
+ * What the process does to the host by itself ends with it. What it asked of the hypervisor's daemon does not: that may
+ * come true after the process's death.
+ */
+function mortal(host: SimulatedHost, running: Running): SimulatedHost {
+  const perform: SimulatedHost['perform'] = (operation, effect) =>
+    host.perform(operation, () => {
+      if (running.isDead) throw new Error('who asked for this is dead');
+      return effect();
+    });
+  return new Proxy(host, {
+    get: (target, property) => {
+      if (property === 'perform') return perform;
+      const member = Reflect.get(target, property, target) as unknown;
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
 }
 
 function portOf(serverId: string): string {
