@@ -62,7 +62,7 @@ export function isThere(proof: string): boolean {
       );
   return paths.some((path) => {
     try {
-      accessSync(path, constants.R_OK);
+      accessSync(path, constants.F_OK);
       return true;
     } catch {
       return false;
