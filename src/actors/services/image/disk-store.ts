@@ -168,6 +168,7 @@ async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promis
   const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   if (total === 0) return;
   const { bytesWritten } = await file.writev(chunks);
+  if (bytesWritten === total) return;
   let left = Buffer.concat(chunks).subarray(bytesWritten);
   while (left.length > 0) {
     const next = await file.write(left);
