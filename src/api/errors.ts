@@ -6,6 +6,7 @@ import { computeResourceErrors } from './errors/compute-resources.ts';
 import { identityErrors } from './errors/identity.ts';
 import { imageErrors } from './errors/image.ts';
 import { networkErrors } from './errors/network.ts';
+import { placementErrors } from './errors/placement.ts';
 import type { ErrorEntry } from './errors/entry.ts';
 import type { Refusal } from '#runtime/message/refusal.ts';
 
@@ -23,6 +24,7 @@ const registry: Readonly<Record<string, ErrorEntry>> = {
   ...networkErrors,
   ...computeErrors,
   ...computeResourceErrors,
+  ...placementErrors,
 };
 
 export function httpRefusal(refusal: Refusal): HttpRefusal {

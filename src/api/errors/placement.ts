@@ -1,0 +1,37 @@
+// What the placement service's refusals mean in HTTP. Words: Placement's. `kind` is the `code` of its error envelope.
+import type { ErrorTable } from './entry.ts';
+
+export const placementErrors = {
+  'provider-not-found': {
+    status: 404,
+    message: ({ provider }) => `No resource provider with uuid ${String(provider)} found`,
+    kind: 'placement.undefined_code',
+  },
+  'inventory-not-found': {
+    status: 404,
+    message: ({ provider, resource }) =>
+      `No inventory of class ${String(resource)} for ${String(provider)}`,
+    kind: 'placement.undefined_code',
+  },
+  'resource-class-not-found': {
+    status: 404,
+    message: ({ name }) => `No such resource class ${String(name)}.`,
+    kind: 'placement.undefined_code',
+  },
+  'trait-not-found': {
+    status: 404,
+    message: ({ name }) => `No such trait(s): ${String(name)}.`,
+    kind: 'placement.undefined_code',
+  },
+  'placement-forbidden': {
+    status: 403,
+    message: ({ rule }) => `Policy does not allow ${String(rule)} to be performed.`,
+    kind: 'placement.undefined_code',
+  },
+  'placement-read-only': {
+    status: 405,
+    message: ({ what }) =>
+      `This placement service can't be written to: ${String(what)}. Nothing was changed.`,
+    kind: 'placement.undefined_code',
+  },
+} as const satisfies ErrorTable;

@@ -1,0 +1,98 @@
+// Errors in the form that Placement gives them: {"errors": [{status, title, detail, code, request_id}]}, `code` from
+// 1.23 on. The detail opens with the WSGI library's standing words for the status, which clients show as they are.
+import { STATUS_CODES } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { httpRefusal } from '#api/errors.ts';
+import type { Refusal } from '#runtime/message/refusal.ts';
+import { MAX_MINOR, MIN_MINOR, versionText } from './microversion.ts';
+
+/** Errors that no one has given a code of their own. */
+export const UNDEFINED_CODE = 'placement.undefined_code';
+/** `code` is in the envelope from this minor version on. */
+const CODE_SINCE = 23;
+
+export interface FaultOptions {
+  /** What clients tell errors apart by: `placement.query.bad_value`. */
+  readonly code?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The version could not be agreed: the reply says which there are. */
+  readonly tellsVersions?: boolean;
+}
+
+/** Ends a request with this status and these words. */
+export class PlacementFault extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tellsVersions: boolean;
+
+  constructor(status: number, message: string, options: FaultOptions = {}) {
+    super(message);
+    this.name = 'PlacementFault';
+    this.status = status;
+    this.code = options.code ?? UNDEFINED_CODE;
+    this.headers = options.headers ?? {};
+    this.tellsVersions = options.tellsVersions ?? false;
+  }
+}
+
+export function badRequest(message: string, code?: string): PlacementFault {
+  return new PlacementFault(400, message, code === undefined ? {} : { code });
+}
+
+export function faultOf(refusal: Refusal): PlacementFault {
+  const { status, message, kind, headers } = httpRefusal(refusal);
+  const code = kind.startsWith('placement.') ? kind : UNDEFINED_CODE;
+  return new PlacementFault(status, message, { code, headers });
+}
+
+export function sendFault(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  fault: PlacementFault,
+): FastifyReply {
+  const { status } = fault;
+  const minor = request.placementMinor;
+  return reply
+    .code(status)
+    .headers(fault.headers)
+    .type('application/json')
+    .send(
+      JSON.stringify({
+        errors: [
+          {
+            status,
+            title: STATUS_CODES[status] ?? 'Error',
+            detail: detailOf(request, fault),
+            ...(minor !== undefined && minor >= CODE_SINCE ? { code: fault.code } : {}),
+            request_id: request.requestId,
+            ...(fault.tellsVersions
+              ? { max_version: versionText(MAX_MINOR), min_version: versionText(MIN_MINOR) }
+              : {}),
+          },
+        ],
+      }),
+    );
+}
+
+const openings: Readonly<Record<number, string>> = {
+  400: 'The server could not comply with the request since it is either malformed or otherwise incorrect.',
+  403: 'Access was denied to this resource.',
+  404: 'The resource could not be found.',
+  409: 'There was a conflict when trying to complete your request.',
+  500: 'The server has either erred or is incapable of performing the requested operation.',
+  503: 'The server is currently unavailable. Please try again at a later time.',
+};
+
+function detailOf(request: FastifyRequest, { status, message }: PlacementFault): string {
+  switch (status) {
+    case 405:
+      return `The method ${request.method} is not allowed for this resource. \n\n ${message}`;
+    case 406: {
+      const asked = request.headers.accept ?? 'application/json';
+      return `The resource could not be generated that was acceptable to your browser (content of type ${asked}. \n\n ${message}`;
+    }
+    default:
+      return `${openings[status] ?? STATUS_CODES[status] ?? 'Error'}\n\n ${message}  `;
+  }
+}

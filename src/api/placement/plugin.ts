@@ -1,0 +1,179 @@
+// The Placement API as a Fastify plugin, registered under `/placement`: negotiation, policy, envelope and headers.
+// What each call tells stands in the table of routes. It reads the providers that the scheduler claims from.
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import { refuse } from '#runtime/message/refusal.ts';
+import { isRuntimeFault } from '#runtime/system/faults.ts';
+import { authenticate } from '../authenticate.ts';
+import type { ApiContext } from '../context.ts';
+import { messageOf, statusOf } from '../server.ts';
+import { type PlacementSources, ProviderCatalogue } from './catalogue.ts';
+import { badRequest, faultOf, PlacementFault, sendFault } from './envelope.ts';
+import { negotiate, versionText } from './microversion.ts';
+import { Query } from './query.ts';
+import { mayCall, type PlacementCall, type PlacementRoute } from './route.ts';
+import { placementRoutes } from './routes.ts';
+
+const PREFIX = '/placement';
+const VERSION_HEADER = 'OpenStack-API-Version';
+const JSON_TYPE = 'application/json';
+/** Replies say when they were made, and not to keep them, from this minor version on. */
+const FRESHNESS_SINCE = 15;
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** 39 for 1.39; undefined until a version is agreed. */
+    placementMinor: number | undefined;
+    placementRoute:
+      | (PlacementRoute & { readonly handle: NonNullable<PlacementRoute['handle']> })
+      | undefined;
+  }
+}
+
+export function placementPlugin(
+  context: ApiContext,
+  sources: PlacementSources,
+): FastifyPluginCallback {
+  return (app, _options, done) => {
+    const catalogue = new ProviderCatalogue(sources);
+    app.decorateRequest('placementMinor', undefined);
+    app.decorateRequest('placementRoute', undefined);
+    app.addHook('onClose', (_app, closed) => {
+      catalogue.close();
+      closed();
+    });
+    app.addHook('onRequest', authenticate(context, { publicPaths: [PREFIX] }));
+    app.addHook('onRequest', (request, reply, next) => {
+      agreeOnVersion(request, reply);
+      requireContentType(request);
+      next();
+    });
+    app.setErrorHandler((error, request, reply) => answerError(context, error, request, reply));
+    app.setNotFoundHandler((request, reply) =>
+      sendFault(request, reply, new PlacementFault(404, '')),
+    );
+    for (const [path, rows] of Map.groupBy(placementRoutes, (row) => row.path))
+      addPath(app, path, { rows, context, catalogue });
+    done();
+  };
+}
+
+interface PathOptions {
+  readonly rows: readonly PlacementRoute[];
+  readonly context: ApiContext;
+  readonly catalogue: ProviderCatalogue;
+}
+
+function addPath(app: FastifyInstance, path: string, options: PathOptions): void {
+  const { rows, context, catalogue } = options;
+  app.route({
+    method: METHODS,
+    url: path,
+    exposeHeadRoute: false,
+    // All refusals come before a body is read: no call here has one.
+    onRequest: (request, _reply, next) => {
+      request.placementRoute = chooseRoute(rows, request);
+      next();
+    },
+    handler: async (request, reply) => {
+      const { placementRoute: row, placementMinor: minor } = request;
+      if (row === undefined || minor === undefined) throw new Error(`no route chosen for ${path}`);
+      await context.views.barrier();
+      const call: PlacementCall = {
+        catalogue,
+        minor,
+        query: new Query(request.url),
+        params: request.params as Readonly<Record<string, string>>,
+        prefix: PREFIX,
+      };
+      const { status, body } = row.handle(call);
+      if (minor >= FRESHNESS_SINCE)
+        reply
+          .header('cache-control', 'no-cache')
+          .header('last-modified', new Date(context.env.clock.now()).toUTCString());
+      reply.code(status);
+      return body === undefined ? reply.send() : reply.type(JSON_TYPE).send(JSON.stringify(body));
+    },
+  });
+}
+
+function chooseRoute(
+  rows: readonly PlacementRoute[],
+  request: FastifyRequest,
+): FastifyRequest['placementRoute'] {
+  const row = rows.find(({ method }) => method === request.method);
+  const readable = rows.filter(({ handle }) => handle !== undefined).map(({ method }) => method);
+  const allow = { allow: readable.join(', ') };
+  if (row === undefined)
+    throw new PlacementFault(405, 'The method specified is not allowed for this resource.', {
+      headers: allow,
+    });
+  if ((request.placementMinor ?? 0) < row.since) throw new PlacementFault(404, '');
+  if (row.handle !== undefined && row.acceptsAnything !== true) requireAccepted(request);
+  if (!mayCall(request.caller, row, new Query(request.url)))
+    throw faultOf(refuse('placement-forbidden', { rule: row.rule }));
+  const { handle } = row;
+  if (handle !== undefined) return { ...row, handle };
+  const { status, message } = faultOf(refuse('placement-read-only', { what: row.missing }));
+  throw new PlacementFault(status, message, { headers: allow });
+}
+
+function agreeOnVersion(request: FastifyRequest, reply: FastifyReply): void {
+  const negotiation = negotiate(request.headers);
+  switch (negotiation.outcome) {
+    case 'agreed':
+      request.placementMinor = negotiation.minor;
+      reply.header(VERSION_HEADER, `placement ${versionText(negotiation.minor)}`);
+      reply.header('Vary', VERSION_HEADER);
+      return;
+    case 'unsupported':
+      throw new PlacementFault(406, negotiation.message, { tellsVersions: true });
+    case 'malformed':
+      throw badRequest(negotiation.message);
+    default:
+      negotiation satisfies never;
+  }
+}
+
+function requireContentType({ headers }: FastifyRequest): void {
+  const { 'content-length': length, 'content-type': type } = headers;
+  if (length !== undefined && Number(length) > 0 && (type === undefined || type === ''))
+    throw badRequest('content-type header required when content-length > 0');
+}
+
+function requireAccepted({ headers: { accept } }: FastifyRequest): void {
+  const isAccepted =
+    accept === undefined ||
+    accept.split(',').some((part) => {
+      const [range = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
+      const isRefused = parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+      return !isRefused && ['', '*/*', 'application/*', JSON_TYPE].includes(range);
+    });
+  if (!isAccepted) throw new PlacementFault(406, `Only ${JSON_TYPE} is provided`);
+}
+
+function answerError(
+  context: ApiContext,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  if (error instanceof PlacementFault) {
+    sendFault(request, reply, error);
+    return;
+  }
+  if (isRuntimeFault(error)) {
+    const headers = { 'retry-after': '1' };
+    sendFault(request, reply, new PlacementFault(503, error.message, { headers }));
+    return;
+  }
+  const status = statusOf(error);
+  if (status < 500) {
+    sendFault(request, reply, new PlacementFault(status, messageOf(error)));
+    return;
+  }
+  const { requestId, url } = request;
+  context.env.log.error({ err: error, requestId, url }, 'placement request failed');
+  const words = `The request failed inside; the log has the details under ${requestId}.`;
+  sendFault(request, reply, new PlacementFault(500, words));
+}
