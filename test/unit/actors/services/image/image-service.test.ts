@@ -9,6 +9,7 @@ import { embeddedImages } from '#actors/services/image/embedded.ts';
 import { imageDefinition } from '#actors/services/image/entity.ts';
 import { images } from '#actors/services/image/protocol.ts';
 import { type ImageSeed, seedImage } from '#actors/services/image/seed.ts';
+import { sweepImages } from '#actors/services/image/sweep.ts';
 import { ImageUploads } from '#actors/services/image/upload.ts';
 import { pureCluster } from '#test/support/pure-cluster.ts';
 import { createVirtualEnv } from '#test/support/virtual-env.ts';
@@ -146,6 +147,23 @@ describe('effects', () => {
     expect(reports.length).toBe(1);
     expect(all.view.get(ID)?.status).toBe('active');
   });
+});
+
+it('a start clears what no image knows: torn uploads and files that came too late', async () => {
+  const all = service();
+  await queued(all, ID);
+  await all.uploads.upload(ID, { kind: 'stream', chunks: once('kept') }, 'r');
+  const lost = '11111111-2222-4333-8444-666666666666';
+  await queued(all, lost);
+  await all.router.ask(
+    images.ref(lost),
+    { type: 'image.start-upload', uploadId: 'u' },
+    { requestId: 'r' },
+  );
+  await all.store.write(lost, once('complete, but never told'), { limitBytes: 100 });
+  await writeFile(join(directory, 'images', `.${lost}.3.part`), 'torn');
+  expect([...(await sweepImages(all))].sort()).toEqual([`.${lost}.3.part`, lost]);
+  expect(await sweepImages(all)).toEqual([]);
 });
 
 it('a source that hangs is given up and the image is queued again', async () => {
