@@ -1,10 +1,17 @@
 // Builds the HTTP front door: one port, a prefix per service. What all services share is here: request ids, JSON
 // parsing with limits, and a last resort for errors. Each service is an encapsulated plugin with its own envelope.
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyPluginCallback } from 'fastify';
 import type { ApiContext } from './context.ts';
+import { takeJson } from './json-body.ts';
+import { mendPath } from './mended-path.ts';
 
 /** Bytes; image uploads are streamed and not bound by it. */
 const BODY_LIMIT_BYTES = 1_048_576;
+
+/** Node's bound on a request's head. */
+const MAX_URL_CHARACTERS = 16_384;
 
 export interface ServicePlugin {
   /** `/identity`; also what the catalogue tells. */
@@ -20,7 +27,14 @@ export function buildServer(
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: true,
-    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 512 },
+    rewriteUrl: (request) => mendPath(request.url ?? '/'),
+    clientErrorHandler: refuseBrokenHttp,
+    // No URL is longer than this, so that each id is refused by the service that does not know it.
+    routerOptions: {
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+      maxParamLength: MAX_URL_CHARACTERS,
+    },
   });
   app.decorateRequest('requestId', '');
   app.decorateRequest('caller');
@@ -79,20 +93,22 @@ function acceptJson(app: FastifyInstance): void {
   app.removeContentTypeParser(['application/json', 'text/plain']);
   app.addContentTypeParser(
     ['application/json', 'text/plain'],
-    { parseAs: 'string' },
-    (_request, body, done) => {
-      if (body === '') return done(null, undefined);
-      try {
-        done(null, JSON.parse(body as string));
-      } catch {
-        done(
-          Object.assign(new Error('The body is not valid JSON.'), {
-            statusCode: 400,
-            code: 'malformed-json',
-          }),
-          undefined,
-        );
-      }
-    },
+    { parseAs: 'buffer' },
+    (_request, body, done) => takeJson(body, done),
   );
+}
+
+/** What is no HTTP reaches no service; its connection can't be used any further. */
+function refuseBrokenHttp(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const [status, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, `The request's head is longer than ${MAX_URL_CHARACTERS} bytes.`]
+      : [400, 'The request is not valid HTTP.'];
+  const body = JSON.stringify({ error: { code: status, message } });
+  if (socket.writable)
+    socket.write(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+  socket.destroy(error);
 }

@@ -18,7 +18,6 @@ import {
   type SuccessCode,
 } from './route.ts';
 import type { ServerReads } from './servers/reads.ts';
-import { isStorable } from './storable.ts';
 import { checkBody, checkQuery } from './validation.ts';
 
 /** What every call of the service has at hand. */
@@ -42,7 +41,6 @@ export async function perform(
     const { rows, params } = present(request.computeRows, 'rows for a path');
     const row = rows.find((candidate) => inRange(candidate, request.microversion));
     if (row === undefined) throw notFound();
-    if (!isStorable(request.body)) throw badRequest(plainWords.malformed);
     const operation = row.actions === undefined ? row : chooseAction(row.actions, request);
     const call = new Call(service, { request, reply, params });
     call.checkProject();

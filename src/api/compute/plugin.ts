@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { unreachable } from '#runtime/assert.ts';
 import { authenticate } from '../authenticate.ts';
+import { takeJson } from '../json-body.ts';
 import { statusOf } from '../server.ts';
 import type { ComputeContext } from './context.ts';
 import { badRequest, ComputeFault, plainWords, sendFault } from './envelope.ts';
@@ -130,17 +131,12 @@ function unknownPath(request: FastifyRequest, reply: FastifyReply): FastifyReply
 function acceptComputeJson(app: FastifyInstance): void {
   app.addContentTypeParser(
     ['application/vnd.openstack.compute+json', '*'],
-    { parseAs: 'string' },
+    { parseAs: 'buffer' },
     (request, body, done) => {
       const type = request.headers['content-type'] ?? '';
       if (type !== '' && !type.startsWith('application/vnd.openstack.compute+json'))
         return done(new ComputeFault(415, plainWords.mediaType), undefined);
-      if (body === '') return done(null, undefined);
-      try {
-        done(null, JSON.parse(body as string));
-      } catch {
-        done(badRequest(plainWords.malformed), undefined);
-      }
+      return takeJson(body, done);
     },
   );
 }

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PasswordQueueFull } from '#actors/services/identity/passwords.ts';
 import type { ApiContext } from '../context.ts';
 import { httpRefusal } from '../errors.ts';
+import { isMalformedJson } from '../json-body.ts';
 import { baseUrl, messageOf, statusOf } from '../server.ts';
 import type { Refusal } from '#runtime/message/refusal.ts';
 import { isRuntimeFault } from '#runtime/system/faults.ts';
@@ -99,7 +100,7 @@ function asProblem(context: ApiContext, error: unknown, request: FastifyRequest)
     return new Problem(503, 'The service is busy; try again in a moment.', {
       headers: { 'retry-after': '1' },
     });
-  if (codeOf(error) === 'malformed-json') return missing('valid JSON', 'request body');
+  if (isMalformedJson(error)) return missing('valid JSON', 'request body');
   const status = statusOf(error);
   if (status < 500) return new Problem(status, messageOf(error));
   context.env.log.error(
@@ -110,8 +111,4 @@ function asProblem(context: ApiContext, error: unknown, request: FastifyRequest)
     status,
     `An unexpected error prevented the server from fulfilling your request; the log has it under ${request.requestId}.`,
   );
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }

@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { authenticate } from '#api/authenticate.ts';
 import type { ApiContext } from '#api/context.ts';
+import { isMalformedJson, takeJson } from '#api/json-body.ts';
 import { baseUrl, messageOf, statusOf } from '#api/server.ts';
 import { isRuntimeFault } from '#runtime/system/faults.ts';
 import { fileRoutes } from './file-routes.ts';
@@ -42,15 +43,8 @@ function parsers(app: FastifyInstance): void {
   );
   app.addContentTypeParser(
     [...Object.keys(patchForms), '*'],
-    { parseAs: 'string' },
-    (_request, body, done) => {
-      if (body === '') return done(null, undefined);
-      try {
-        done(null, JSON.parse(body as string));
-      } catch {
-        done(new ImageHttpError(400, 'Malformed JSON in request body.'), undefined);
-      }
-    },
+    { parseAs: 'buffer' },
+    (_request, body, done) => takeJson(body, done),
   );
 }
 
@@ -101,8 +95,7 @@ function answerError(
   }
   const status = statusOf(error);
   if (status < 500) {
-    const malformed = (error as { code?: unknown }).code === 'malformed-json';
-    const message = malformed ? 'Malformed JSON in request body.' : messageOf(error);
+    const message = isMalformedJson(error) ? 'Malformed JSON in request body.' : messageOf(error);
     sendError(request, reply, { status, message });
     return;
   }

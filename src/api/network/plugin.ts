@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { authenticate } from '#api/authenticate.ts';
 import type { ApiContext } from '#api/context.ts';
+import { isMalformedJson, takeJson } from '#api/json-body.ts';
 import { messageOf, statusOf } from '#api/server.ts';
 import { isRuntimeFault } from '#runtime/system/faults.ts';
 import { informationRoutes } from './information-routes.ts';
@@ -40,14 +41,9 @@ export function networkPlugin(context: ApiContext, service: NetworkService): Fas
 
 /** Whatever a client calls its body, it is taken for JSON. */
 function parsers(app: FastifyInstance): void {
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
-    if (body === '') return done(null, undefined);
-    try {
-      done(null, JSON.parse(body as string));
-    } catch {
-      done(malformed(), undefined);
-    }
-  });
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
+    takeJson(body, done),
+  );
 }
 
 function malformed(): NetworkHttpError {
@@ -72,8 +68,7 @@ function answerError(
   }
   const status = statusOf(error);
   if (status < 500) {
-    const isMalformed = (error as { code?: unknown }).code === 'malformed-json';
-    const { message } = isMalformed ? malformed() : { message: messageOf(error) };
+    const { message } = isMalformedJson(error) ? malformed() : { message: messageOf(error) };
     sendError(reply, { status, type: 'HTTPBadRequest', message });
     return;
   }
