@@ -7,7 +7,7 @@ import type { Config } from '#config/schema.ts';
 import { realEnv } from '#runtime/env/real.ts';
 import { silentLog } from '#runtime/telemetry/silent-log.ts';
 import { missingNeeds } from './debian.ts';
-import type { DoctorArguments } from './main.ts';
+import type { DoctorArguments } from './arguments.ts';
 import { findRunning } from './run-file.ts';
 import { readSettings } from './settings.ts';
 

@@ -1,7 +1,7 @@
 // `kilonova down`: stops the cloud. Guests keep running and are adopted by the next `up`; --purge ends them and removes
 // all that the cloud made on this host.
 import { rmSync } from 'node:fs';
-import type { DownArguments } from './main.ts';
+import type { DownArguments } from './arguments.ts';
 import { findRunning, removeRunFile, startTicksOf } from './run-file.ts';
 import { readSettings } from './settings.ts';
 

@@ -1,5 +1,6 @@
 // The command line: up, down, doctor, test. Each command's code is loaded when it is asked for.
 import { Command, Option } from 'commander';
+import type { DoctorArguments, DownArguments, UpArguments } from './arguments.ts';
 
 const program = new Command('kilonova')
   .description("OpenStack Nova's job in one program")
@@ -51,21 +52,6 @@ program
     const { test } = await import('./test.ts');
     process.exitCode = await test(filter);
   });
-
-export interface ConfigArguments {
-  readonly config: string;
-  readonly data?: string;
-  readonly listen?: string;
-}
-export interface UpArguments extends ConfigArguments {
-  readonly detach?: boolean;
-  readonly hypervisor?: 'libvirt' | 'simulated';
-  readonly hosts?: string;
-}
-export interface DownArguments extends ConfigArguments {
-  readonly purge?: boolean;
-}
-export type DoctorArguments = ConfigArguments;
 
 try {
   await program.parseAsync();

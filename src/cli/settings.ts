@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { mergeConfig } from '#config/load.ts';
 import type { Config, PartialConfig } from '#config/schema.ts';
-import type { ConfigArguments } from './main.ts';
+import type { ConfigArguments } from './arguments.ts';
 
 /** The checkout that this program runs from. */
 export const root = resolve(import.meta.dirname, '../..');

@@ -5,7 +5,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } fr
 import { join, relative } from 'node:path';
 import type { Config } from '#config/schema.ts';
 import type { TinyImage } from '#main';
-import type { UpArguments } from './main.ts';
+import type { UpArguments } from './arguments.ts';
 import { findRunning } from './run-file.ts';
 import { readSettings } from './settings.ts';
 
