@@ -67,6 +67,14 @@ describe('versions and schemas', () => {
 });
 
 describe('create', () => {
+  it('keeps properties named like what every object has', async () => {
+    const body = JSON.parse('{"__proto__":"a","constructor":"b","toString":"c"}') as object;
+    const id = await create('red', body);
+    const shown = (await as('red', `GET /image/v2/images/${id}`)).json<object>();
+    const own = (name: string): unknown => Object.getOwnPropertyDescriptor(shown, name)?.value;
+    expect(['__proto__', 'constructor', 'toString'].map(own)).toEqual(['a', 'b', 'c']);
+  });
+
   it('makes a queued image with every attribute and custom properties beside them', async () => {
     const answer = await as('red', 'POST /image/v2/images', {
       id: ID,
