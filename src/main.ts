@@ -39,6 +39,7 @@ import {
   type CloudSecrets,
   type Neighbours,
   seedCloud,
+  sweepNeighbours,
   type TinyImage,
 } from './neighbours.ts';
 
@@ -125,6 +126,7 @@ async function assemble(
   options.onOpen(() => assembly.stop());
   const neighbours = addNeighbours(assembly, { env, config, secrets });
   await assembly.recover();
+  await sweepNeighbours(neighbours);
   await seedCloud(assembly, neighbours, { env, config, secrets, tinyImage });
   return { assembly, neighbours };
 }

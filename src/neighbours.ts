@@ -14,6 +14,7 @@ import { embeddedImages } from '#actors/services/image/embedded.ts';
 import { imageDefinition } from '#actors/services/image/entity.ts';
 import { seedImage } from '#actors/services/image/seed.ts';
 import type { ImageStore } from '#actors/services/image/store.ts';
+import { sweepImages } from '#actors/services/image/sweep.ts';
 import { ImageUploads } from '#actors/services/image/upload.ts';
 import { type EmbeddedNetworks, embeddedNetworks } from '#actors/services/network/embedded.ts';
 import { networkDefinition } from '#actors/services/network/entity.ts';
@@ -122,6 +123,11 @@ const NETWORK_MTU = 1_500;
 function lazily<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => (made ??= make());
+}
+
+/** Takes away what uploads that a crash cut off left on disk; after the assembly has recovered. */
+export async function sweepNeighbours({ imageService }: Neighbours): Promise<void> {
+  await sweepImages(imageService);
 }
 
 /** What a new cloud has: accounts, flavors, the network, the tiny image. Each is made once; what people change stays so. */

@@ -320,7 +320,10 @@ export class GuestExecutor {
             retryable: false,
           });
         await network.ensureNetwork(spec);
-        const { portId: id, networkId, mac, fixedIps } = port;
+        const { portId: id, networkId, mac } = port;
+        // Addresses of subnets that have no data plane on hosts yet (IPv6) are the guest's own affair.
+        const served = new Set(spec.subnets.map((subnet) => subnet.id));
+        const fixedIps = port.fixedIps.filter(({ subnetId }) => served.has(subnetId));
         return network.plug({ id, networkId, mac, fixedIps, hostname: plan.hostname });
       }),
     );

@@ -59,13 +59,14 @@ export class NetworkIndex {
     return network === undefined || port === undefined ? undefined : { network, port };
   }
 
-  /** Ids of the servers that have ports. */
+  /** Ids of the servers that have ports of their own making; what users call their ports' devices does not count. */
   *servers(): IterableIterator<string> {
-    for (const [deviceId, portIds] of this.#devices) {
-      const [first] = portIds;
-      if (first !== undefined && this.port(first)?.port.deviceOwner.startsWith('compute:') === true)
-        yield deviceId;
-    }
+    for (const [deviceId, portIds] of this.#devices)
+      for (const portId of portIds)
+        if (this.port(portId)?.port.ownedByDevice === true) {
+          yield deviceId;
+          break;
+        }
   }
 
   /** In the order in which they came. */
