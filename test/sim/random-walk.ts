@@ -1,5 +1,7 @@
 // A random history of a cloud from one seed: users' requests, kills at any boundary, and trouble of hosts, connections,
 // guests and the journal, several at once. Then everything heals, and nothing may be left broken, stuck or over.
+import { operations } from '#actors/instance/operations/all.ts';
+import type { VmState } from '#actors/domain/states.ts';
 import { type OperationName, operationNames } from '#actors/instance/protocol.ts';
 import { HypervisorFault } from '#hypervisor/port.ts';
 import type { SimulatedOperation } from '#hypervisor/simulated/faults.ts';
@@ -18,8 +20,8 @@ export interface Walk {
   readonly steps: readonly string[];
 }
 
-const STEPS = 40;
-const SERVERS = 5;
+const STEPS = 60;
+const SERVERS = 8;
 const DISK_GIB = 1_024;
 
 /** Calls that trouble may befall. */
@@ -142,12 +144,21 @@ class Walker {
   async #operate(): Promise<void> {
     if (this.#created === 0) return;
     const id = serverId(1 + this.#random.below(this.#created));
-    const wanted = operationNames.filter((name) => name !== 'create');
-    const operation: OperationName = this.#random.chance(0.85)
-      ? this.#random.pick(wanted.filter((name) => name !== 'delete'))
-      : 'delete';
+    const operation = this.#operationFor(this.cloud.server(id)?.vmState);
     this.#note(`${operation} ${id} (${this.cloud.server(id)?.vmState ?? 'unknown'})`);
     this.#note(`  ${await this.cloud.operate(id, operation)}`);
+  }
+
+  /** Mostly one that its table allows. */
+  #operationFor(vmState: VmState | undefined): OperationName {
+    if (this.#random.chance(0.08)) return 'delete';
+    const others = operationNames.filter((name) => name !== 'create' && name !== 'delete');
+    const fitting = others.filter((name) => {
+      const { vmStates } = operations[name];
+      return vmState !== undefined && vmStates !== 'any' && vmStates.includes(vmState);
+    });
+    const isFitting = fitting.length > 0 && this.#random.chance(0.9);
+    return this.#random.pick(isFitting ? fitting : others);
   }
 
   #faultyCall(): void {
@@ -289,5 +300,6 @@ class Walker {
 }
 
 function serverId(number: number): string {
-  return `aaaaaaaa-0000-4000-8000-${String(number).padStart(12, '0')}`;
+  // Guests are named by the first digits.
+  return `aaaa${String(number).padStart(4, '0')}-0000-4000-8000-000000000000`;
 }

@@ -305,7 +305,7 @@ function mortal(host: SimulatedHost, running: Running): SimulatedHost {
 }
 
 function portOf(serverId: string): string {
-  return `44444444${serverId.slice(8)}`;
+  return `4444${serverId.slice(4)}`;
 }
 
 function joinNetworks(assembly: Assembly): EmbeddedNetworks {
