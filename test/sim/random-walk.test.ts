@@ -12,10 +12,10 @@ const count = Number(process.env['KILONOVA_SEEDS'] ?? 200);
 const batch = 20;
 
 /** Seeds whose history ends badly, each with its story. */
-async function unsound(from: number, to = from): Promise<readonly unknown[]> {
+async function unsound(from: number, to: number, calm = false): Promise<readonly unknown[]> {
   const found: unknown[] = [];
   for (let seed = from; seed <= to; seed += 1) {
-    const { violations, steps } = await walk(seed);
+    const { violations, steps } = await walk(seed, { calm });
     if (violations.length > 0) found.push({ seed, violations, steps });
   }
   return found;
@@ -23,13 +23,19 @@ async function unsound(from: number, to = from): Promise<readonly unknown[]> {
 
 describe('a random history ends with nothing broken, stuck or left over', () => {
   it.each(remembered.seeds)('seed $seed, which once found: $found', async ({ seed }) => {
-    expect(await unsound(seed)).toEqual([]);
+    expect(await unsound(seed, seed)).toEqual([]);
   });
 
   const batches = Array.from({ length: Math.ceil(count / batch) }, (_, index) => ({
     from: first + index * batch,
     to: Math.min(first + count, first + (index + 1) * batch) - 1,
   }));
+  it('seeds 1 to 50 without deaths, with nothing for audits to mend', {
+    timeout: 120_000,
+  }, async () => {
+    expect(await unsound(1, 50, true)).toEqual([]);
+  });
+
   it.each(batches)('seeds $from to $to', { timeout: 120_000 }, async ({ from, to }) => {
     expect(await unsound(from, to)).toEqual([]);
   });

@@ -49,8 +49,9 @@ const hostCalls: readonly SimulatedOperation[] = [
 ];
 const codes = ['failed', 'connection-lost', 'timeout', 'no-space', 'wrong-state'] as const;
 
-export async function walk(seed: number): Promise<Walk> {
-  const walker = new Walker(seed);
+/** In a calm walk the process never dies and its journal works: then there must be nothing for audits to mend. */
+export async function walk(seed: number, options: { readonly calm?: boolean } = {}): Promise<Walk> {
+  const walker = new Walker(seed, options.calm ?? false);
   try {
     return await walker.run();
   } finally {
@@ -64,9 +65,11 @@ class Walker {
   readonly #steps: string[] = [];
   readonly #releases: (() => void)[] = [];
   readonly #violations: string[] = [];
+  readonly #isCalm: boolean;
   #created = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, isCalm: boolean) {
+    this.#isCalm = isCalm;
     const random = seededRandom(`walk ${seed}`);
     this.#random = random.fork('choices');
     const slow = random.fork('latency');
@@ -103,7 +106,8 @@ class Walker {
   }
 
   async #boot(): Promise<void> {
-    const dieAt = this.#random.chance(0.4) ? 1 + this.#random.below(80) : undefined;
+    const dies = this.#random.chance(0.4) && !this.#isCalm;
+    const dieAt = dies ? 1 + this.#random.below(80) : undefined;
     this.#note(`boot${dieAt === undefined ? '' : `, dies at boundary ${dieAt}`}`);
     const { journal } = await this.cloud.boot(dieAt);
     journal.setFaults({ maxLatencyMs: this.#random.below(6) });
@@ -116,12 +120,12 @@ class Walker {
     else if (draw < 70) this.#faultyCall();
     else if (draw < 74) this.#connection();
     else if (draw < 80) this.#guestTrouble();
-    else if (draw < 84) this.#journalTrouble();
-    else if (draw < 86) this.#disk();
-    else if (draw < 88) await this.#reserve();
-    else if (draw < 93) this.#kill();
-    else if (draw < 94) await this.#shutDown();
-    else this.#release();
+    else if (draw < 82) this.#disk();
+    else if (draw < 84) await this.#reserve();
+    else if (draw < 90 || this.#isCalm) this.#release();
+    else if (draw < 94) this.#journalTrouble();
+    else if (draw < 99) this.#kill();
+    else await this.#shutDown();
     if (this.#isDead) return;
     if (this.#random.chance(0.3)) await this.cloud.env.advance(this.#random.below(90_000));
     else await this.cloud.env.advance(this.#random.below(40));
@@ -262,7 +266,7 @@ class Walker {
       host.files.resize(DISK_GIB * 1024 ** 3);
       host.restoreConnection();
     }
-    if (this.#isDead || this.#random.chance(0.3)) {
+    if (this.#isDead || (this.#random.chance(0.3) && !this.#isCalm)) {
       this.cloud.kill();
       await this.cloud.boot();
     }
@@ -285,7 +289,8 @@ class Walker {
     const { running } = this.cloud;
     const found = await this.cloud.violations();
     const mirrored = running === undefined ? [] : await mirrorFaults(this.cloud.env, running);
-    this.#violations.push(...[...found, ...mirrored].map((one) => `${when}: ${one}`));
+    const mended = this.#isCalm ? this.cloud.alarms.splice(0) : [];
+    this.#violations.push(...[...found, ...mirrored, ...mended].map((one) => `${when}: ${one}`));
   }
 
   #host(): SimulatedHost {

@@ -17,6 +17,7 @@ import { SimulatedHypervisor } from '#hypervisor/simulated/driver.ts';
 import { SimulatedHost, type SimulatedHostOptions } from '#hypervisor/simulated/host.ts';
 import { SimulatedHostNetwork } from '#hypervisor/simulated/network.ts';
 import { SimulatedStorage } from '#hypervisor/simulated/storage.ts';
+import type { Log } from '#runtime/env/env.ts';
 import { type MemoryJournal, openMemoryJournal } from '#runtime/journal/memory.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
 import { Boundaries, cutCalls, cutEffects, cutJournal } from '#test/sim/boundaries.ts';
@@ -48,6 +49,8 @@ export const projectId = 'project-1';
 export class SimulatedCloud {
   readonly env: VirtualEnv;
   readonly hosts: readonly SimulatedHost[];
+  /** What was logged as an error: holes that were found and mended. */
+  readonly alarms: string[] = [];
   readonly #restoreGlobals: () => void;
   #disk: MemoryJournal['disk'] | undefined;
   #boots = 0;
@@ -55,7 +58,7 @@ export class SimulatedCloud {
   running: Running | undefined;
 
   constructor(options: SimulatedCloudOptions) {
-    this.env = createVirtualEnv({ seed: options.seed });
+    this.env = createVirtualEnv({ seed: options.seed, log: alarmLog(this.alarms) });
     this.#restoreGlobals = this.env.installGlobals();
     this.hosts = Array.from(
       { length: options.hosts ?? 1 },
@@ -283,6 +286,18 @@ export class SimulatedCloud {
     if (running.isDead) throw new Error('the process is dead');
     return running;
   }
+}
+
+function alarmLog(alarms: string[]): Log {
+  const nothing = (): void => undefined;
+  const log: Log = {
+    debug: nothing,
+    info: nothing,
+    warn: nothing,
+    error: (_fields, message) => void alarms.push(message),
+    child: () => log,
+  };
+  return log;
 }
 
 /**

@@ -32,7 +32,7 @@ beforeEach(() => {
       options: { requestId: string },
     ) => {
       if (command.type !== 'instance.observed')
-        return world.cluster.router.ask(ref as never, command as never, options);
+        return world.cluster.router.ask(ref, command, options);
       const { runEpoch, power, reason } = command;
       seen.push({ serverId: ref.id, runEpoch, power, reason });
       await onObserved();
@@ -353,7 +353,7 @@ describe('the host', () => {
           refusals -= 1;
           if (command.type === 'host.register' && refusals >= 0)
             return { refused: 'host-taken', detail: {} };
-          return world.cluster.router.ask(ref, command as never, options);
+          return world.cluster.router.ask(ref, command, options);
         },
       } as unknown as Router,
     });

@@ -13,7 +13,7 @@ afterEach(() => world.dispose());
 const signal = new AbortController().signal;
 const running = { power: 'running', stopped: false };
 const shutDown = { power: 'shutdown', stopped: false };
-const hardReboot = { hard: true } as Partial<NodeOrder>;
+const hardReboot: Partial<NodeOrder> = { hard: true };
 
 /** How to bring a built guest to where each order makes sense, and what the order leaves. */
 const orders = [
@@ -206,9 +206,7 @@ describe('a stop', () => {
   it('pulls the plug of a guest that ignores its button, after the grace', async () => {
     await world.perform('node.build');
     world.host.heedShutdown(serverId, false);
-    expect(await world.perform('node.stop', { graceMs: 5_000 } as Partial<NodeOrder>)).toEqual(
-      shutDown,
-    );
+    expect(await world.perform('node.stop', { graceMs: 5_000 })).toEqual(shutDown);
     expect(world.env.clock.monotonic()).toBe(5_000);
     expect(world.guest()).toBeUndefined();
   });
@@ -249,7 +247,7 @@ describe('a reboot', () => {
   it('soft gives the guest its grace, hard does not', async () => {
     await world.perform('node.build');
     world.host.heedShutdown(serverId, false);
-    await world.perform('node.reboot', { graceMs: 5_000 } as Partial<NodeOrder>);
+    await world.perform('node.reboot', { graceMs: 5_000 });
     expect(world.env.clock.monotonic()).toBe(5_000);
     await world.perform('node.reboot', hardReboot);
     expect(world.env.clock.monotonic()).toBe(5_000);

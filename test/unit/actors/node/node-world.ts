@@ -110,9 +110,13 @@ export class NodeWorld {
   grants(): Grants {
     const ask = async (type: 'ledger.admit' | 'ledger.close', id: string, runEpoch: number) => {
       const ref = { kind: 'ledger', id: 'host-1' };
-      return this.cluster.router.ask(ref, { type, serverId: id, runEpoch } as never, {
-        requestId: 'req-1',
-      });
+      return this.cluster.router.ask(
+        ref,
+        { type, serverId: id, runEpoch },
+        {
+          requestId: 'req-1',
+        },
+      );
     };
     const state = () => this.ledger();
     return {
@@ -148,7 +152,7 @@ export class NodeWorld {
       graceMs: 60_000,
       ...changes,
     };
-    return order as NodeOrder;
+    return order;
   }
 
   async perform(type: OrderType, changes: Partial<NodeOrder> = {}): Promise<NodeReport> {
