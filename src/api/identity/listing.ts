@@ -1,6 +1,7 @@
 // Lists as identity v3 gives them: filters from the query (`name=`, `name__contains=` …), pages by limit and marker in
 // order of id, and the envelope with links.
 import type { FastifyRequest } from 'fastify';
+import { ownEntry } from '../own-entry.ts';
 import { invalid } from './problem.ts';
 import { type IdentityApi, queryValue, serviceUrl } from './service.ts';
 
@@ -22,7 +23,7 @@ export function applyFilters<R>(
   let rest = records;
   for (const field of Object.keys(request.query as object)) {
     const [name = '', operator = 'equals'] = field.split('__');
-    const attribute = filters[name];
+    const attribute = ownEntry(filters, name);
     const wanted = queryValue(request, field);
     if (attribute === undefined || wanted === undefined) continue;
     rest = rest.filter((record) => matches(attribute(record), wanted, operator));
@@ -33,11 +34,12 @@ export function applyFilters<R>(
 function matches(value: unknown, wanted: string, operator: string): boolean {
   if (typeof value === 'boolean') return value === readBoolean(wanted);
   if (typeof value !== 'string') return value === undefined && wanted === '';
-  const ignoresCase = operator.startsWith('i') && operators[operator.slice(1)] !== undefined;
+  const ignoresCase =
+    operator.startsWith('i') && ownEntry(operators, operator.slice(1)) !== undefined;
   const test =
     operator === 'iexact'
       ? operators.equals
-      : operators[ignoresCase ? operator.slice(1) : operator];
+      : ownEntry(operators, ignoresCase ? operator.slice(1) : operator);
   if (test === undefined) return true;
   return ignoresCase || operator === 'iexact'
     ? test(value.toLowerCase(), wanted.toLowerCase())

@@ -1,5 +1,6 @@
 // `GET /v2/images`: what its query means. Filters with operators, sorting, pages. Pure but for the words it throws.
 import { imageVisibilities } from '#actors/services/image/protocol.ts';
+import { ownEntry } from '#api/own-entry.ts';
 import type { ImageState } from '#actors/services/image/state.ts';
 import type { ListScope } from '#actors/services/image/visibility.ts';
 import { comparisonFilter, listFilter, rangeFilter } from './filter-operators.ts';
@@ -82,7 +83,7 @@ export function compareBy(
 ): (left: ImageState, right: ImageState) => number {
   return (left, right) => {
     for (const { key, descending } of sort) {
-      const read = sortKeys[key] ?? (() => null);
+      const read = ownEntry(sortKeys, key) ?? (() => null);
       const order = compareValues(read(left), read(right));
       if (order !== 0) return descending ? -order : order;
     }
@@ -132,16 +133,16 @@ function parseBoolean(name: string, value: string): boolean {
 }
 
 function parseFilter(name: string, value: string): ImageFilter {
-  const time = times[name];
+  const time = ownEntry(times, name);
   if (time !== undefined) return comparisonFilter(name, value, time);
   const range = /^(.+)_(min|max)$/.exec(name);
-  const ranged = ranges[range?.[1] ?? ''];
+  const ranged = ownEntry(ranges, range?.[1] ?? '');
   if (ranged !== undefined) return rangeFilter(ranged, range?.[2] ?? '', value);
   if (name === 'protected') {
     const wanted = parseBoolean(name, value);
     return (image) => image.attributes.protected === wanted;
   }
-  const read: (image: ImageState) => unknown = (image) => renderImage(image)[name];
+  const read: (image: ImageState) => unknown = (image) => ownEntry(renderImage(image), name);
   if (withOperators.has(name)) return listFilter(value, read);
   return (image) => {
     const own = read(image);

@@ -1,6 +1,8 @@
 // Checks values against the few JSON schema words that the image schema uses, and says what is wrong as Python's
 // jsonschema does, since Glance hands those words to users. Pure.
 
+import { ownEntry } from '#api/own-entry.ts';
+
 export interface JsonSchema {
   readonly type?: string | readonly string[];
   readonly enum?: readonly (string | null)[];
@@ -70,7 +72,7 @@ function memberFault(
   value: Readonly<Record<string, unknown>>,
 ): string | undefined {
   for (const [name, member] of Object.entries(value)) {
-    const own = schema.properties?.[name];
+    const own = ownEntry(schema.properties ?? {}, name);
     const rule = own ?? schema.additionalProperties;
     if (rule === false)
       return `Additional properties are not allowed (${python(name)} was unexpected)`;

@@ -2,6 +2,7 @@
 // throws. Items come as clients would see them.
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '#actors/ports/identity.ts';
+import { ownEntry } from '#api/own-entry.ts';
 import type { Attribute, ResourceTable } from './attributes.ts';
 import { badRequest, errorOf, NetworkHttpError } from './neutron-error.ts';
 import { isRecord, show, toBoolean } from './values.ts';
@@ -69,14 +70,18 @@ export function listReply(
 
 type Match = (item: Item) => boolean;
 
+function attributeOf(table: ResourceTable, name: string): Attribute | undefined {
+  return ownEntry(table.attributes, name) ?? ownEntry(standard, name);
+}
+
 function parseFilters(table: ResourceTable, query: URLSearchParams): readonly Match[] {
   const matches: Match[] = [];
   const strange: string[] = [];
   for (const name of new Set(query.keys())) {
     if (control.has(name)) continue;
     const values = query.getAll(name);
-    const byTags = tagFilters[name];
-    const attribute = table.attributes[name] ?? standard[name];
+    const byTags = ownEntry(tagFilters, name);
+    const attribute = attributeOf(table, name);
     if (byTags !== undefined) {
       const wanted = values.flatMap((value) => value.split(','));
       matches.push(({ tags }) => byTags(Array.isArray(tags) ? tags : [], wanted));
@@ -149,7 +154,7 @@ function sorted(
   if (keys.length !== directions.length && directions.length > 0)
     throw badRequest('The number of sort_keys and sort_dirs must be same');
   for (const key of keys)
-    if ((table.attributes[key] ?? standard[key])?.filter === undefined)
+    if (attributeOf(table, key)?.filter === undefined)
       throw badRequest(`['${key}'] is invalid attribute for sort keys`);
   for (const direction of directions)
     if (direction !== 'asc' && direction !== 'desc')

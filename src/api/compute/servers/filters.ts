@@ -4,6 +4,7 @@ import type { ServerRequest } from '#actors/domain/server.ts';
 import { powerStates, statesOfStatus } from '#actors/domain/states.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import { present } from '#runtime/assert.ts';
+import { ownEntry } from '../../own-entry.ts';
 import { badRequest, forbidden } from '../envelope.ts';
 import { compileExpression } from '../expression.ts';
 import { parseIsoTime } from '../formats.ts';
@@ -97,7 +98,7 @@ function usableOptions(call: ComputeCall): Options {
   for (const [name, values] of Object.entries(call.query)) {
     if (pagingNames.includes(name)) continue;
     if (!Object.hasOwn(known, name) && !name.startsWith('_')) continue;
-    const since = openFilters[name];
+    const since = ownEntry(openFilters, name);
     if (!call.caller.isAdmin && (since === undefined || !call.from(since))) continue;
     options.set(name, values.at(-1) ?? '');
   }
@@ -225,9 +226,9 @@ const patternFields: Readonly<Record<string, Field>> = {
 
 function fieldTests(options: Options): readonly Test[] {
   return [...options].flatMap(([name, wanted]): Test[] => {
-    const exact = exactFields[name];
+    const exact = ownEntry(exactFields, name);
     if (exact !== undefined) return [(state, request) => exact(state, request) === wanted];
-    const field = patternFields[name];
+    const field = ownEntry(patternFields, name);
     if (field === undefined) return [];
     const expression = expressionOf(name, wanted);
     return [
