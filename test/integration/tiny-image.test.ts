@@ -98,7 +98,7 @@ describe('building', () => {
 });
 
 describe('a guest with a metadata service', () => {
-  it('becomes what the metadata says, once, and stays it over restarts', async () => {
+  it('becomes what the metadata says, once, and stays it over restarts and a pulled plug', async () => {
     const disk = makeDisk('service');
     const metadataPort = await serve(openstackTree('a1', ['first', 'second']));
     const options = { disk, machine: 'pc', memoryMiB: 128, metadataPort } as const;
@@ -135,6 +135,12 @@ describe('a guest with a metadata service', () => {
     expect(banner(restarted.console())['ssh host key']).toBe(
       banner(guest.console())['ssh host key'],
     );
+
+    await restarted.ssh(firstKey, 'echo after >> /root/mark; sync');
+    await restarted.kill();
+    const unplugged = await boot(options);
+    await unplugged.printed('name-a1 login: ');
+    expect(await unplugged.ssh(firstKey, kept)).toBe('run\npersistent\nafter\nname-a1\n3\n');
   }, 600_000);
 
   it('starts anew as another instance when its disk was copied (ec2 tree, q35)', async () => {
