@@ -39,8 +39,15 @@ export interface InstanceServices {
 export function instanceEffects(
   services: InstanceServices,
 ): (effect: InstanceEffect, context: EffectContext) => Promise<Outcome | undefined> {
+  // A placement that was given up goes on until its claims and ports are made, and given back: nothing of the server is
+  // released for good before that, or a crash in between would leave behind what nobody looks for any more.
+  const placing = new Map<string, Promise<unknown>>();
   return async (effect, context) => {
-    const outcome = await attempt(services, effect, context);
+    if (effect.kind.startsWith('release-'))
+      await placing.get(context.entityId)?.catch(() => undefined);
+    const attempted = attempt(services, effect, context);
+    if (effect.kind === 'place') remember(placing, context.entityId, attempted);
+    const outcome = await attempted;
     if (outcome?.type === 'instance.step-failed' && !context.signal.aborted) {
       const { step, fault, retryable } = outcome;
       const { requestId } = effect;
@@ -51,6 +58,18 @@ export function instanceEffects(
     }
     return outcome;
   };
+}
+
+function remember(
+  placing: Map<string, Promise<unknown>>,
+  serverId: string,
+  attempted: Promise<unknown>,
+): void {
+  const forget = (): void => {
+    if (placing.get(serverId) === attempted) placing.delete(serverId);
+  };
+  placing.set(serverId, attempted);
+  attempted.then(forget, forget);
 }
 
 async function attempt(
