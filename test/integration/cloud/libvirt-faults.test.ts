@@ -3,7 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { until } from '#test/e2e/launched-cloud.ts';
+import { run, until } from '#test/e2e/launched-cloud.ts';
 import { findServer } from './api-client.ts';
 import { PrivateLibvirtCloud } from './private-libvirt-cloud.ts';
 
@@ -71,6 +71,17 @@ describe('libvirtd killed and restarted', () => {
     await gone(deleted.pid);
     await cloud.delete(created);
     await cloud.delete(paused.id);
+  });
+});
+
+describe('a name full of markup', () => {
+  it("is the domain's title as it was written, and the guest runs", async () => {
+    const name = `</title></domain> <&"'> ]]> <!-- żółw`;
+    const { id } = await bootGuest(name);
+    const domain = (await findServer(cloud.admin, id))?.['OS-EXT-SRV-ATTR:instance_name'] ?? '';
+    const { stdout } = await run('virsh', ['-c', cloud.daemon.uri, 'desc', '--title', domain]);
+    expect(stdout.trim()).toBe(name);
+    await cloud.delete(id);
   });
 });
 
