@@ -62,6 +62,7 @@ export function strayPorts(
 export class Auditor {
   readonly #sources: AuditSources;
   #cancel: Cancel = () => undefined;
+  #isStopped = false;
 
   constructor(sources: AuditSources) {
     this.#sources = sources;
@@ -72,6 +73,7 @@ export class Auditor {
   }
 
   #after(waitMs: number): void {
+    if (this.#isStopped) return;
     this.#cancel = this.#sources.env.timers.after(waitMs, () => {
       this.audit().then(
         () => this.#after(PERIOD_MS),
@@ -87,6 +89,7 @@ export class Auditor {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#cancel();
   }
 

@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Auditor, strayClaims, strayPorts } from '#actors/audit/audit.ts';
+import type { InstanceState } from '#actors/instance/state.ts';
+import { providerDefinition } from '#actors/provider/entity.ts';
+import { providers } from '#actors/provider/protocol.ts';
+import { ConsumerIndex } from '#actors/scheduler/consumers.ts';
+import { type PureCluster, pureCluster } from '#test/support/pure-cluster.ts';
+import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
+import { InstanceDriver, instanceIn } from '../instance/instance-driver.ts';
+
+const asked = { requestId: 'req-1' };
+const placed = instanceIn('active').state;
+const gone = instanceIn('deleted').state;
+const building = new InstanceDriver().create().state;
+const hostless = new InstanceDriver().create().fail().rest().state;
+
+function sources(claims: Readonly<Record<string, readonly string[]>>, server?: InstanceState) {
+  return [
+    {
+      consumers: () => Object.keys(claims).values(),
+      holders: (consumer: string) => new Set(claims[consumer]),
+    },
+    { get: (id: string) => (id === 's' ? server : undefined) },
+  ] as const;
+}
+
+describe('a claim', () => {
+  it('of a server at its host is no stray', () => {
+    expect(strayClaims(...sources({ s: ['provider-1'] }, placed))).toEqual([]);
+  });
+
+  it('of a server with an operation under way is none, wherever it is', () => {
+    expect(strayClaims(...sources({ s: ['provider-1', 'provider-2'] }, building))).toEqual([]);
+  });
+
+  it.each([
+    ['that is gone', gone, 'there is no such server'],
+    ['that never was', undefined, 'there is no such server'],
+    ['that has no host', hostless, 'its host is none'],
+  ])('of a server %s is a stray', (_what, server, reason) => {
+    expect(strayClaims(...sources({ s: ['provider-1'] }, server))).toEqual([
+      { consumer: 's', providerId: 'provider-1', reason },
+    ]);
+  });
+
+  it('of a server at another host is a stray, the right one is not', () => {
+    expect(strayClaims(...sources({ s: ['provider-2', 'provider-1'] }, placed))).toEqual([
+      { consumer: 's', providerId: 'provider-2', reason: 'its host is host-1' },
+    ]);
+  });
+});
+
+describe('ports', () => {
+  it.each([
+    ['with a host', placed, []],
+    ['with an operation under way', building, []],
+    ['without a host', hostless, ['s']],
+    ['that is gone', gone, ['s']],
+    ['that never was', undefined, ['s']],
+  ] as const)('of a server %s', (_what, server, strays) => {
+    const networks = { serversWithPorts: () => ['s'] };
+    expect(strayPorts(networks, { get: () => server })).toEqual(strays);
+  });
+});
+
+describe('the auditor', () => {
+  let env: VirtualEnv;
+  let restoreGlobals: () => void;
+  let cluster: PureCluster;
+  let consumers: ConsumerIndex;
+  let released: string[];
+  let auditor: Auditor;
+  let failures: number;
+  let onRelease: () => void;
+
+  beforeEach(async () => {
+    env = createVirtualEnv({ seed: 1 });
+    restoreGlobals = env.installGlobals();
+    cluster = pureCluster([providerDefinition], () => env.clock.now());
+    consumers = new ConsumerIndex(cluster.view(providerDefinition));
+    released = [];
+    failures = 0;
+    onRelease = () => undefined;
+    auditor = new Auditor({
+      env,
+      router: cluster.router,
+      servers: { get: () => undefined } as never,
+      consumers,
+      networks: {
+        serversWithPorts: () => (released.length === 0 ? ['s'] : []),
+        release: async (serverId) => {
+          onRelease();
+          failures -= 1;
+          if (failures >= 0) throw new Error('away');
+          released.push(serverId);
+        },
+      },
+    });
+    const inventory = {
+      total: 9,
+      reserved: 0,
+      minUnit: 1,
+      maxUnit: 9,
+      stepSize: 1,
+      allocationRatio: 1,
+    };
+    const described = { name: 'h', inventories: { VCPU: inventory }, traits: [] };
+    await cluster.router.ask(
+      providers.ref('rp'),
+      { type: 'provider.describe', ...described },
+      asked,
+    );
+    const claim = {
+      consumer: 's',
+      claimId: 'c',
+      resources: { VCPU: 1 },
+      projectId: 'p',
+      userId: 'u',
+    };
+    await cluster.router.ask(providers.ref('rp'), { type: 'provider.claim', ...claim }, asked);
+  });
+  afterEach(() => restoreGlobals());
+
+  const left = () => ({ claims: [...consumers.consumers()], released });
+
+  it('gives back what nobody accounts for, soon after the start', async () => {
+    auditor.start();
+    await env.advance(1_000);
+    expect(left()).toEqual({ claims: [], released: ['s'] });
+  });
+
+  it('comes again when it failed', async () => {
+    failures = 1;
+    auditor.start();
+    await env.advance(1_000);
+    expect(left()).toEqual({ claims: ['s'], released: [] });
+    await env.advance(60_000);
+    expect(left()).toEqual({ claims: [], released: ['s'] });
+  });
+
+  it('comes no more once it is stopped', async () => {
+    auditor.start();
+    auditor.stop();
+    await env.runUntilIdle();
+    expect(left()).toEqual({ claims: ['s'], released: [] });
+  });
+
+  it('comes no more when it is stopped during an audit', async () => {
+    onRelease = () => auditor.stop();
+    auditor.start();
+    await env.runUntilIdle();
+    expect(env.clock.monotonic()).toBe(1_000);
+  });
+});
