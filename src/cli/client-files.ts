@@ -19,13 +19,13 @@ export function writeClientFiles(
   const admin: Account = { user: 'admin', password: secrets.adminPassword, project: 'admin' };
   const entry = (name: string, account: Account): string => `  ${name}:
     auth:
-      auth_url: ${url}/identity/v3
-      username: ${account.user}
-      password: ${account.password}
-      project_name: ${account.project}
-      user_domain_name: Default
-      project_domain_name: Default
-    region_name: ${region}
+      auth_url: ${yaml(`${url}/identity/v3`)}
+      username: ${yaml(account.user)}
+      password: ${yaml(account.password)}
+      project_name: ${yaml(account.project)}
+      user_domain_name: "Default"
+      project_domain_name: "Default"
+    region_name: ${yaml(region)}
     identity_api_version: "3"
 `;
   const header =
@@ -44,11 +44,23 @@ export function writeClientFiles(
     OS_PROJECT_DOMAIN_NAME: 'Default',
     OS_REGION_NAME: region,
   };
-  const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'`);
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${shell(value)}`);
   write(
     join(data, 'openrc'),
     `# Written by kilonova at each start. Use it with: . openrc\nunset OS_CLOUD\n${lines.join('\n')}\n`,
   );
+}
+
+/** Every JSON string is a YAML string, but for characters that YAML takes for line breaks or does not allow. */
+function yaml(text: string): string {
+  return JSON.stringify(text).replaceAll(
+    /[\u007f-\u009f\u2028\u2029\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function shell(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function write(path: string, content: string): void {

@@ -27,13 +27,15 @@ export function removeRunFile(data: string): void {
 
 /** The cloud that runs on this data directory now; undefined if none does. */
 export function findRunning(data: string): RunFile | undefined {
-  let file: RunFile;
+  let file: Partial<RunFile> | null;
   try {
-    file = JSON.parse(readFileSync(join(data, fileName), 'utf8')) as RunFile;
+    file = JSON.parse(readFileSync(join(data, fileName), 'utf8')) as Partial<RunFile> | null;
   } catch {
     return undefined;
   }
-  return startTicksOf(file.pid) === file.startTicks ? file : undefined;
+  const { pid, startTicks } = file ?? {};
+  if (typeof pid !== 'number' || startTicks === undefined) return undefined;
+  return startTicksOf(pid) === startTicks ? (file as RunFile) : undefined;
 }
 
 /** Field 22 of /proc/PID/stat (proc(5)); undefined if there is no such process. */
