@@ -8,7 +8,7 @@ const remembered = JSON.parse(readFileSync(join(import.meta.dirname, 'seeds.json
   readonly seeds: readonly { readonly seed: number; readonly found: string }[];
 };
 const first = Number(process.env['KILONOVA_SEED'] ?? 1);
-const count = Number(process.env['KILONOVA_SEEDS'] ?? 200);
+const count = Number(process.env['KILONOVA_SEEDS'] ?? 400);
 const batch = 20;
 
 /** Seeds whose history ends badly, each with its story. */
