@@ -31,6 +31,7 @@ export function ec2Tree(metadata: InstanceMetadata, version: string): Ec2Tree | 
   const tree: Ec2Tree = {
     'ami-id': idOf('ami', metadata.imageNumber),
     'ami-launch-index': metadata.launchIndex,
+    // Nova's own literal answer, which clients get from it to this day; not a mark of ours.
     'ami-manifest-path': 'FIXME',
     'instance-id': idOf('i', metadata.instanceNumber),
     hostname,
