@@ -17,6 +17,11 @@ export interface AppendRequest {
   readonly expectedVersion: number;
   /** The owner's epoch. The stream remembers the highest it has accepted; a lower one is fenced from then on. */
   readonly epoch: number;
+  /**
+   * The counter (`nextEpoch`) that the epoch was taken from. As soon as somebody has taken a higher number from it, the
+   * append is fenced, even on a stream that the new owner has not touched yet.
+   */
+  readonly fence?: string;
   /** Names this append to make it safe to repeat: a second append to the key under the same id is a duplicate. */
   readonly requestId: string | undefined;
   /** At least one; all become durable together or not at all. */
@@ -87,13 +92,22 @@ export interface Journal {
   ): Promise<readonly EntityIndexRow[]>;
   /** For recovery in pages: one answer per key, in the order asked, in one round trip. */
   load(keys: readonly EntityKey[]): Promise<readonly StoredEntity[]>;
-  /** Hears every entry committed from now on, in position order, before its append resolves. Returns the way out. */
-  subscribe(listener: (entry: JournalEntry) => void): () => void;
+  /**
+   * Hears every entry committed from now on, by whatever process, in position order; one of ours before its append
+   * resolves. Returns the way out. A shared store may lose the thread (it was away for too long, or went back in time):
+   * then `onGap` is called, once all that is known to be committed can be read again, and hearing goes on from there.
+   */
+  subscribe(listener: (entry: JournalEntry) => void, onGap?: () => void): () => void;
   /** Entries of all streams after a position, in position order, at most `limit`. Compacted ones are gone. */
   entriesAfter(position: number, limit: number): Promise<readonly JournalEntry[]>;
-  /** Position of the last entry known to be committed; 0 when there is none. */
+  /** Position of the last entry that listeners have heard; 0 when there is none. */
   head(): number;
-  /** A durable counter per name: 1, 2, 3 … It never repeats a number, not even after a crash. */
+  /** Position of the last entry that any process has committed, as the store says now; never below an acknowledged one. */
+  latest(): Promise<number>;
+  /**
+   * A durable counter per name: 1, 2, 3 … It never repeats a number, not even after a crash. A replicated store may skip
+   * ahead (the generation of the store is the upper part of the number), so that one rolled back repeats none either.
+   */
   nextEpoch(name: string): Promise<number>;
   /** Drops entries up to and including `beforeVersion`, as far as the snapshot covers them. */
   compact(key: EntityKey, beforeVersion: number): Promise<void>;
