@@ -62,6 +62,10 @@ export interface MemoryDisk {
   entriesAfter(position: number, limit: number): readonly JournalEntry[];
   head(): number;
   nextEpoch(name: string): number;
+  /** Number last taken from a counter; 0 if none was. */
+  epochOf(name: string): number;
+  /** Hears every commit at once, whichever journal made it. Returns the way out. */
+  subscribe(listener: (entry: JournalEntry) => void): () => void;
   compact(key: EntityKey, beforeVersion: number): void;
   /** Flips a bit of the stored entry that holds event number `version`, as bad hardware would. */
   damage(key: EntityKey, version: number): void;
@@ -75,6 +79,7 @@ class Disk implements MemoryDisk {
   readonly #streams = new Map<EntityKey, Stream>();
   readonly #kinds = new Map<string, { keys: EntityKey[]; sorted: boolean }>();
   readonly #counters = new Map<string, number>();
+  readonly #listeners = new Set<(entry: JournalEntry) => void>();
   readonly #damaged = new Set<Row>();
   #log: Row[] = [];
   #dropped = 0;
@@ -83,7 +88,7 @@ class Disk implements MemoryDisk {
   append({ request, text }: EncodedAppend, nowMs: number): Committed {
     const { key, epoch, requestId, events, atMs } = request;
     const stream = this.#streams.get(key) ?? newStream();
-    const refusal = refusalOf(stream, request);
+    const refusal = this.#fenced(request) ?? refusalOf(stream, request);
     if (refusal !== undefined) return { result: refusal, entry: undefined };
     if (stream.version === 0) this.#add(key, stream);
     const firstVersion = stream.version;
@@ -97,7 +102,14 @@ class Disk implements MemoryDisk {
     forgetOldRequests(stream, nowMs);
     if (requestId !== undefined) stream.requests.set(requestId, { version, storedMs: nowMs });
     this.#log.push(row);
-    return { result: { ok: true, version, position: this.#head }, entry: this.#open(row) };
+    const entry = this.#open(row);
+    for (const listener of this.#listeners) listener(entry);
+    return { result: { ok: true, version, position: this.#head }, entry };
+  }
+
+  #fenced({ fence, epoch }: AppendRequest): AppendResult | undefined {
+    const newest = fence === undefined ? 0 : this.epochOf(fence);
+    return epoch < newest ? { ok: false, reason: 'fenced', epoch: newest } : undefined;
   }
 
   read(key: EntityKey, fromVersion: number): readonly JournalEntry[] {
@@ -153,9 +165,18 @@ class Disk implements MemoryDisk {
 
   nextEpoch(name: string): number {
     checkEpochName(name);
-    const next = (this.#counters.get(name) ?? 0) + 1;
+    const next = this.epochOf(name) + 1;
     this.#counters.set(name, next);
     return next;
+  }
+
+  epochOf(name: string): number {
+    return this.#counters.get(name) ?? 0;
+  }
+
+  subscribe(listener: (entry: JournalEntry) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   compact(key: EntityKey, beforeVersion: number): void {

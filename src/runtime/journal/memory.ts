@@ -1,6 +1,7 @@
 // The Journal for simulation and unit tests: group commits take virtual time, and disks are slow, full or away on
 // demand. A crash loses what was not acknowledged, or keeps a prefix of it, as the seed decides; nothing else.
-// Not for production: nothing of it outlives the process.
+// Several journals may share one disk, as members of a cluster share a store: each hears the others' commits late, in
+// order. Not for production: nothing of it outlives the process.
 import type { Env } from '../env/env.ts';
 import { createMemoryDisk, encodeAppend, encodeSnapshot, type MemoryDisk } from './memory-disk.ts';
 import {
@@ -44,6 +45,9 @@ export interface MemoryJournal extends Journal {
   crash(): void;
 }
 
+/** A tail looks again after this when the store was away. */
+const TAIL_RETRY_MS = 50;
+
 interface Write {
   /** Applies it to the disk, tells the listeners, and returns how to answer the caller. */
   commit(): () => void;
@@ -58,6 +62,11 @@ class JournalInMemory implements MemoryJournal {
   readonly disk: MemoryDisk;
   readonly #env: Env;
   readonly #listeners = new Set<(entry: JournalEntry) => void>();
+  /** Committed by anyone and not yet told here. */
+  #unheard: JournalEntry[] = [];
+  #isHearingLater = false;
+  #isCommitting = false;
+  readonly #leaveDisk: () => void;
   #faults: MemoryJournalFaults;
   #waiting: Write[] = [];
   #inFlight: Write[] = [];
@@ -70,6 +79,10 @@ class JournalInMemory implements MemoryJournal {
     this.disk = disk;
     this.#faults = faults;
     this.#head = disk.head();
+    this.#leaveDisk = disk.subscribe((entry) => {
+      this.#unheard.push(entry);
+      if (!this.#isCommitting) this.#hearLater();
+    });
   }
 
   setFaults(faults: MemoryJournalFaults): void {
@@ -78,6 +91,7 @@ class JournalInMemory implements MemoryJournal {
 
   crash(): void {
     this.#status = 'crashed';
+    this.#leaveDisk();
     this.#listeners.clear();
     const unanswered = [...this.#inFlight, ...this.#waiting];
     const kept = Math.floor(this.#env.random.float() * (unanswered.length + 1));
@@ -89,7 +103,8 @@ class JournalInMemory implements MemoryJournal {
     const append = encodeAppend(request);
     const committed = await this.#write(
       () => this.disk.append(append, this.#env.clock.now()),
-      ({ entry }) => this.#announce(entry),
+      // What was committed before it is heard before it.
+      () => this.#hearAll(),
     );
     return committed.result;
   }
@@ -132,6 +147,10 @@ class JournalInMemory implements MemoryJournal {
     return this.#head;
   }
 
+  latest(): Promise<number> {
+    return this.#readLater(() => this.disk.head());
+  }
+
   nextEpoch(name: string): Promise<number> {
     return this.#write(() => this.disk.nextEpoch(name));
   }
@@ -145,6 +164,7 @@ class JournalInMemory implements MemoryJournal {
     this.#status = 'closed';
     if (this.#inFlight.length > 0)
       await new Promise<void>((resolve) => void this.#idle.push(resolve));
+    this.#leaveDisk();
     this.#listeners.clear();
   }
 
@@ -153,9 +173,14 @@ class JournalInMemory implements MemoryJournal {
       if (this.#status === 'crashed') return;
       if (this.#status === 'closed') return reject(closedFault());
       const commit = (): (() => void) => {
-        const outcome = apply();
-        tell?.(outcome);
-        return () => resolve(outcome);
+        this.#isCommitting = true;
+        try {
+          const outcome = apply();
+          tell?.(outcome);
+          return () => resolve(outcome);
+        } finally {
+          this.#isCommitting = false;
+        }
       };
       this.#waiting.push({ commit, fail: reject });
       if (this.#inFlight.length === 0) this.#startGroup();
@@ -202,14 +227,29 @@ class JournalInMemory implements MemoryJournal {
     this.#env.timers.after(latencyMs, run);
   }
 
-  #announce(entry: JournalEntry | undefined): void {
-    if (entry === undefined) return;
-    this.#head = entry.position;
-    for (const listener of this.#listeners) {
-      try {
-        listener(entry);
-      } catch (error) {
-        this.#env.log.error({ err: error, position: entry.position }, 'a journal listener failed');
+  /** Others' commits arrive a little later, and not while the store is away. */
+  #hearLater(): void {
+    if (this.#isHearingLater || this.#status !== 'open') return;
+    this.#isHearingLater = true;
+    this.#afterLatency(() => {
+      this.#isHearingLater = false;
+      if (this.#faults.isUnavailable !== true) return this.#hearAll();
+      this.#env.timers.after(TAIL_RETRY_MS, () => this.#hearLater());
+    });
+  }
+
+  #hearAll(): void {
+    for (const entry of this.#unheard.splice(0)) {
+      this.#head = entry.position;
+      for (const listener of this.#listeners) {
+        try {
+          listener(entry);
+        } catch (error) {
+          this.#env.log.error(
+            { err: error, position: entry.position },
+            'a journal listener failed',
+          );
+        }
       }
     }
   }
