@@ -95,7 +95,7 @@ export function pureCluster(
 
   return {
     router: { ask } as Router,
-    views: { barrier: async () => undefined },
+    views: { isStale: false, barrier: async () => undefined },
     view: (definition) => {
       const view = projections.get(definition.kind);
       if (view === undefined) throw new Error(`no entity kind ${definition.kind}`);

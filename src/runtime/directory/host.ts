@@ -167,6 +167,11 @@ export class EntityHost implements Router, Views {
     });
   }
 
+  /** All writes that views here show are made by this process. */
+  get isStale(): boolean {
+    return false;
+  }
+
   /** Views here are fed before a command's answer leaves, so a read behind an answer needs no wait. */
   barrier(): Promise<void> {
     return Promise.resolve();

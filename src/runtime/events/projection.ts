@@ -21,6 +21,11 @@ export interface StateView<S> {
 }
 
 export interface Views {
-  /** Resolves when every write acknowledged before this call is visible in all views. */
+  /** The store can't be read now: views may lack writes that others made since. Reads go on, and say so. */
+  readonly isStale: boolean;
+  /**
+   * Resolves when every write acknowledged before this call is visible in all views, and never rejects: with the store
+   * away it resolves within a bound all the same, and `isStale` is true by then.
+   */
   barrier(): Promise<void>;
 }
