@@ -1,8 +1,10 @@
 // Puts the actors of a cloud together over whatever ports it is given: real ones in main.ts, simulated ones in tests
 // and in the simulator. The same code runs in all of them. No port is opened here.
 import type { AnyEntityDefinition } from '#runtime/entity/definition.ts';
+import type { Authority } from '#runtime/entity/authority.ts';
 import type { EffectRunner } from '#runtime/entity/effects.ts';
 import { EntityHost } from '#runtime/directory/host.ts';
+import type { Router } from '#runtime/directory/router.ts';
 import type { Env } from '#runtime/env/env.ts';
 import type { Journal } from '#runtime/journal/port.ts';
 import { type ActorSystem, createActorSystem } from '#runtime/system/system.ts';
@@ -29,10 +31,11 @@ export interface AssemblyOptions {
   readonly env: Env;
   readonly name: string;
   readonly journal: Journal;
-  /** Of this process; a newer process on the same journal has a higher one and fences this one. */
-  readonly epoch: number;
+  /** Which entities this process may write to: all of them, or those of its shards. */
+  readonly authority: Authority;
   readonly quotas: QuotaLimits;
-  readonly onFenced: () => void;
+  /** How entities of other members are asked; without it this process is alone and has them all. */
+  readonly routeThrough?: (local: EntityHost) => Router;
   /** Between an effect and its runner: tests cut here. */
   readonly aroundEffects?: (kind: string, run: EffectRunner) => EffectRunner;
 }
@@ -46,7 +49,10 @@ export interface ServiceKind {
 export class Assembly {
   readonly env: Env;
   readonly system: ActorSystem;
+  /** The states of all entities, and the actors of those that are owned here. */
   readonly entities: EntityHost;
+  /** Asks an entity, wherever it lives. */
+  readonly router: Router;
   readonly nodes = new LocalNodes();
   readonly consumers: ConsumerIndex;
   readonly #options: AssemblyOptions;
@@ -54,11 +60,13 @@ export class Assembly {
   #networks: Networks | undefined;
 
   constructor(options: AssemblyOptions) {
-    const { env, name, journal, epoch, onFenced } = options;
+    const { env, name, journal, authority, routeThrough } = options;
     this.#options = options;
     this.env = env;
     this.system = createActorSystem({ env, name });
-    this.entities = new EntityHost({ env, system: this.system, journal, epoch, onFenced });
+    const isShared = routeThrough !== undefined;
+    this.entities = new EntityHost({ env, system: this.system, journal, authority, isShared });
+    this.router = routeThrough?.(this.entities) ?? this.entities;
     this.#registerCompute();
     this.consumers = new ConsumerIndex(this.entities.view(providerDefinition));
   }
@@ -78,7 +86,7 @@ export class Assembly {
     const servers = this.entities.view(instanceDefinition);
     this.#auditor = new Auditor({
       env: this.env,
-      router: this.entities,
+      router: this.router,
       servers,
       consumers: this.consumers,
       networks,
@@ -104,7 +112,7 @@ export class Assembly {
     const node = new NodeActor({
       machine,
       system: this.system,
-      router: this.entities,
+      router: this.router,
       ledger: this.entities,
       ledgerStates: this.entities.view(ledgerDefinition),
       ...options,
@@ -141,7 +149,7 @@ export class Assembly {
       definition: instanceDefinition,
       run: (effect, context) => runInstance(effect, context),
     });
-    const runSettle = projectEffects({ env, router: entities, states: entities.view(projects) });
+    const runSettle = projectEffects({ env, router: this.router, states: entities.view(projects) });
     const runInstance = this.#instanceRunner();
   }
 
@@ -172,9 +180,9 @@ export class Assembly {
     });
     return instanceEffects({
       log: this.env.log,
-      router: entities,
+      router: this.router,
       states: entities.view(instanceDefinition),
-      placement: new Placement({ router: entities, scheduler, consumers }),
+      placement: new Placement({ router: this.router, scheduler, consumers }),
       networks: this.#networks,
       nodes,
     });

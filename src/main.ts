@@ -27,6 +27,7 @@ import { networkPlugin } from '#api/network/plugin.ts';
 import { placementPlugin } from '#api/placement/plugin.ts';
 import { buildServer } from '#api/server.ts';
 import type { Config } from '#config/schema.ts';
+import { soleAuthority } from '#runtime/entity/authority.ts';
 import type { Env, Log } from '#runtime/env/env.ts';
 import { realEnv } from '#runtime/env/real.ts';
 import type { Journal } from '#runtime/journal/port.ts';
@@ -119,9 +120,8 @@ async function assemble(
     env,
     name: 'kilonova',
     journal,
-    epoch,
+    authority: soleAuthority({ epoch, fence: 'process' }, onFenced),
     quotas: defaultQuotaLimits,
-    onFenced,
   });
   options.onOpen(() => assembly.stop());
   const neighbours = addNeighbours(assembly, { env, config, secrets });
@@ -236,7 +236,7 @@ function buildApi(
   const { config } = options;
   const context: ApiContext = {
     env,
-    router: entities,
+    router: assembly.router,
     views: entities,
     identity: neighbours.identity,
     region: config.region,

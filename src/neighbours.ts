@@ -91,7 +91,7 @@ function addImages(assembly: Assembly, env: Env, directory: string): Neighbours[
     run: (effect: never, context) => run()(effect, context),
   });
   const view = assembly.entities.view(imageDefinition);
-  const uploads = new ImageUploads({ env, router: assembly.entities, store, view });
+  const uploads = new ImageUploads({ env, router: assembly.router, store, view });
   return { view, views: assembly.entities, store, uploads };
 }
 
@@ -106,7 +106,7 @@ function addNetworks(assembly: Assembly, env: Env, config: Config): EmbeddedNetw
   };
   const networks = embeddedNetworks({
     env,
-    router: entities,
+    router: assembly.router,
     networks: entities.view(networkDefinition),
     tenancies: entities.view(tenancyDefinition),
     settings,
@@ -140,7 +140,7 @@ export async function seedCloud(
   const requestId = `req-${env.random.uuid()}`;
   const view = entities.view(identityEntity);
   await Promise.all([
-    seedIdentity(entities, {
+    seedIdentity(assembly.router, {
       view,
       passwords: neighbours.passwords,
       random: env.random,
@@ -149,12 +149,12 @@ export async function seedCloud(
       region: config.region,
       requestId,
     }),
-    seedFlavors(entities, requestId),
+    seedFlavors(assembly.router, requestId),
   ]);
   const { adminProjectId } = seededIds(view);
   if (adminProjectId === undefined) return;
   await seedNetwork(
-    { env, router: entities, views: entities, networks: entities.view(networkDefinition) },
+    { env, router: assembly.router, views: entities, networks: entities.view(networkDefinition) },
     {
       name: 'private',
       projectId: adminProjectId,
@@ -173,7 +173,7 @@ async function seedTinyImage(
 ): Promise<void> {
   const { imageService } = neighbours;
   await seedImage(
-    { env: image.env, router: assembly.entities, ...imageService },
+    { env: image.env, router: assembly.router, ...imageService },
     {
       name: 'tiny',
       ...image.tinyImage,

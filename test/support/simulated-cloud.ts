@@ -17,6 +17,7 @@ import { SimulatedHypervisor } from '#hypervisor/simulated/driver.ts';
 import { SimulatedHost, type SimulatedHostOptions } from '#hypervisor/simulated/host.ts';
 import { SimulatedHostNetwork } from '#hypervisor/simulated/network.ts';
 import { SimulatedStorage } from '#hypervisor/simulated/storage.ts';
+import { soleAuthority } from '#runtime/entity/authority.ts';
 import type { Log } from '#runtime/env/env.ts';
 import { type MemoryJournal, openMemoryJournal } from '#runtime/journal/memory.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
@@ -93,9 +94,8 @@ export class SimulatedCloud {
       env: member.env,
       name,
       journal: cutJournal(journal, boundaries),
-      epoch: this.#boots,
       quotas: defaultQuotaLimits,
-      onFenced: () => undefined,
+      authority: soleAuthority({ epoch: this.#boots }, () => undefined),
       aroundEffects: cutEffects(boundaries),
     });
     const networks = joinNetworks(assembly);

@@ -1,10 +1,10 @@
-// The entities that live in this process: recovers them from the journal, gives each its actor on demand, and puts
-// quiet ones out of memory again. In a cluster each member has one, for the shards that it owns.
+// The entities of this process: the states of all, followed through the journal whoever writes them, and the actors of
+// those that this process owns, made on demand and put out of memory when quiet. Who owns what is the Authority's word.
 import type { Env } from '../env/env.ts';
 import type { EntityKey, Journal } from '../journal/port.ts';
+import type { Authority } from '../entity/authority.ts';
 import type { AnyEntityDefinition } from '../entity/definition.ts';
 import type { EffectRunner } from '../entity/effects.ts';
-import { recoverEntity } from '../entity/codec.ts';
 import { type CommandMessage, EntityShell } from '../entity/shell.ts';
 import { EntityStates } from '../entity/states.ts';
 import type { StateView, Views } from '../events/projection.ts';
@@ -12,6 +12,7 @@ import type { CommandCatalog, CommandNamed, EntityRef, ReplyOf } from '../messag
 import type { Refusal } from '../message/refusal.ts';
 import { RuntimeFault } from '../system/faults.ts';
 import type { ActorRef, ActorSystem } from '../system/system.ts';
+import { Follower, partsOf } from './follower.ts';
 import type { AskOptions, Router } from './router.ts';
 
 export interface HostedKind {
@@ -26,7 +27,6 @@ interface Active {
   lastUsedMs: number;
 }
 
-const PAGE = 500;
 const DEFAULT_DEADLINE_MS = 30_000;
 const MAILBOX = 1_000;
 /** A command that breaks its entity is answered; the entity itself goes on at once. */
@@ -44,13 +44,14 @@ export class EntityHost implements Router, Views {
   readonly #env: Env;
   readonly #system: ActorSystem;
   readonly #journal: Journal;
-  readonly #epoch: number;
-  readonly #onFenced: () => void;
+  readonly #authority: Authority;
   readonly #kinds = new Map<
     string,
     { definition: AnyEntityDefinition; run: EffectRunner; states: EntityStates }
   >();
   readonly #active = new Map<EntityKey, Active>();
+  readonly #follower: Follower;
+  #isResumed = false;
   #stopped = false;
   #cancelSweep: () => void = () => undefined;
 
@@ -58,14 +59,22 @@ export class EntityHost implements Router, Views {
     env: Env;
     system: ActorSystem;
     journal: Journal;
-    epoch: number;
-    onFenced: () => void;
+    authority: Authority;
+    /** Other members write to the journal, too. */
+    isShared?: boolean;
   }) {
     this.#env = options.env;
     this.#system = options.system;
     this.#journal = options.journal;
-    this.#epoch = options.epoch;
-    this.#onFenced = options.onFenced;
+    this.#authority = options.authority;
+    this.#follower = new Follower({
+      env: options.env,
+      journal: options.journal,
+      kinds: this.#kinds,
+      isShared: options.isShared ?? false,
+      isOurs: (entry) => this.#active.get(entry.key)?.shell.expects(entry) ?? false,
+      onOvertaken: (key) => this.#active.get(key)?.shell.overtaken(),
+    });
   }
 
   register(kind: HostedKind): void {
@@ -85,40 +94,39 @@ export class EntityHost implements Router, Views {
 
   /** Reads every entity from the journal. Nothing runs yet, so that all views are complete before the first effect. */
   async recover(): Promise<{ entities: number }> {
-    let entities = 0;
-    for (const [kind, { definition, states }] of this.#kinds) {
-      let after: EntityKey | undefined;
-      for (;;) {
-        const rows = await this.#journal.keys(kind, after, PAGE);
-        if (rows.length === 0) break;
-        for (const stored of await this.#journal.load(rows.map((row) => row.key))) {
-          const id = stored.key.slice(kind.length + 1);
-          const { state, version, atMs } = await recoverEntity(this.#journal, definition, stored);
-          states.commit({
-            id,
-            version,
-            before: undefined,
-            after: state,
-            events: [],
-            requestId: undefined,
-            atMs,
-          });
-          entities += 1;
-        }
-        after = rows.at(-1)?.key;
-      }
-    }
-    return { entities };
+    return { entities: await this.#follower.start() };
   }
 
-  /** Takes up the effects that the recovered states want. */
+  /** Takes up the effects that the states of owned entities want, now and whenever entities are taken over. */
   resume(): void {
+    this.#isResumed = true;
+    this.takeUp(() => true);
+    this.#sweepLater();
+  }
+
+  /** This process owns the chosen entities from now on: what they have under way goes on here. */
+  takeUp(isChosen: (key: EntityKey) => boolean): void {
+    if (!this.#isResumed) return;
     for (const [kind, { definition, states }] of this.#kinds) {
       for (const id of states.ids()) {
-        if (definition.todo(states.get(id) as never).length > 0) this.#activate(`${kind}/${id}`);
+        const key: EntityKey = `${kind}/${id}`;
+        if (!isChosen(key) || this.#authority.stampOf(key) === undefined) continue;
+        if (definition.todo(states.get(id) as never).length > 0) this.#activate(key);
       }
     }
-    this.#sweepLater();
+  }
+
+  /** The chosen entities are given up: nothing is started any more, and what is being written is waited for. */
+  async giveUp(isChosen: (key: EntityKey) => boolean): Promise<void> {
+    const given = [...this.#active].filter(([key]) => isChosen(key));
+    for (const [, { shell }] of given) shell.stop();
+    await Promise.all(
+      given.map(async ([key, active]) => {
+        await active.shell.flushed();
+        if (this.#active.get(key) === active) this.#active.delete(key);
+        await this.#system.stop(active.ref);
+      }),
+    );
   }
 
   ask<P extends CommandCatalog, T extends keyof P & string>(
@@ -132,6 +140,8 @@ export class EntityHost implements Router, Views {
           new RuntimeFault('stopped', 'this process is going down', { retryable: true }),
         );
       const key: EntityKey = `${ref.kind}/${ref.id}`;
+      if (this.#authority.stampOf(key) === undefined)
+        return reject(new RuntimeFault('moved', `${key} is owned by another member`));
       const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
       const cancel = this.#env.timers.after(deadlineMs, () => {
         reject(
@@ -167,19 +177,24 @@ export class EntityHost implements Router, Views {
     });
   }
 
-  /** All writes that views here show are made by this process. */
-  get isStale(): boolean {
-    return false;
+  /** Views here are fed before a command's answer leaves; what other members acknowledged is waited for. */
+  barrier(): Promise<void> {
+    return this.#follower.barrier();
   }
 
-  /** Views here are fed before a command's answer leaves, so a read behind an answer needs no wait. */
-  barrier(): Promise<void> {
-    return Promise.resolve();
+  get isStale(): boolean {
+    return this.#follower.isStale;
+  }
+
+  /** Whether the views have come to a position of the journal within the time. */
+  reached(position: number, withinMs: number): Promise<boolean> {
+    return this.#follower.reached(position, withinMs);
   }
 
   /** No command is taken any more; effects end where they are and are taken up by the next start. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#follower.stop();
     this.#cancelSweep();
     for (const { shell } of this.#active.values()) shell.stop();
     await Promise.all([...this.#active.values()].map(({ ref }) => this.#system.stop(ref)));
@@ -202,20 +217,18 @@ export class EntityHost implements Router, Views {
       known.lastUsedMs = this.#env.clock.monotonic();
       return known;
     }
-    const slash = key.indexOf('/');
-    const id = key.slice(slash + 1);
-    const { definition, run, states } = this.#kind(key.slice(0, slash));
+    const { kind, id } = partsOf(key);
+    const { definition, run, states } = this.#kind(kind);
     const shell = new EntityShell({
       env: this.#env,
       journal: this.#journal,
-      epoch: () => this.#epoch,
+      authority: this.#authority,
       definition,
       states,
       run,
       id,
       deliver: (command, requestId) =>
         this.ask({ kind: definition.kind, id }, command, { requestId }),
-      onFenced: this.#onFenced,
     });
     const ref = this.#system.spawn<CommandMessage>({
       name: key,
@@ -237,10 +250,10 @@ export class EntityHost implements Router, Views {
 
   /** Nobody may ever ask it again: what it has under way goes on all the same. */
   #revive(key: EntityKey): void {
-    const slash = key.indexOf('/');
-    const { definition, states } = this.#kind(key.slice(0, slash));
-    const state = states.get(key.slice(slash + 1));
-    if (this.#stopped || state === undefined) return;
+    const { kind, id } = partsOf(key);
+    const { definition, states } = this.#kind(kind);
+    const state = states.get(id);
+    if (this.#stopped || state === undefined || this.#authority.stampOf(key) === undefined) return;
     if (definition.todo(state as never).length > 0) this.#activate(key);
   }
 

@@ -3,9 +3,10 @@
 // pipelined, and nothing leaves (no reply, no effect, no view) before its append is durable. If one fails, everything
 // that was built on it fails with it, and the state is read anew from the journal.
 import type { Cancel, Env } from '../env/env.ts';
-import type { EntityKey, Journal } from '../journal/port.ts';
+import type { EntityKey, Journal, JournalEntry } from '../journal/port.ts';
 import { isRefusal, type Refusal } from '../message/refusal.ts';
 import { RuntimeFault } from '../system/faults.ts';
+import type { Authority, Stamp } from './authority.ts';
 import { type DomainEvent, encodeEvent, recoverEntity, decodeEvent } from './codec.ts';
 import type { Accepted, AnyEntityDefinition, Effect } from './definition.ts';
 import { EffectBoard, type EffectRunner } from './effects.ts';
@@ -21,16 +22,14 @@ export interface CommandMessage {
 export interface ShellOptions {
   readonly env: Env;
   readonly journal: Journal;
-  /** Read at every append: the owner's epoch. */
-  readonly epoch: () => number;
+  /** Asked at every command: whether this process may decide, and under which epoch. */
+  readonly authority: Authority;
   readonly definition: AnyEntityDefinition;
   readonly states: EntityStates;
   readonly run: EffectRunner;
   readonly id: string;
   /** Hands a command to this entity through its mailbox. */
   readonly deliver: (command: { readonly type: string }, requestId: string) => Promise<unknown>;
-  /** The journal says that another owner has taken over: this one must stop. */
-  readonly onFenced: () => void;
 }
 
 const SNAPSHOT_EVERY = 100;
@@ -45,6 +44,8 @@ export class EntityShell {
   #state: unknown;
   #version: number;
   #pending = 0;
+  /** Request ids of the appends under way. */
+  readonly #appending = new Set<string>();
   #appends = 0;
   /** Settles with the last append under way. */
   #last: Promise<void> = Promise.resolve();
@@ -87,6 +88,21 @@ export class EntityShell {
     this.#effects.stop();
   }
 
+  /** Settles, never rejecting, when no append is under way any more. */
+  flushed(): Promise<void> {
+    return this.#last.catch(() => undefined);
+  }
+
+  /** Whether this is an append of ours whose outcome is not known yet: it will be committed here. */
+  expects({ requestId }: JournalEntry): boolean {
+    return requestId !== undefined && this.#appending.has(requestId);
+  }
+
+  /** Another owner has written: nothing more is decided on this state. */
+  overtaken(): void {
+    this.#stale = true;
+  }
+
   /** Handles one command. Throws on a bug in the core, after the asker was told. */
   receive(message: CommandMessage): void | Promise<void> {
     if (this.#stale) return this.#reload().then(() => this.#handle(message), message.fail);
@@ -94,6 +110,8 @@ export class EntityShell {
   }
 
   #handle(message: CommandMessage): void {
+    const stamp = this.#options.authority.stampOf(this.#key);
+    if (stamp === undefined) return message.fail(this.#movedFault());
     let outcome: Accepted<DomainEvent, unknown> | Refusal;
     let after: unknown;
     try {
@@ -113,7 +131,11 @@ export class EntityShell {
       else this.#last.then(() => message.answer(reply), message.fail);
       return;
     }
-    this.#append(message, outcome, after);
+    this.#append(message, outcome, after, stamp);
+  }
+
+  #movedFault(): RuntimeFault {
+    return new RuntimeFault('moved', `${this.#key} is owned by another member now`);
   }
 
   #decide(message: CommandMessage): Accepted<DomainEvent, unknown> | Refusal {
@@ -134,8 +156,13 @@ export class EntityShell {
     return after;
   }
 
-  #append(message: CommandMessage, outcome: Accepted<DomainEvent, unknown>, after: unknown): void {
-    const { definition, journal, env, epoch, id } = this.#options;
+  #append(
+    message: CommandMessage,
+    outcome: Accepted<DomainEvent, unknown>,
+    after: unknown,
+    stamp: Stamp,
+  ): void {
+    const { definition, journal, env, id } = this.#options;
     const atMs = env.clock.now();
     const change = {
       id,
@@ -147,11 +174,13 @@ export class EntityShell {
       atMs,
     };
     this.#appends += 1;
+    const appendId = `${stamp.epoch}.${this.#version}.${this.#appends}`;
+    this.#appending.add(appendId);
     const appended = journal.append({
       key: this.#key,
       expectedVersion: this.#version,
-      epoch: epoch(),
-      requestId: `${epoch()}.${this.#version}.${this.#appends}`,
+      ...stamp,
+      requestId: appendId,
       events: outcome.events.map((event) => encodeEvent(definition.events, event)),
       atMs,
     });
@@ -161,11 +190,13 @@ export class EntityShell {
     this.#last = appended.then(
       (result) => {
         this.#pending -= 1;
+        this.#appending.delete(appendId);
         if (result.ok && !this.#stale) return this.#committed(change, message, outcome.reply);
         throw this.#lost(result.ok ? 'an earlier append failed' : result.reason, undefined);
       },
       (error: unknown) => {
         this.#pending -= 1;
+        this.#appending.delete(appendId);
         throw this.#lost('the journal did not take it', error);
       },
     );
@@ -194,15 +225,19 @@ export class EntityShell {
 
   /** From here on nothing is decided on this state: the next command reads it anew. */
   #lost(reason: string, cause: unknown): RuntimeFault {
-    const { env, onFenced } = this.#options;
+    const { env, authority } = this.#options;
+    const isFenced = reason === 'fenced';
     if (!this.#stale) {
       this.#stale = true;
       env.log.warn(
         { entity: this.#key, reason, err: cause },
         'append failed; the state is read anew',
       );
-      if (reason === 'fenced') onFenced();
-      else this.#reloadLater(RELOAD_WAIT_MS);
+      if (!isFenced) this.#reloadLater(RELOAD_WAIT_MS);
+    }
+    if (isFenced) {
+      authority.lost(this.#key);
+      return this.#movedFault();
     }
     return new RuntimeFault(
       'unavailable',

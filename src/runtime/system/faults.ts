@@ -4,8 +4,15 @@
 /**
  * timeout: no answer by the deadline, the outcome is unknown. stopped: the actor or system is gone; not handled.
  * crashed: handling failed. overloaded: the mailbox is full; not handled. unavailable: something below is away.
+ * moved: another member owns the entity, or has taken it over meanwhile; ask there, the same command is safe to repeat.
  */
-export type RuntimeFaultCode = 'timeout' | 'stopped' | 'crashed' | 'overloaded' | 'unavailable';
+export type RuntimeFaultCode =
+  | 'timeout'
+  | 'stopped'
+  | 'crashed'
+  | 'overloaded'
+  | 'unavailable'
+  | 'moved';
 
 export interface RuntimeFaultOptions {
   /** Whether asking again later may help. Default: true for all but `crashed`. */

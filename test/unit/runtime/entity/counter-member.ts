@@ -1,5 +1,6 @@
 // A process with counters in it, over a simulated disk, for tests of the shell and of the host of entities.
 import { EntityHost } from '#runtime/directory/host.ts';
+import { soleAuthority } from '#runtime/entity/authority.ts';
 import type { AnyEntityDefinition } from '#runtime/entity/definition.ts';
 import type { EffectRunner } from '#runtime/entity/effects.ts';
 import { type MemoryJournal, openMemoryJournal } from '#runtime/journal/memory.ts';
@@ -37,7 +38,8 @@ export async function counterMember(
     return lit(effect);
   };
   const system = createActorSystem({ env, name: `member-${epoch}` });
-  const host = new EntityHost({ env, system, journal, epoch, onFenced: () => undefined });
+  const authority = soleAuthority({ epoch }, () => undefined);
+  const host = new EntityHost({ env, system, journal, authority });
   host.register({ definition, run: options.run ?? light });
   await env.complete(host.recover(), 'recovery');
   host.resume();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EntityHost } from '#runtime/directory/host.ts';
+import { soleAuthority } from '#runtime/entity/authority.ts';
 import type { EffectRunner } from '#runtime/entity/effects.ts';
 import { type MemoryJournal, openMemoryJournal } from '#runtime/journal/memory.ts';
 import { createActorSystem } from '#runtime/system/system.ts';
@@ -40,10 +41,9 @@ describe('the entity shell', () => {
       env,
       system: createActorSystem({ env, name: `member-${options.epoch ?? 1}` }),
       journal,
-      epoch: options.epoch ?? 1,
-      onFenced: () => {
+      authority: soleAuthority({ epoch: options.epoch ?? 1 }, () => {
         fenced += 1;
-      },
+      }),
     });
     const light: EffectRunner = async (effect: { id: string }) => {
       lights.push(effect.id);
@@ -215,7 +215,7 @@ describe('the entity shell', () => {
     await env.complete(next.host.ask(one, add(2), asked), 'an add by the new owner');
     await expect(
       env.complete(old.host.ask(one, add(2), asked), 'an add by the stale owner'),
-    ).rejects.toMatchObject({ code: 'unavailable' });
+    ).rejects.toMatchObject({ code: 'moved' });
     expect([old.fenced(), next.fenced()]).toEqual([1, 0]);
     expect(next.host.view(counterDefinition).get('one')?.total).toBe(4);
   });
