@@ -101,7 +101,13 @@ export class Assembly {
   /** Operations go on where they were; after this process's hosts were added, so that they can be found. */
   start(): void {
     this.entities.resume();
-    this.#auditor?.start();
+    if (this.router === this.entities) this.auditing(true);
+  }
+
+  /** One process of a cloud audits; in a cluster the one that leads is told so. */
+  auditing(isOn: boolean): void {
+    this.#auditor?.stop();
+    if (isOn) this.#auditor?.start();
   }
 
   /** Takes up a compute host of this process: registers it and adopts its guests. */

@@ -69,6 +69,7 @@ export class Auditor {
   }
 
   start(): void {
+    this.#isStopped = false;
     this.#after(FIRST_MS);
   }
 

@@ -116,17 +116,37 @@ export class EntityHost implements Router, Views {
     }
   }
 
-  /** The chosen entities are given up: nothing is started any more, and what is being written is waited for. */
+  /**
+   * The chosen entities are given up, and the authority has nothing for them any more: nothing is started, what waits is
+   * sent elsewhere, and what is being written is waited for.
+   */
   async giveUp(isChosen: (key: EntityKey) => boolean): Promise<void> {
     const given = [...this.#active].filter(([key]) => isChosen(key));
-    for (const [, { shell }] of given) shell.stop();
+    for (const [key, { shell }] of given) {
+      this.#active.delete(key);
+      shell.stop();
+    }
     await Promise.all(
-      given.map(async ([key, active]) => {
-        await active.shell.flushed();
-        if (this.#active.get(key) === active) this.#active.delete(key);
-        await this.#system.stop(active.ref);
+      given.map(async ([, { shell, ref }]) => {
+        await this.#emptied(ref);
+        await shell.flushed();
+        await this.#system.stop(ref);
       }),
     );
+  }
+
+  /** Resolves when all that waits in the mailbox now has been handled. */
+  #emptied(ref: ActorRef<CommandMessage>): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => resolve();
+      const last = { command: { type: 'last' }, requestId: '', answer: end, fail: end };
+      const send = (): void => {
+        if (ref.backlog === 0 || ref.tell(last)) return;
+        this.#env.timers.soon(send);
+      };
+      send();
+      if (ref.backlog === 0) resolve();
+    });
   }
 
   ask<P extends CommandCatalog, T extends keyof P & string>(

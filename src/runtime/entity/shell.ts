@@ -105,6 +105,8 @@ export class EntityShell {
 
   /** Handles one command. Throws on a bug in the core, after the asker was told. */
   receive(message: CommandMessage): void | Promise<void> {
+    if (this.#isStopped || this.#options.authority.stampOf(this.#key) === undefined)
+      return message.fail(this.#movedFault());
     if (this.#stale) return this.#reload().then(() => this.#handle(message), message.fail);
     this.#handle(message);
   }
@@ -209,7 +211,7 @@ export class EntityShell {
     reply: unknown,
   ): void {
     const { definition, states, env } = this.#options;
-    states.commit(change);
+    if (states.versionOf(change.id) < change.version) states.commit(change);
     message.answer(reply);
     if (!this.#isStopped) this.#effects.reconcile(definition.todo(change.after as never));
     if (definition.describe !== undefined) {

@@ -108,3 +108,6 @@ export interface ClusterStore {
 export function fenceOf(shard: number): string {
   return `shard/${shard}`;
 }
+
+/** An epoch is the store's generation times this, plus a number counted within the generation. */
+export const GENERATION_SIZE = 2 ** 32;

@@ -1,0 +1,142 @@
+// Asks an entity wherever it lives: here, or at the shard's owner over the transport. While a shard has no owner, or
+// changes it, the ask waits and is made again, for as long as its deadline allows; commands are safe to repeat
+// (router.ts). When the store is away nobody can take anything over, so the asker hears it at once.
+import type { Env } from '../env/env.ts';
+import type { EntityKey } from '../journal/port.ts';
+import type { Membership } from '../membership/membership.ts';
+import type { MemberId } from '../membership/store.ts';
+import type { CommandCatalog, CommandNamed, EntityRef, ReplyOf } from '../message/protocol.ts';
+import type { Refusal } from '../message/refusal.ts';
+import { isRuntimeFault, RuntimeFault } from '../system/faults.ts';
+import { type Transport, TransportFault } from '../transport/port.ts';
+import { type EntityAnswer, entityAsk } from './entity-messages.ts';
+import type { EntityHost } from './host.ts';
+import type { AskOptions, Router } from './router.ts';
+import type { ShardOwner } from './shard-owner.ts';
+
+export interface ClusterRouterOptions {
+  readonly env: Env;
+  readonly local: EntityHost;
+  readonly shards: ShardOwner;
+  readonly membership: Membership;
+  readonly transport: Transport;
+}
+
+const DEFAULT_DEADLINE_MS = 30_000;
+/** Ownership is looked at again at least this often while an ask waits for it. */
+const LOOK_MS = 100;
+/** Asks on their way through here; more are turned away. */
+const MOST_UNDER_WAY = 20_000;
+
+interface Ask {
+  readonly key: EntityKey;
+  readonly kind: string;
+  readonly id: string;
+  readonly command: { readonly type: string };
+  readonly requestId: string;
+  readonly untilMs: number;
+}
+
+/** Answered, or to be asked again. */
+type Attempt = { readonly reply: unknown } | undefined;
+
+export class ClusterRouter implements Router {
+  readonly #options: ClusterRouterOptions;
+  #underWay = 0;
+
+  constructor(options: ClusterRouterOptions) {
+    this.#options = options;
+  }
+
+  async ask<P extends CommandCatalog, T extends keyof P & string>(
+    ref: EntityRef<P>,
+    command: CommandNamed<P, T>,
+    options: AskOptions,
+  ): Promise<ReplyOf<P, T> | Refusal> {
+    const key: EntityKey = `${ref.kind}/${ref.id}`;
+    if (this.#underWay >= MOST_UNDER_WAY)
+      throw new RuntimeFault('overloaded', `${this.#underWay} commands are under way; try later`);
+    const untilMs =
+      this.#options.env.clock.monotonic() + (options.deadlineMs ?? DEFAULT_DEADLINE_MS);
+    const { kind, id } = ref;
+    this.#underWay += 1;
+    try {
+      const { requestId } = options;
+      return (await this.#untilAnswered({ key, kind, id, command, requestId, untilMs })) as
+        | ReplyOf<P, T>
+        | Refusal;
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  async #untilAnswered(ask: Ask): Promise<unknown> {
+    const { shards, membership, env } = this.#options;
+    const shard = shards.shardOf(ask.key);
+    for (;;) {
+      const attempt = await this.#attempt(ask, shard);
+      if (attempt !== undefined) return attempt.reply;
+      if (membership.isStoreAway)
+        throw new RuntimeFault('unavailable', `${ask.key} can't be changed: the store is away`);
+      const leftMs = ask.untilMs - env.clock.monotonic();
+      if (leftMs <= 0)
+        throw new RuntimeFault('timeout', `${ask.key} had no owner that answered in time`);
+      await shards.changed(Math.min(LOOK_MS, leftMs));
+    }
+  }
+
+  #attempt(ask: Ask, shard: number): Promise<Attempt> {
+    const { shards, membership } = this.#options;
+    const owner = shards.ownerOf(shard);
+    if (owner === undefined) return Promise.resolve(undefined);
+    if (owner !== membership.self) return this.#askThere(ask, owner);
+    return shards.isServing(shard) ? this.#askHere(ask) : Promise.resolve(undefined);
+  }
+
+  async #askHere({ kind, id, command, requestId, untilMs }: Ask): Promise<Attempt> {
+    const { local, env } = this.#options;
+    try {
+      const deadlineMs = Math.max(1, untilMs - env.clock.monotonic());
+      return { reply: await local.ask({ kind, id }, command as never, { requestId, deadlineMs }) };
+    } catch (error) {
+      if (isRuntimeFault(error, 'moved')) return undefined;
+      throw error;
+    }
+  }
+
+  async #askThere(ask: Ask, owner: MemberId): Promise<Attempt> {
+    const { transport, env, local, shards } = this.#options;
+    const { kind, id, command, requestId } = ask;
+    const deadlineMs = Math.max(1, ask.untilMs - env.clock.monotonic());
+    let answer: EntityAnswer;
+    try {
+      const message = entityAsk({ kind, id, command, deadlineMs }, requestId);
+      answer = (await transport.ask(owner, message, { deadlineMs })) as EntityAnswer;
+    } catch (error) {
+      if (!(error instanceof TransportFault)) throw error;
+      if (error.code === 'unreachable' || error.code === 'disconnected') return undefined;
+      throw routerFault(error, ask.key);
+    }
+    if (answer.type === 'moved') {
+      shards.learn([answer.row]);
+      return undefined;
+    }
+    if (answer.type === 'fault')
+      throw new RuntimeFault(answer.code, answer.message, { retryable: answer.retryable });
+    // What this answer is about shows in the states here before anybody hears of it.
+    await local.reached(answer.position, Math.max(1, ask.untilMs - env.clock.monotonic()));
+    return { reply: answer.reply };
+  }
+}
+
+function routerFault(fault: TransportFault, key: EntityKey): RuntimeFault {
+  const code =
+    fault.code === 'timeout'
+      ? 'timeout'
+      : fault.code === 'overloaded'
+        ? 'overloaded'
+        : fault.code === 'closed'
+          ? 'stopped'
+          : 'unavailable';
+  return new RuntimeFault(code, `${key}: ${fault.message}`, { cause: fault });
+}
