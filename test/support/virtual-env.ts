@@ -5,9 +5,10 @@
 import type { Env, Log } from '#runtime/env/env.ts';
 import { silentLog } from '#runtime/telemetry/silent-log.ts';
 
+import { outsidePromises, settlePromises } from './drain.ts';
 import { seededRandom, type SeededRandom } from './seeded-random.ts';
 import { installGlobals } from './virtual-globals.ts';
-import { createScheduler } from './virtual-scheduler.ts';
+import { createScheduler, type Owner, type Scheduler } from './virtual-scheduler.ts';
 
 export interface VirtualEnvOptions {
   readonly seed: number | string;
@@ -22,6 +23,12 @@ export interface VirtualEnvOptions {
 export interface VirtualMember {
   readonly env: Env;
   kill(): void;
+  /** Stands still, as after SIGSTOP, while time goes on; what comes due meanwhile waits. */
+  pause(): void;
+  resume(): void;
+  readonly isPaused: boolean;
+  /** Steps its own wall clock, not the monotonic one. */
+  stepWallClock(byMs: number): void;
 }
 
 export interface VirtualEnv extends Env {
@@ -46,10 +53,9 @@ export interface VirtualEnv extends Env {
   trace(line: string): void;
   /** Equal for equal runs. */
   traceHash(): string;
+  /** Tasks and timers run so far. */
+  tasksRun(): number;
 }
-
-const realSetImmediate = globalThis.setImmediate;
-const promisesSettled = (): Promise<void> => new Promise((resolve) => realSetImmediate(resolve));
 
 export function createVirtualEnv(options: VirtualEnvOptions): VirtualEnv {
   const { seed, startMs = Date.UTC(2026, 0, 1), log = silentLog, maxTasks = 1_000_000 } = options;
@@ -63,27 +69,41 @@ export function createVirtualEnv(options: VirtualEnvOptions): VirtualEnv {
     monotonic: () => scheduler.nowMs(),
   };
 
-  const runOne = async (): Promise<boolean> => {
+  let tasksRun = 0;
+  let running: Owner | undefined;
+  const runOne = (): boolean => {
     const task = scheduler.take();
     if (task === undefined) return false;
-    traces.add(`${task.seq}@${task.dueMs}`);
+    const { owner } = task;
+    if (owner?.isDead === true) return true;
+    if (owner?.isPaused === true) {
+      owner.held.push(task);
+      return true;
+    }
+    tasksRun += 1;
+    traces.addNumber(task.seq);
+    traces.addNumber(task.dueMs);
+    running = owner;
     task.run();
-    await promisesSettled();
+    settlePromises();
+    running = undefined;
     return true;
   };
 
   /** Runs until `done`, or until nothing is due by `untilMs`; says whether `done` came true. */
-  const drive = async (untilMs: number, done: () => boolean): Promise<boolean> => {
-    await promisesSettled();
+  const driveNow = (untilMs: number, done: () => boolean): boolean => {
+    settlePromises();
     for (let count = 0; count < maxTasks; count += 1) {
       if (done()) return true;
-      if (await runOne()) continue;
+      if (runOne()) continue;
       const nextMs = scheduler.nextDueMs();
       if (nextMs === undefined || nextMs > untilMs) return false;
       scheduler.moveTo(nextMs);
     }
     throw new Error(`still busy after ${maxTasks} tasks (seed ${seed})`);
   };
+  const drive = (untilMs: number, done: () => boolean): Promise<boolean> =>
+    outsidePromises(() => driveNow(untilMs, done));
   const never = (): boolean => false;
 
   const runUntil = async (
@@ -104,7 +124,7 @@ export function createVirtualEnv(options: VirtualEnvOptions): VirtualEnv {
     clock,
     random,
     log,
-    timers: scheduler.timers,
+    timers: scheduler.timersOf(undefined),
     settle: async () => void (await drive(scheduler.nowMs(), never)),
     advance: async (ms) => {
       const untilMs = scheduler.nowMs() + ms;
@@ -121,35 +141,58 @@ export function createVirtualEnv(options: VirtualEnvOptions): VirtualEnv {
       return promise;
     },
     stepWallClock: (byMs) => void (wallOffsetMs += byMs),
-    member: (name) =>
-      createMember({ clock, timers: scheduler.timers, log, random: random.fork(name) }),
-    installGlobals: () => installGlobals({ clock, scheduler, random: random.fork('globals') }),
+    member: (name) => createMember(scheduler, { clock, log, random: random.fork(name) }),
+    installGlobals: () =>
+      installGlobals({ clock, scheduler, random: random.fork('globals'), owner: () => running }),
     trace: (line) => traces.add(line),
     traceHash: () => traces.hash(),
+    tasksRun: () => tasksRun,
   };
 }
 
-function createMember(env: Env): VirtualMember {
-  let alive = true;
-  const whileAlive = (fn: () => void) => (): void => {
-    if (alive) fn();
+function createMember(
+  scheduler: Scheduler,
+  { clock, log, random }: Omit<Env, 'timers'>,
+): VirtualMember {
+  const owner: Owner = { isDead: false, isPaused: false, held: [] };
+  let steppedMs = 0;
+  return {
+    env: {
+      log,
+      random,
+      timers: scheduler.timersOf(owner),
+      clock: { now: () => clock.now() + steppedMs, monotonic: () => clock.monotonic() },
+    },
+    kill: () => void (owner.isDead = true),
+    pause: () => void (owner.isPaused = true),
+    resume: () => {
+      owner.isPaused = false;
+      scheduler.release(owner.held.splice(0));
+    },
+    get isPaused() {
+      return owner.isPaused;
+    },
+    stepWallClock: (byMs) => void (steppedMs += byMs),
   };
-  const timers = {
-    after: (delayMs: number, fn: () => void) => env.timers.after(delayMs, whileAlive(fn)),
-    soon: (fn: () => void) => env.timers.soon(whileAlive(fn)),
-  };
-  return { env: { ...env, timers }, kill: () => void (alive = false) };
 }
 
 function createTrace() {
   let [high, low] = [0x811c9dc5, 0x1b873593];
+  const mix = (code: number): void => {
+    high = Math.imul(high ^ code, 0x01000193);
+    low = (Math.imul(low ^ code, 0x85ebca6b) + high) | 0;
+  };
+  const parts = new Uint32Array(2);
+  const number = new Float64Array(parts.buffer);
   return {
     add(line: string): void {
-      for (let index = 0; index <= line.length; index += 1) {
-        const code = index < line.length ? line.charCodeAt(index) : 0x10000;
-        high = Math.imul(high ^ code, 0x01000193);
-        low = Math.imul(low ^ code, 0x85ebca6b) + high;
-      }
+      for (let index = 0; index < line.length; index += 1) mix(line.charCodeAt(index));
+      mix(0x10000);
+    },
+    addNumber(value: number): void {
+      number[0] = value;
+      mix(parts[0]!);
+      mix(parts[1]!);
     },
     hash: () => [high, low].map((part) => (part >>> 0).toString(16).padStart(8, '0')).join(''),
   };

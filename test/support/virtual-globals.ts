@@ -3,12 +3,14 @@
 import type { Env } from '#runtime/env/env.ts';
 
 import type { SeededRandom } from './seeded-random.ts';
-import type { Scheduler, Task } from './virtual-scheduler.ts';
+import type { Owner, Scheduler, Task } from './virtual-scheduler.ts';
 
 interface GlobalSources {
   readonly clock: Env['clock'];
   readonly scheduler: Scheduler;
   readonly random: SeededRandom;
+  /** The process whose task runs now: what it sets is its own. */
+  readonly owner: () => Owner | undefined;
 }
 
 /** What the global timer functions hand out: enough of Node's Timeout for libraries that call its methods. */
@@ -36,18 +38,18 @@ function createHandle(task: Task): Handle {
   return handle;
 }
 
-export function installGlobals({ clock, scheduler, random }: GlobalSources): () => void {
+export function installGlobals({ clock, scheduler, random, owner }: GlobalSources): () => void {
   const realDate = globalThis.Date;
   type Fn = (...args: unknown[]) => void;
   const later = (fn: Fn, delayMs: number | undefined, args: unknown[]): Handle =>
-    createHandle(scheduler.schedule(Math.max(1, delayMs ?? 1), () => fn(...args)));
+    createHandle(scheduler.schedule(Math.max(1, delayMs ?? 1), () => fn(...args), owner()));
   const repeat = (fn: Fn, everyMs = 1, ...args: unknown[]): Handle => {
     const periodMs = Math.max(1, everyMs);
     const tick = (): void => {
-      handle.task = scheduler.schedule(periodMs, tick);
+      handle.task = scheduler.schedule(periodMs, tick, handle.task.owner);
       fn(...args);
     };
-    const handle = createHandle(scheduler.schedule(periodMs, tick));
+    const handle = createHandle(scheduler.schedule(periodMs, tick, owner()));
     return handle;
   };
   const clear = (handle: Handle | undefined): void => {
@@ -63,7 +65,7 @@ export function installGlobals({ clock, scheduler, random }: GlobalSources): () 
   }
   const replacements = {
     setImmediate: (fn: Fn, ...args: unknown[]) =>
-      createHandle(scheduler.schedule('soon', () => fn(...args))),
+      createHandle(scheduler.schedule('soon', () => fn(...args), owner())),
     clearImmediate: clear,
     setTimeout: (fn: Fn, delayMs?: number, ...args: unknown[]) => later(fn, delayMs, args),
     clearTimeout: clear,

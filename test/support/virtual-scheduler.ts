@@ -4,16 +4,28 @@ import type { Cancel, Env } from '#runtime/env/env.ts';
 
 import type { SeededRandom } from './seeded-random.ts';
 
+/** A process of the simulated world, to which tasks belong. */
+export interface Owner {
+  isDead: boolean;
+  isPaused: boolean;
+  /** What came due while it stood still, in order. */
+  held: Task[];
+}
+
 export interface Task {
   readonly seq: number;
   readonly dueMs: number;
   readonly run: () => void;
+  /** Undefined: of the world around the processes. */
+  readonly owner: Owner | undefined;
   cancelled: boolean;
 }
 
 export interface Scheduler {
-  readonly timers: Env['timers'];
-  schedule(delayMs: number | 'soon', fn: () => void): Task;
+  schedule(delayMs: number | 'soon', fn: () => void, owner: Owner | undefined): Task;
+  timersOf(owner: Owner | undefined): Env['timers'];
+  /** Tasks that are due already and were held back may run now. */
+  release(tasks: readonly Task[]): void;
   /** The next task to run at the present moment: any pending one, or the first timer due. */
   take(): Task | undefined;
   nowMs(): number;
@@ -27,10 +39,10 @@ export function createScheduler(order: SeededRandom): Scheduler {
   let nowMs = 0;
   let seq = 0;
 
-  const schedule = (delayMs: number | 'soon', fn: () => void): Task => {
+  const schedule = (delayMs: number | 'soon', fn: () => void, owner: Owner | undefined): Task => {
     seq += 1;
     const dueMs = delayMs === 'soon' ? nowMs : nowMs + Math.max(0, delayMs);
-    const task: Task = { seq, dueMs, run: fn, cancelled: false };
+    const task: Task = { seq, dueMs, run: fn, owner, cancelled: false };
     if (delayMs === 'soon') pending.push(task);
     else waiting.add(task);
     return task;
@@ -51,13 +63,17 @@ export function createScheduler(order: SeededRandom): Scheduler {
     if (isDue && order.below(pending.length + 1) === 0) return waiting.takeFirst();
     return takePending() ?? (isDue ? waiting.takeFirst() : undefined);
   };
-  const cancellable = (delayMs: number | 'soon', fn: () => void): Cancel => {
-    const task = schedule(delayMs, fn);
-    return () => void (task.cancelled = true);
+  const timersOf = (owner: Owner | undefined): Env['timers'] => {
+    const cancellable = (delayMs: number | 'soon', fn: () => void): Cancel => {
+      const task = schedule(delayMs, fn, owner);
+      return () => void (task.cancelled = true);
+    };
+    return { after: cancellable, soon: (fn) => cancellable('soon', fn) };
   };
   return {
-    timers: { after: cancellable, soon: (fn) => cancellable('soon', fn) },
     schedule,
+    timersOf,
+    release: (tasks) => void pending.push(...tasks),
     take,
     nowMs: () => nowMs,
     nextDueMs: () => waiting.first()?.dueMs,

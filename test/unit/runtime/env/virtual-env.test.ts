@@ -140,6 +140,51 @@ describe('virtual env', () => {
     expect(ran).toEqual(['kept soon', 'kept later']);
   });
 
+  it('a member that stands still does what came due when it goes on, its time having passed', async () => {
+    const env = createEnv();
+    const ran: string[] = [];
+    const stopped = env.member('stopped');
+    const note = (what: string) => (): void => void ran.push(`${what}@${env.clock.monotonic()}`);
+    stopped.env.timers.after(5, note('timer'));
+    stopped.env.timers.soon(note('soon'));
+    env.timers.after(7, note('world'));
+    stopped.pause();
+    await env.advance(10);
+    expect(ran).toEqual(['world@7']);
+    stopped.resume();
+    await env.settle();
+    expect(ran.toSorted()).toEqual(['soon@10', 'timer@10', 'world@7']);
+  });
+
+  it('what a member’s task sets by the global timers is the member’s', async () => {
+    const env = createEnv();
+    const ran: string[] = [];
+    const killed = env.member('killed');
+    const restore = env.installGlobals();
+    try {
+      const setAll = (who: string) => (): void => {
+        setImmediate(() => ran.push(`${who} immediate`));
+        void Promise.resolve().then(() => setTimeout(() => ran.push(`${who} timeout`), 5));
+      };
+      env.timers.soon(setAll('world'));
+      killed.env.timers.soon(setAll('killed'));
+      env.timers.after(1, () => killed.kill());
+      await env.runUntilIdle();
+    } finally {
+      restore();
+    }
+    expect(ran.toSorted()).toEqual(['killed immediate', 'world immediate', 'world timeout']);
+  });
+
+  it('one member’s wall clock can step alone', async () => {
+    const env = createVirtualEnv({ seed: 1, startMs: 1_000 });
+    const [one, other] = [env.member('one'), env.member('other')];
+    one.stepWallClock(-400);
+    await env.advance(5);
+    expect([one, other].map((member) => member.env.clock.now())).toEqual([605, 1_005]);
+    expect(one.env.clock.monotonic()).toBe(5);
+  });
+
   it('the wall clock can step while the monotonic clock stays', async () => {
     const env = createVirtualEnv({ seed: 1, startMs: 1_000 });
     env.stepWallClock(-400);
