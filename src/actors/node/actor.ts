@@ -8,8 +8,16 @@ import type { ActorRef, ActorSystem } from '#runtime/system/system.ts';
 import { emptyBuckets } from '../domain/bucket-map.ts';
 import type { PowerState } from '../domain/states.ts';
 import { instances } from '../instance/protocol.ts';
-import { GuestExecutor, type Grants } from './guest.ts';
-import { isClosed, isOver, ledgers, type LedgerState, newestEpoch, openGrant } from './ledger.ts';
+import { GuestExecutor, type Grants, type Rank, staleOwner } from './guest.ts';
+import {
+  isClosed,
+  isOver,
+  isStaleOwner,
+  ledgers,
+  type LedgerState,
+  newestEpoch,
+  openGrant,
+} from './ledger.ts';
 import type { Machine } from './machine.ts';
 import { NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
 import { type Finding, reconcile } from './reconcile.ts';
@@ -59,6 +67,7 @@ export class NodeActor implements Grants {
   readonly #done = new Map<string, NodeReport>();
   #isRegistered = false;
   #isConnected = true;
+  readonly #upListeners = new Set<(isUp: boolean) => void>();
   /** Per look that is under way: the servers that got an order since it began. */
   readonly #ordered = new Set<Set<string>>();
   readonly #secondLooks = new Map<string, () => void>();
@@ -84,6 +93,12 @@ export class NodeActor implements Grants {
     return this.#isRegistered && this.#isConnected;
   }
 
+  /** Hears of every change of `isUp`. Returns the way out. */
+  onUp(listener: (isUp: boolean) => void): () => void {
+    this.#upListeners.add(listener);
+    return () => this.#upListeners.delete(listener);
+  }
+
   get machine(): Machine {
     return this.#options.machine;
   }
@@ -102,6 +117,11 @@ export class NodeActor implements Grants {
         resolve();
       });
     });
+  }
+
+  /** Registers if that is still to do, and tells what runs; for when controllers could not be told for a while. */
+  lookOver(): Promise<void> {
+    return this.#isStopped ? Promise.resolve() : this.#registerAndRelist();
   }
 
   async stop(): Promise<void> {
@@ -131,19 +151,32 @@ export class NodeActor implements Grants {
     return performed;
   }
 
-  async admit(serverId: string, runEpoch: number): Promise<void> {
+  async admit(rank: Rank): Promise<void> {
+    const { serverId, runEpoch, ownerEpoch } = rank;
+    const owner = ownerEpoch === undefined ? {} : { ownerEpoch };
     const answer = await this.#options.ledger.ask(
       ledgers.ref(this.host),
-      { type: 'ledger.admit', serverId, runEpoch },
+      { type: 'ledger.admit', serverId, runEpoch, ...owner },
       { requestId: `grant-${serverId}` },
     );
-    if (isRefusal(answer)) {
-      throw new NodeFault(
-        'stale-grant',
-        `host ${this.host} refuses run-epoch ${runEpoch} of server ${serverId}: it is over`,
-        { retryable: false },
-      );
-    }
+    if (!isRefusal(answer)) return;
+    if (answer.refused === 'stale-owner') throw staleOwner(rank);
+    throw new NodeFault(
+      'stale-grant',
+      `host ${this.host} refuses run-epoch ${runEpoch} of server ${serverId}: it is over`,
+      { retryable: false },
+    );
+  }
+
+  async heed(rank: Rank): Promise<void> {
+    const { serverId, ownerEpoch } = rank;
+    if (ownerEpoch === undefined) return;
+    const answer = await this.#options.ledger.ask(
+      ledgers.ref(this.host),
+      { type: 'ledger.heed', serverId, ownerEpoch },
+      { requestId: `grant-${serverId}` },
+    );
+    if (isRefusal(answer)) throw staleOwner(rank);
   }
 
   async close(serverId: string, runEpoch: number): Promise<void> {
@@ -156,6 +189,10 @@ export class NodeActor implements Grants {
 
   isOver(serverId: string, runEpoch: number): boolean {
     return isOver(this.#ledgerState(), serverId, runEpoch);
+  }
+
+  isStaleOwner({ serverId, ownerEpoch }: Rank): boolean {
+    return isStaleOwner(this.#ledgerState(), serverId, ownerEpoch);
   }
 
   isSuperseded(serverId: string, runEpoch: number): boolean {
@@ -212,13 +249,13 @@ export class NodeActor implements Grants {
 
   #hear(event: GuestEvent): void {
     if (event.type === 'connection.down') {
-      this.#isConnected = false;
+      this.#noteUp(() => (this.#isConnected = false));
       this.machine.env.log.warn(
         { host: this.host, reason: event.reason },
         'hypervisor connection lost',
       );
     } else if (event.type === 'connection.up') {
-      this.#isConnected = true;
+      this.#noteUp(() => (this.#isConnected = true));
       void this.#registerAndRelist();
     } else {
       const crashed = event.type === 'guest.stopped' && event.detail === 'crashed';
@@ -226,6 +263,12 @@ export class NodeActor implements Grants {
       if (!this.#slots.has(event.id)) void this.#look(event.id, whenGone, event.type);
       if (event.type === 'guest.stopped') this.#lookAgain(event.id, whenGone, event.type);
     }
+  }
+
+  #noteUp(change: () => void): void {
+    const before = this.isUp;
+    change();
+    if (this.isUp !== before) for (const listener of this.#upListeners) listener(this.isUp);
   }
 
   #lookAgain(serverId: string, whenGone: PowerState, reason: string): void {
@@ -269,7 +312,7 @@ export class NodeActor implements Grants {
     try {
       if (!this.#isRegistered) {
         await registerHost(machine, { router, availabilityZone, hostIp, inventories });
-        this.#isRegistered = true;
+        this.#noteUp(() => (this.#isRegistered = true));
       }
       await this.relist();
       void this.#tidyUp();
@@ -313,7 +356,7 @@ export class NodeActor implements Grants {
     try {
       await this.#tendNetworks();
       await this.#removeLeftovers();
-      await machine.storage.pruneImages(machine.imageIds());
+      await machine.storage.pruneImages(await machine.imageIds());
       await ledger.ask(ledgers.ref(this.host), { type: 'ledger.prune' }, { requestId: 'tidy-up' });
     } catch (error) {
       machine.env.log.warn(
@@ -354,10 +397,10 @@ export class NodeActor implements Grants {
   async #tendNetworks(): Promise<void> {
     const { network, networkSpec, networkIds } = this.machine;
     for (const networkId of await network.listNetworks()) {
-      if (networkSpec(networkId) === undefined) await network.removeNetwork(networkId);
+      if ((await networkSpec(networkId)) === undefined) await network.removeNetwork(networkId);
     }
-    for (const networkId of networkIds()) {
-      const spec = networkSpec(networkId);
+    for (const networkId of await networkIds()) {
+      const spec = await networkSpec(networkId);
       if (spec !== undefined) await network.ensureNetwork(spec);
     }
   }

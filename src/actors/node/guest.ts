@@ -7,13 +7,23 @@ import { guestSpec } from './guest-spec.ts';
 import type { Machine } from './machine.ts';
 import { type GuestPlan, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
 
+/** An order's rank: the grant that it acts under, and the owner that it comes from. */
+export type Rank = Pick<NodeOrder, 'serverId' | 'runEpoch' | 'ownerEpoch'>;
+
 export interface Grants {
-  /** Saves the grant durably; rejects with NodeFault stale-grant if it is over or superseded. */
-  admit(serverId: string, runEpoch: number): Promise<void>;
+  /**
+   * Saves grant and owner durably; rejects with NodeFault stale-grant if the grant is over or superseded, stale-owner
+   * if a later owner is known.
+   */
+  admit(rank: Rank): Promise<void>;
+  /** Saves the owner durably, if the server is known here; rejects with NodeFault stale-owner as above. */
+  heed(rank: Rank): Promise<void>;
   /** Saves that the grant is over. */
   close(serverId: string, runEpoch: number): Promise<void>;
   /** Whether the grant is known to be over or superseded. */
   isOver(serverId: string, runEpoch: number): boolean;
+  /** Whether a later owner of the server has given orders. */
+  isStaleOwner(rank: Rank): boolean;
   /** Whether this host has since been given a newer grant for the server. */
   isSuperseded(serverId: string, runEpoch: number): boolean;
 }
@@ -82,7 +92,8 @@ export class GuestExecutor {
   async #build(order: Named<'node.build'>, signal: AbortSignal): Promise<NodeReport> {
     const { plan } = order;
     if (this.#grants.isOver(order.serverId, order.runEpoch)) throw staleGrant(order);
-    const admitted = this.#grants.admit(order.serverId, order.runEpoch);
+    if (this.#grants.isStaleOwner(order)) throw staleOwner(order);
+    const admitted = this.#grants.admit(order);
     const plugged = this.#plug(plan);
     const parts = [
       admitted,
@@ -174,6 +185,7 @@ export class GuestExecutor {
   async #destroy(order: Named<'node.destroy'>): Promise<NodeReport> {
     const { network, storage } = this.#machine;
     const { serverId, plan, runEpoch } = order;
+    await this.#grants.heed(order);
     // Guest, disks and ports belong to the newer grant then; under the old one nothing is left to end (R2).
     if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };
     await this.#endGuest(serverId);
@@ -197,7 +209,7 @@ export class GuestExecutor {
 
   /** Orders other than build and destroy act on a grant that is open already; this refuses an old one. */
   #admitted(order: NodeOrder): Promise<void> {
-    return this.#grants.admit(order.serverId, order.runEpoch);
+    return this.#grants.admit(order);
   }
 
   /** The guest that runs under this very grant; one of an older grant is superseded and taken away (R2). */
@@ -281,7 +293,7 @@ export class GuestExecutor {
       await storage.createBlank({ guestId: plan.serverId, name: 'disk', sizeBytes });
       return;
     }
-    await unlessAborted(storage.ensureImage(imageSource(plan.image)), signal);
+    await unlessAborted(storage.ensureImage(imageSource(plan.image, plan.serverId)), signal);
     await storage.createOverlay({
       guestId: plan.serverId,
       name: 'disk',
@@ -307,14 +319,15 @@ export class GuestExecutor {
   async #makeConfigDrive(plan: GuestPlan): Promise<void> {
     if (!plan.configDrive) return;
     const { storage, configDrive } = this.#machine;
-    await storage.createConfigDrive({ guestId: plan.serverId, files: configDrive(plan.serverId) });
+    const files = await configDrive(plan.serverId);
+    await storage.createConfigDrive({ guestId: plan.serverId, files });
   }
 
   async #plug(plan: GuestPlan): Promise<Interfaces> {
     const { network, networkSpec } = this.#machine;
     return Promise.all(
       plan.ports.map(async (port) => {
-        const spec = networkSpec(port.networkId);
+        const spec = await networkSpec(port.networkId);
         if (spec === undefined)
           throw new NodeFault('network', `network ${port.networkId} is not there any more`, {
             retryable: false,
@@ -377,6 +390,15 @@ function staleGrant({ serverId, runEpoch }: NodeOrder): NodeFault {
   return new NodeFault(
     'stale-grant',
     `run-epoch ${runEpoch} of server ${serverId} is over on this host`,
+    { retryable: false },
+  );
+}
+
+/** A later owner of the server has given orders here: this one was thought dead, and must not get in between. */
+export function staleOwner({ serverId, ownerEpoch }: Rank): NodeFault {
+  return new NodeFault(
+    'stale-owner',
+    `the orders for server ${serverId} come from another controller by now, and not from its owner of epoch ${ownerEpoch}`,
     { retryable: false },
   );
 }

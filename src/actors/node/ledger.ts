@@ -1,6 +1,7 @@
 // A node's own memory, on its own disk: which grants it has accepted and which are over (DESIGN §5, R1 and R2).
-// Saved before a guest is started, read before anything is done to one. Lower run-epochs are refused for ever;
-// tombstones of grants that are over are kept for 30 days. Pure. Refusal: stale-grant.
+// Saved before a guest is started, read before anything is done to one. Lower run-epochs are refused for ever, and so are
+// orders of an owner whose successor has given one; tombstones of grants that are over are kept for 30 days. Pure.
+// Refusals: stale-grant, stale-owner.
 import { Type } from 'typebox';
 import { accept, type Accepted, type EntityDefinition } from '#runtime/entity/definition.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
@@ -23,10 +24,17 @@ import { unreachable } from '../domain/unreachable.ts';
 
 const text = Type.String();
 const grant = { serverId: text, runEpoch: Type.Integer({ minimum: 1 }) };
+const ownerEpoch = Type.Integer({ minimum: 0 });
 
 export const ledgerCommands = {
   /** The host may run the guest under this grant; refused if a newer one is known or this one is over. */
-  'ledger.admit': command(1, Type.Object(grant), Type.Object({})),
+  'ledger.admit': command(
+    2,
+    Type.Object({ ...grant, ownerEpoch: Type.Optional(ownerEpoch) }),
+    Type.Object({}),
+  ),
+  /** An order of this owner is about to be carried out; refused if a later owner is known. */
+  'ledger.heed': command(1, Type.Object({ serverId: text, ownerEpoch }), Type.Object({})),
   /** The grant is over: the guest does not run here and never will under it. */
   'ledger.close': command(1, Type.Object(grant), Type.Object({})),
   /** Forgets tombstones older than the tombstone age. */
@@ -34,7 +42,10 @@ export const ledgerCommands = {
 } as const;
 
 export const ledgerEvents = {
-  'ledger.admitted': event(1, Type.Object(grant)),
+  'ledger.admitted': event(2, Type.Object({ ...grant, ownerEpoch: Type.Optional(ownerEpoch) }), {
+    1: (data) => data,
+  }),
+  'ledger.owner-heeded': event(1, Type.Object({ serverId: text, ownerEpoch })),
   'ledger.closed': event(1, Type.Object({ ...grant, atMs: Type.Number() })),
   'ledger.pruned': event(1, Type.Object({ serverIds: Type.Array(text) })),
 } as const;
@@ -46,6 +57,8 @@ export interface LedgerEntry {
   readonly runEpoch: number;
   /** Undefined while the grant is open. */
   readonly closedAtMs: number | undefined;
+  /** The highest that an order for the server came with; undefined if none had one. */
+  readonly ownerEpoch?: number;
 }
 
 export interface LedgerState {
@@ -77,6 +90,19 @@ export function newestEpoch(state: LedgerState, serverId: string): number {
   return bucketGet(state.entries, serverId)?.runEpoch ?? 0;
 }
 
+/** Whether a later owner of the server than this one has given orders. */
+export function isStaleOwner(
+  state: LedgerState,
+  serverId: string,
+  ownerEpoch: number | undefined,
+): boolean {
+  return ownerEpoch !== undefined && ownerEpoch < knownOwner(state, serverId);
+}
+
+function knownOwner(state: LedgerState, serverId: string): number {
+  return bucketGet(state.entries, serverId)?.ownerEpoch ?? 0;
+}
+
 /** Whether the host's last grant for this server is on record as over. */
 export function isClosed(state: LedgerState, serverId: string): boolean {
   return bucketGet(state.entries, serverId)?.closedAtMs !== undefined;
@@ -88,14 +114,16 @@ function decide(
   facts: { readonly nowMs: number },
 ): Accepted<LedgerEvent, unknown> | Refusal {
   switch (command.type) {
-    case 'ledger.admit': {
-      const { serverId, runEpoch } = command;
-      const known = bucketGet(state.entries, serverId);
-      if (known === undefined || known.runEpoch < runEpoch)
-        return accept([{ type: 'ledger.admitted', serverId, runEpoch }], {});
-      if (isOver(state, serverId, runEpoch))
-        return refuse('stale-grant', { serverId, runEpoch, known: known.runEpoch });
-      return accept<LedgerEvent, unknown>([], {});
+    case 'ledger.admit':
+      return admit(state, command);
+    case 'ledger.heed': {
+      const { serverId, ownerEpoch } = command;
+      if (isStaleOwner(state, serverId, ownerEpoch)) return staleOwner(state, command);
+      const isNews =
+        bucketGet(state.entries, serverId) !== undefined &&
+        ownerEpoch > knownOwner(state, serverId);
+      const heeded = { type: 'ledger.owner-heeded', serverId, ownerEpoch } as const;
+      return accept<LedgerEvent, unknown>(isNews ? [heeded] : [], {});
     }
     case 'ledger.close': {
       const { serverId, runEpoch } = command;
@@ -118,12 +146,44 @@ function decide(
   }
 }
 
+type Named<T extends Command['type']> = Extract<Command, { readonly type: T }>;
+
+function admit(
+  state: LedgerState,
+  command: Named<'ledger.admit'>,
+): Accepted<LedgerEvent, unknown> | Refusal {
+  const { serverId, runEpoch, ownerEpoch } = command;
+  if (isStaleOwner(state, serverId, ownerEpoch)) return staleOwner(state, command);
+  const known = bucketGet(state.entries, serverId);
+  if (isOver(state, serverId, runEpoch))
+    return refuse('stale-grant', { serverId, runEpoch, known: known?.runEpoch });
+  const isKnown =
+    known?.runEpoch === runEpoch &&
+    (ownerEpoch === undefined || ownerEpoch === knownOwner(state, serverId));
+  if (isKnown) return accept<LedgerEvent, unknown>([], {});
+  const owner = ownerEpoch === undefined ? {} : { ownerEpoch };
+  return accept([{ type: 'ledger.admitted', serverId, runEpoch, ...owner }], {});
+}
+
+function staleOwner(
+  state: LedgerState,
+  { serverId, ownerEpoch }: { readonly serverId: string; readonly ownerEpoch?: number },
+): Refusal {
+  return refuse('stale-owner', { serverId, ownerEpoch, known: knownOwner(state, serverId) });
+}
+
 function evolve(state: LedgerState, event: LedgerEvent): LedgerState {
   switch (event.type) {
     case 'ledger.admitted':
-      return withEntry(state, event.serverId, { runEpoch: event.runEpoch, closedAtMs: undefined });
+      return withEntry(state, event, { closedAtMs: undefined });
     case 'ledger.closed':
-      return withEntry(state, event.serverId, { runEpoch: event.runEpoch, closedAtMs: event.atMs });
+      return withEntry(state, event, { closedAtMs: event.atMs });
+    case 'ledger.owner-heeded': {
+      const known = bucketGet(state.entries, event.serverId);
+      if (known === undefined) return state;
+      const entry = { ...known, ownerEpoch: event.ownerEpoch };
+      return { ...state, entries: bucketSet(state.entries, event.serverId, entry) };
+    }
     case 'ledger.pruned':
       return {
         ...state,
@@ -137,8 +197,18 @@ function evolve(state: LedgerState, event: LedgerEvent): LedgerState {
   }
 }
 
-function withEntry(state: LedgerState, serverId: string, entry: LedgerEntry): LedgerState {
-  return { ...state, entries: bucketSet(state.entries, serverId, entry) };
+function withEntry(
+  state: LedgerState,
+  grant: { readonly serverId: string; readonly runEpoch: number; readonly ownerEpoch?: number },
+  { closedAtMs }: Pick<LedgerEntry, 'closedAtMs'>,
+): LedgerState {
+  const { serverId, runEpoch } = grant;
+  const ownerEpoch = grant.ownerEpoch ?? bucketGet(state.entries, serverId)?.ownerEpoch;
+  const owner = ownerEpoch === undefined ? {} : { ownerEpoch };
+  return {
+    ...state,
+    entries: bucketSet(state.entries, serverId, { runEpoch, closedAtMs, ...owner }),
+  };
 }
 
 export const ledgerDefinition: EntityDefinition<

@@ -1,4 +1,5 @@
-// Everything of one host that its guests' orders work with. Wired once per host, in main.ts.
+// Everything of one host that its guests' orders work with. Wired once per host: over the views where they are in the same
+// process, over controllers where they are not (controller-world.ts).
 import type { GuestStorage, ImageSource } from '#hypervisor/storage-port.ts';
 import type { HostNetwork, HostNetworkSpec } from '#hypervisor/network-port.ts';
 import type { Hypervisor } from '#hypervisor/port.ts';
@@ -6,6 +7,9 @@ import type { Env } from '#runtime/env/env.ts';
 import type { ServerImage } from '../domain/server.ts';
 import type { ConfigDriveFile } from '#hypervisor/storage-port.ts';
 import type { HostName } from './protocol.ts';
+
+/** At once where it is known here, later where others must be asked. Then it rejects with a NodeFault when none answers. */
+export type Answer<T> = T | Promise<T>;
 
 export interface Machine {
   readonly env: Env;
@@ -15,14 +19,14 @@ export interface Machine {
   readonly hypervisor: Hypervisor;
   readonly storage: GuestStorage;
   readonly network: HostNetwork;
-  /** Where an image's bytes come from. */
-  readonly imageSource: (image: ServerImage) => ImageSource;
+  /** Where an image's bytes come from, for a server that may run here. */
+  readonly imageSource: (image: ServerImage, serverId: string) => ImageSource;
   /** Images that a server may be made from now: others leave the cache when no disk needs them. */
-  readonly imageIds: () => ReadonlySet<string>;
+  readonly imageIds: () => Answer<ReadonlySet<string>>;
   /** Networks that every host has ready. */
-  readonly networkIds: () => readonly string[];
+  readonly networkIds: () => Answer<readonly string[]>;
   /** How a network is to look on this host; undefined if there is no such network any more. */
-  readonly networkSpec: (networkId: string) => HostNetworkSpec | undefined;
+  readonly networkSpec: (networkId: string) => Answer<HostNetworkSpec | undefined>;
   /** What goes on a server's config drive. */
-  readonly configDrive: (serverId: string) => readonly ConfigDriveFile[];
+  readonly configDrive: (serverId: string) => Answer<readonly ConfigDriveFile[]>;
 }

@@ -24,6 +24,11 @@ interface Order {
   readonly serverId: string;
   /** Of the grant that this order acts under. */
   readonly runEpoch: number;
+  /**
+   * Of the asking controller, as owner of the instance: the host refuses lower ones than it has seen, so that an owner that
+   * was thought dead can't order anything after its successor has. Undefined where there is but one process.
+   */
+  readonly ownerEpoch?: number;
   readonly requestId: string;
 }
 
@@ -51,8 +56,10 @@ export interface NodeReport {
   readonly stopped: boolean;
 }
 
+/** stale-owner: another controller owns the instance by now, and it has given orders already. */
 export type NodeFaultCode =
   | 'stale-grant'
+  | 'stale-owner'
   | 'host-unreachable'
   | 'no-space'
   | 'image-refused'

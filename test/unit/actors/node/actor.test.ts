@@ -171,7 +171,7 @@ describe('a look at the host', () => {
   /** Listed before the server's own guest: what is done while it is told of makes the rest of the list old. */
   async function startFirst(): Promise<void> {
     const first = 'cccccccc-0000-4000-8000-000000000001';
-    await world.grants().admit(first, 1);
+    await world.grants().admit({ serverId: first, runEpoch: 1 });
     await world.startGuest({ cluster: 'test', host: 'host-1', runEpoch: 1 }, first);
   }
 
@@ -204,7 +204,7 @@ describe('a look at the host', () => {
 
   it('that finds trouble with one guest still tells of the others, and comes again soon', async () => {
     const others = ['a', 'b', 'c'].map((end) => `cccccccc-0000-4000-8000-00000000000${end}`);
-    for (const id of others) await world.grants().admit(id, 1);
+    for (const id of others) await world.grants().admit({ serverId: id, runEpoch: 1 });
     let failures = 1;
     onObserved = async () => {
       failures -= 1;

@@ -61,12 +61,24 @@ describe.each(orders)('$type', ({ type, before, report, guest }) => {
   });
 
   it('under a superseded grant changes nothing', async () => {
-    await world.grants().admit(serverId, 2);
+    await world.grants().admit({ serverId, runEpoch: 2 });
     const was = { guest: world.guest(), left: world.left(), files: world.host.files.guests() };
     expect(await world.faultOf(type)).toBe(type === 'node.destroy' ? undefined : 'stale-grant');
     expect({ guest: world.guest(), left: world.left(), files: world.host.files.guests() }).toEqual(
       was,
     );
+  });
+
+  it('of an owner whose successor has given an order changes nothing', async () => {
+    await world.grants().admit({ serverId, runEpoch: 1, ownerEpoch: 8 });
+    const was = { guest: world.guest(), left: world.left(), files: world.host.files.guests() };
+    expect(await world.faultOf(type, { ownerEpoch: 7 })).toBe('stale-owner');
+    expect({ guest: world.guest(), left: world.left(), files: world.host.files.guests() }).toEqual(
+      was,
+    );
+    expect(await world.faultOf(type, { ownerEpoch: 8 })).toBeUndefined();
+    expect(await world.faultOf(type, { ownerEpoch: 9 })).toBeUndefined();
+    expect(await world.faultOf(type, { ownerEpoch: 8 })).toBe('stale-owner');
   });
 
   it('under a grant that is over changes nothing', async () => {

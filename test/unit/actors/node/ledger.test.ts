@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   isClosed,
   isOver,
+  isStaleOwner,
   ledgerDefinition,
   newestEpoch,
   openGrant,
@@ -87,6 +88,62 @@ describe('a grant', () => {
     ledger.send(close(2));
     ledger.send(close(1));
     expect(ledger.events).toHaveLength(events);
+  });
+});
+
+describe('an owner', () => {
+  const owned = (ownerEpoch: number, runEpoch = 1) => ({ ...admit(runEpoch), ownerEpoch });
+  const heed = (ownerEpoch: number) =>
+    ({ type: 'ledger.heed', serverId: 's', ownerEpoch }) as const;
+  const stale = (ledger: Ledger, epochs: readonly (number | undefined)[]) =>
+    epochs.map((epoch) => isStaleOwner(ledger.state, 's', epoch));
+
+  it('is remembered with the grant, and earlier ones are refused from then on', () => {
+    const ledger = newLedger();
+    ledger.send(owned(4));
+    ledger.send(owned(4));
+    expect(ledger.events).toHaveLength(1);
+    ledger.send(owned(5));
+    expect(ledger.events).toHaveLength(2);
+    expect(ledger.refusal(owned(4))).toEqual({
+      refused: 'stale-owner',
+      detail: { serverId: 's', ownerEpoch: 4, known: 5 },
+    });
+    expect(stale(ledger, [4, 5, 6, undefined])).toEqual([true, false, false, false]);
+  });
+
+  it('of before is refused under a newer grant, too', () => {
+    const ledger = newLedger();
+    ledger.send(owned(5));
+    expect(ledger.refusal(owned(4, 2)).refused).toBe('stale-owner');
+    expect(grant(ledger)).toEqual({ open: 1, closed: false, newest: 1 });
+  });
+
+  it('outlasts the end of a grant, and a grant without an owner', () => {
+    const ledger = newLedger();
+    ledger.send(owned(5));
+    ledger.send(close(1));
+    expect(ledger.refusal(owned(4, 2)).refused).toBe('stale-owner');
+    ledger.send(admit(2));
+    expect(stale(ledger, [4, 5])).toEqual([true, false]);
+  });
+
+  it('that is heeded is remembered where the server is known, and the grant stays as it is', () => {
+    const ledger = newLedger();
+    expect(ledger.send(heed(7))).toEqual({});
+    expect(ledger.events).toEqual([]);
+    ledger.send(admit(1));
+    ledger.send(heed(7));
+    ledger.send(heed(7));
+    expect(ledger.events).toHaveLength(2);
+    expect(ledger.refusal(heed(6)).refused).toBe('stale-owner');
+    expect(grant(ledger)).toEqual({ open: 1, closed: false, newest: 1 });
+  });
+
+  it('of another server is another matter', () => {
+    const ledger = newLedger();
+    ledger.send({ ...admit(1, 'other'), ownerEpoch: 9 });
+    expect(stale(ledger, [1])).toEqual([false]);
   });
 });
 

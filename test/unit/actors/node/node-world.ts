@@ -2,7 +2,13 @@
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import { NodeActor } from '#actors/node/actor.ts';
 import { GuestExecutor, type Grants } from '#actors/node/guest.ts';
-import { isOver, ledgerDefinition, newestEpoch, openGrant } from '#actors/node/ledger.ts';
+import {
+  isOver,
+  isStaleOwner,
+  ledgerDefinition,
+  newestEpoch,
+  openGrant,
+} from '#actors/node/ledger.ts';
 import type { Machine } from '#actors/node/machine.ts';
 import {
   type GuestPlan,
@@ -108,23 +114,28 @@ export class NodeWorld {
 
   /** The host's ledger, as the node actor keeps it. */
   grants(): Grants {
-    const ask = async (type: 'ledger.admit' | 'ledger.close', id: string, runEpoch: number) => {
+    const ask = async (command: { type: string; [field: string]: unknown }) => {
       const ref = { kind: 'ledger', id: 'host-1' };
-      return this.cluster.router.ask(
-        ref,
-        { type, serverId: id, runEpoch },
-        {
-          requestId: 'req-1',
-        },
-      );
+      return this.cluster.router.ask(ref, command, { requestId: 'req-1' });
+    };
+    const refusedIn = (answer: unknown): void => {
+      if (!isRefusal(answer)) return;
+      const code = answer.refused === 'stale-owner' ? 'stale-owner' : 'stale-grant';
+      throw new NodeFault(code, 'it is over', { retryable: false });
     };
     const state = () => this.ledger();
     return {
-      admit: async (id, runEpoch) => {
-        if (isRefusal(await ask('ledger.admit', id, runEpoch)))
-          throw new NodeFault('stale-grant', 'it is over', { retryable: false });
+      admit: async ({ serverId: id, runEpoch, ownerEpoch }) => {
+        const owner = ownerEpoch === undefined ? {} : { ownerEpoch };
+        refusedIn(await ask({ type: 'ledger.admit', serverId: id, runEpoch, ...owner }));
       },
-      close: async (id, runEpoch) => void (await ask('ledger.close', id, runEpoch)),
+      heed: async ({ serverId: id, ownerEpoch }) => {
+        if (ownerEpoch !== undefined)
+          refusedIn(await ask({ type: 'ledger.heed', serverId: id, ownerEpoch }));
+      },
+      isStaleOwner: ({ serverId: id, ownerEpoch }) => isStaleOwner(state(), id, ownerEpoch),
+      close: async (id, runEpoch) =>
+        void (await ask({ type: 'ledger.close', serverId: id, runEpoch })),
       isOver: (id, runEpoch) => isOver(state(), id, runEpoch),
       isSuperseded: (id, runEpoch) => newestEpoch(state(), id) > runEpoch,
     };
