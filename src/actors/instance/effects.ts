@@ -7,7 +7,7 @@ import type { StateView } from '#runtime/events/projection.ts';
 import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import type { NodeClient } from '../node/client.ts';
-import { type GuestPlan, NodeFault, type NodeOrder } from '../node/protocol.ts';
+import { type GuestPlan, NodeFault, type NodeFaultCode, type NodeOrder } from '../node/protocol.ts';
 import type { Networks } from '../ports/networks.ts';
 import { projects } from '../project/protocol.ts';
 import { explainNoHost } from '../scheduler/explain.ts';
@@ -83,11 +83,14 @@ async function attempt(
   try {
     return await run(services, effect, context, state);
   } catch (error) {
-    if (error instanceof NodeFault && error.code !== 'host-unreachable')
+    if (error instanceof NodeFault && !triedAgain.has(error.code))
       return failed(effect, nodeFault(state, error), error.retryable);
     throw error;
   }
 }
+
+/** Says nothing about the guest: the host was not reached, or a later owner of this server orders by now. */
+const triedAgain: ReadonlySet<NodeFaultCode> = new Set(['host-unreachable', 'stale-owner']);
 
 async function run(
   services: InstanceServices,
@@ -107,7 +110,7 @@ async function run(
     case 'deadline':
       return undefined;
     default:
-      return order(services, effect, state);
+      return order(services, effect, context, state);
   }
 }
 
@@ -220,15 +223,17 @@ async function releaseAll(
 async function order(
   services: InstanceServices,
   effect: InstanceEffect,
+  context: EffectContext,
   state: InstanceState,
 ): Promise<Outcome | undefined> {
   const { grant } = state;
+  const { signal } = context;
   if (grant === undefined) {
     if (effect.kind === 'destroy-guest') return ended(effect, {});
     return failed(effect, { code: 500, message: 'The server has no host.', details: '' }, false);
   }
   const [report] = await Promise.all([
-    services.nodes.perform(grant.host, orderOf(effect, state, grant)),
+    services.nodes.perform(grant.host, orderOf(effect, state, grant), { signal }),
     effect.kind === 'build-guest'
       ? services.networks.bind(state.id, grant.host, effect.requestId)
       : undefined,

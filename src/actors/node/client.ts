@@ -1,13 +1,18 @@
 // How the rest of the cluster reaches a compute node: orders go to the node actor of a host, wherever that is.
-// In one process: node/actor.ts itself; in a cluster: over the transport. Orders may be repeated.
+// In one process: local-nodes.ts; in a cluster: remote-nodes.ts, over the transport. Orders may be repeated.
 import type { HostName, NodeOrder, NodeReport } from './protocol.ts';
+
+export interface PerformOptions {
+  /** Aborted when nobody wants the order's report any more; what the host has begun goes on. */
+  readonly signal?: AbortSignal;
+}
 
 export interface NodeClient {
   /**
    * Resolves when the host has done it (or found it done), rejects with a NodeFault. An order with an old run-epoch
-   * is refused with `stale-grant` (DESIGN §5, R2).
+   * is refused with `stale-grant` (DESIGN §5, R2), one of an owner with a successor with `stale-owner`.
    */
-  perform(host: HostName, order: NodeOrder): Promise<NodeReport>;
+  perform(host: HostName, order: NodeOrder, options?: PerformOptions): Promise<NodeReport>;
   /** Last bytes of the serial console's log. */
   consoleOutput(host: HostName, serverId: string, maxBytes: number): Promise<Uint8Array>;
   /** Hosts that answer now. */

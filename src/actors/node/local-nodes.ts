@@ -1,5 +1,5 @@
-// The nodes of this process, by host: what instances and the API reach them through. In a cluster the transport's
-// client stands in its place.
+// The nodes of this process, by host: what instances and the API reach them through. Those of compute members are reached
+// by remote-nodes.ts, and all of them by all-nodes.ts.
 import type { NodeActor } from './actor.ts';
 import type { NodeClient } from './client.ts';
 import { type HostName, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
@@ -13,6 +13,10 @@ export class LocalNodes implements NodeClient {
 
   remove(host: HostName): void {
     this.#nodes.delete(host);
+  }
+
+  has(host: HostName): boolean {
+    return this.#nodes.has(host);
   }
 
   all(): readonly NodeActor[] {

@@ -1,0 +1,30 @@
+// The nodes of this process first, then those of compute members: one client for whoever has orders to give.
+import type { NodeClient, PerformOptions } from './client.ts';
+import type { LocalNodes } from './local-nodes.ts';
+import type { HostName, NodeOrder, NodeReport } from './protocol.ts';
+
+export class AllNodes implements NodeClient {
+  readonly #local: LocalNodes;
+  readonly #remote: NodeClient;
+
+  constructor(local: LocalNodes, remote: NodeClient) {
+    this.#local = local;
+    this.#remote = remote;
+  }
+
+  isUp(host: HostName): boolean {
+    return this.#of(host).isUp(host);
+  }
+
+  perform(host: HostName, order: NodeOrder, options?: PerformOptions): Promise<NodeReport> {
+    return this.#of(host).perform(host, order, options);
+  }
+
+  consoleOutput(host: HostName, serverId: string, maxBytes: number): Promise<Uint8Array> {
+    return this.#of(host).consoleOutput(host, serverId, maxBytes);
+  }
+
+  #of(host: HostName): NodeClient {
+    return this.#local.has(host) ? this.#local : this.#remote;
+  }
+}

@@ -1,0 +1,198 @@
+// What controllers and compute members say to each other: types, versions, shapes. A shape may change with its version
+// only. Every body is checked on arrival: a member that has been taken over sends whatever it likes.
+import { type Static, type TSchema, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { Message, Received } from '#runtime/transport/port.ts';
+import { isRuntimeFault, type RuntimeFaultCode } from '#runtime/system/faults.ts';
+import { type PowerState, powerStates } from '../domain/states.ts';
+import { NodeFault, type NodeFaultCode, type NodeOrder, type NodeReport } from './protocol.ts';
+
+const VERSION = 1;
+const text = Type.String({ maxLength: 255 });
+const words = Type.String({ maxLength: 10_000 });
+const count = Type.Integer({ minimum: 0 });
+
+/** Of controllers to compute members. */
+export const orderBodies = {
+  /** Carries out an order, or joins the one of that name which is under way, or answers as before. */
+  'node.perform': Type.Object({
+    order: Type.Object({
+      type: text,
+      orderId: text,
+      serverId: text,
+      runEpoch: count,
+      ownerEpoch: Type.Optional(count),
+      requestId: text,
+    }),
+  }),
+  'node.console': Type.Object({ serverId: text, maxBytes: count }),
+} as const;
+
+/** Of compute members to controllers. */
+export const requestBodies = {
+  /** A command to an entity; only few of them are let through (gateway.ts). */
+  'node.ask': Type.Object({
+    kind: text,
+    id: text,
+    command: Type.Object({ type: text }),
+    deadlineMs: Type.Integer({ minimum: 1, maximum: 60_000 }),
+  }),
+  /** Whether the host is registered and its hypervisor answers. */
+  'node.status': Type.Object({ isUp: Type.Boolean() }),
+  /** Which images may be kept, and which networks every host has ready. */
+  'node.world': Type.Object({}),
+  /** How a network is to look on a host. */
+  'node.network': Type.Object({ networkId: text }),
+  /** What goes on the config drive of a server that may run there. */
+  'node.config-drive': Type.Object({ serverId: text }),
+  /** Where to fetch the image of a server that may run there. */
+  'node.image': Type.Object({ serverId: text, imageId: text }),
+  /** The controllers of the cluster, and where they are reached. */
+  'node.controllers': Type.Object({}),
+} as const;
+
+const bodies = { ...orderBodies, ...requestBodies };
+export type NodeMessageType = keyof typeof bodies;
+export type RequestType = keyof typeof requestBodies;
+export type BodyOf<T extends NodeMessageType> = Static<(typeof bodies)[T]>;
+
+export function isRequestType(type: string): type is RequestType {
+  return Object.hasOwn(requestBodies, type);
+}
+
+export function nodeMessage<T extends NodeMessageType>(
+  type: T,
+  body: BodyOf<T>,
+  requestId?: string,
+): Message {
+  return { type, version: VERSION, body, ...(requestId === undefined ? {} : { requestId }) };
+}
+
+/** The body, if it is what its type says. Throws in words for the sender. */
+export function bodyOf<T extends NodeMessageType>(message: Received, type: T): BodyOf<T> {
+  if (message.version !== VERSION)
+    throw new Error(`${type} of version ${message.version} is not known here, only ${VERSION}`);
+  return checked(bodies[type], message.body, type) as BodyOf<T>;
+}
+
+const fault = Type.Object({ code: text, message: words, retryable: Type.Boolean() });
+const answers = {
+  performed: Type.Union([
+    Type.Object({ report: Type.Object({ power: text, stopped: Type.Boolean() }) }),
+    Type.Object({ fault }),
+  ]),
+  output: Type.Union([Type.Object({ output: Type.Any() }), Type.Object({ fault })]),
+  asked: Type.Union([Type.Object({ fault }), Type.Object({ reply: Type.Any() })]),
+  world: Type.Object({ imageIds: Type.Array(text), networkIds: Type.Array(text) }),
+  network: Type.Object({ spec: Type.Optional(Type.Any()) }),
+  files: Type.Object({ files: Type.Array(Type.Object({ path: text, content: Type.Any() })) }),
+  image: Type.Object({ url: Type.String({ maxLength: 4_096 }) }),
+  controllers: Type.Object({
+    controllers: Type.Array(Type.Object({ id: text, addresses: Type.Array(text) })),
+  }),
+} as const;
+export type AnswerName = keyof typeof answers;
+
+/** An answer of that shape. Throws in words. */
+export function answerOf<N extends AnswerName>(
+  name: N,
+  value: unknown,
+): Static<(typeof answers)[N]> {
+  return checked(answers[name], value, `the answer (${name})`) as Static<(typeof answers)[N]>;
+}
+
+function checked<T extends TSchema>(schema: T, value: unknown, what: string): Static<T> {
+  if (Value.Check(schema, value)) return value;
+  const [first] = Value.Errors(schema, value);
+  throw new Error(
+    `${what} is not of its shape: ${first?.instancePath ?? ''} ${first?.message ?? ''}`,
+  );
+}
+
+/** As the type says it; what is missing of an order's own fields, the executor stumbles over. */
+export function orderOf(body: BodyOf<'node.perform'>): NodeOrder {
+  return body.order as NodeOrder;
+}
+
+export interface WireFault {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+}
+
+const MAX_WORDS = 10_000;
+
+export function wireFaultOf(error: NodeFault): WireFault {
+  const { code, message, retryable } = error;
+  return { code, message: message.slice(0, MAX_WORDS), retryable };
+}
+
+const nodeFaultCodes: ReadonlySet<string> = new Set<NodeFaultCode>([
+  'stale-grant',
+  'stale-owner',
+  'host-unreachable',
+  'no-space',
+  'image-refused',
+  'hypervisor',
+  'network',
+  'timeout',
+  'not-found',
+]);
+
+/** A code that this release does not know is trouble with the hypervisor. */
+export function nodeFaultFrom({ code, message, retryable }: WireFault): NodeFault {
+  const known = nodeFaultCodes.has(code) ? (code as NodeFaultCode) : 'hypervisor';
+  return new NodeFault(known, message, { retryable });
+}
+
+/** What a host reports of an order. Throws a NodeFault if it is none, or the fault that it tells. */
+export function reportFrom(host: string, answer: unknown): NodeReport {
+  const performed = answerFrom(host, 'performed', answer);
+  if ('fault' in performed) throw nodeFaultFrom(performed.fault);
+  const { power, stopped } = performed.report;
+  if (!Object.hasOwn(powerStates, power)) throw nonsense(host, `power state ${power}`);
+  return { power: power as PowerState, stopped };
+}
+
+export function outputFrom(host: string, answer: unknown): Uint8Array {
+  const { ...output } = answerFrom(host, 'output', answer);
+  if ('fault' in output) throw nodeFaultFrom(output.fault);
+  if (!(output.output instanceof Uint8Array)) throw nonsense(host, 'a console without bytes');
+  return output.output;
+}
+
+function answerFrom<N extends AnswerName>(
+  host: string,
+  name: N,
+  answer: unknown,
+): Static<(typeof answers)[N]> {
+  try {
+    return answerOf(name, answer);
+  } catch (error) {
+    throw nonsense(host, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function nonsense(host: string, what: string): NodeFault {
+  const message = `host ${host} answers what makes no sense here: ${what}; its release may be another one`;
+  return new NodeFault('hypervisor', message, { retryable: true });
+}
+
+export function runtimeFaultOf(error: unknown): WireFault {
+  if (!isRuntimeFault(error)) throw error;
+  const { code, message, retryable } = error;
+  return { code, message: message.slice(0, MAX_WORDS), retryable };
+}
+
+const runtimeFaultCodes: ReadonlySet<string> = new Set<RuntimeFaultCode>([
+  'timeout',
+  'stopped',
+  'crashed',
+  'overloaded',
+  'unavailable',
+  'moved',
+]);
+
+export function runtimeFaultCode(code: string): RuntimeFaultCode {
+  return runtimeFaultCodes.has(code) ? (code as RuntimeFaultCode) : 'unavailable';
+}
