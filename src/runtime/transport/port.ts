@@ -24,8 +24,11 @@ export interface Received extends Message {
   readonly lane: Lane;
 }
 
-/** Answers an ask; what it throws goes back as a TransportFault `refused` with its message. Runs for tells, too. */
-export type MessageHandler = (message: Received) => Promise<unknown> | unknown;
+/**
+ * Answers an ask with what it returns or promises; what it throws goes back as a TransportFault `refused` with its
+ * message. Runs for tells, too.
+ */
+export type MessageHandler = (message: Received) => unknown;
 
 export interface Peer {
   readonly id: MemberId;
@@ -73,7 +76,11 @@ export interface Transport {
    */
   onStranger(handler: MessageHandler): void;
   /** One question to a member that does not count us among its peers; how a new member asks to be admitted. */
-  askStranger(addresses: readonly string[], message: Message, options: AskOptions): Promise<unknown>;
+  askStranger(
+    addresses: readonly string[],
+    message: Message,
+    options: AskOptions,
+  ): Promise<unknown>;
   /** Returns the way out. */
   onLink(listener: (event: LinkEvent) => void): () => void;
   /** Cuts all links; what is under way rejects `closed`. */
