@@ -110,8 +110,11 @@ export class ClusterRouter implements Router {
     const deadlineMs = Math.max(1, ask.untilMs - env.clock.monotonic());
     let answer: EntityAnswer;
     try {
-      const message = entityAsk({ kind, id, command, deadlineMs }, requestId);
-      answer = (await transport.ask(owner, message, { deadlineMs })) as EntityAnswer;
+      const via = this.#wayTo(owner);
+      const body = { kind, id, command, deadlineMs, mayPassOn: via !== owner };
+      answer = (await transport.ask(via, entityAsk(body, requestId), {
+        deadlineMs,
+      })) as EntityAnswer;
     } catch (error) {
       if (!(error instanceof TransportFault)) throw error;
       if (error.code === 'unreachable' || error.code === 'disconnected') return undefined;
@@ -126,6 +129,16 @@ export class ClusterRouter implements Router {
     // What this answer is about shows in the states here before anybody hears of it.
     await local.reached(answer.position, Math.max(1, ask.untilMs - env.clock.monotonic()));
     return { reply: answer.reply };
+  }
+
+  /** The owner itself, or when it can't be reached from here, another controller that may reach it. */
+  #wayTo(owner: MemberId): MemberId {
+    const { transport, membership } = this.#options;
+    if (transport.isConnected(owner)) return owner;
+    const others = membership
+      .stayingControllers()
+      .filter((id) => id !== membership.self && transport.isConnected(id));
+    return others[Math.floor(this.#options.env.random.float() * others.length)] ?? owner;
   }
 }
 

@@ -138,9 +138,9 @@ export class Cluster {
   #answer(message: Received, sender: MemberRecord): Promise<unknown> {
     if (!isController(sender) || this.#local === undefined)
       return Promise.reject(new Error('only controllers ask for entities'));
-    const { journal } = this.#options;
+    const { journal, transport } = this.#options;
     return answerEntityAsk(
-      { local: this.#local, shards: this.shards, journal },
+      { local: this.#local, shards: this.shards, journal, transport },
       message.body as EntityAsk,
       message.requestId ?? 'req-unknown',
     );

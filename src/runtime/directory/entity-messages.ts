@@ -13,6 +13,8 @@ export interface EntityAsk {
   readonly id: string;
   readonly command: { readonly type: string };
   readonly deadlineMs: number;
+  /** The asker has no link to the owner: whoever has one may pass this on, once. */
+  readonly mayPassOn: boolean;
 }
 
 export type EntityAnswer =

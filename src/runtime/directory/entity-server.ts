@@ -1,8 +1,9 @@
-// Answers other controllers that ask for entities which live here. One that lives elsewhere is never asked on their
-// behalf: they hear where it is, so that a wrong table costs one more message and no chain of them.
+// Answers other controllers that ask for entities which live here. Of one that lives elsewhere they hear where, so that a
+// wrong table costs one more message; only for an asker that can't reach the owner is the question passed on, once.
 import type { EntityKey, Journal } from '../journal/port.ts';
 import { isRuntimeFault } from '../system/faults.ts';
-import type { EntityAnswer, EntityAsk } from './entity-messages.ts';
+import { type Transport, TransportFault } from '../transport/port.ts';
+import { type EntityAnswer, type EntityAsk, entityAsk } from './entity-messages.ts';
 import type { EntityHost } from './host.ts';
 import type { ShardOwner } from './shard-owner.ts';
 
@@ -10,18 +11,22 @@ export interface EntityServerOptions {
   readonly local: EntityHost;
   readonly shards: ShardOwner;
   readonly journal: Journal;
+  readonly transport: Transport;
 }
 
 /** Never rejects but for a bug. */
 export async function answerEntityAsk(
-  { local, shards, journal }: EntityServerOptions,
-  { kind, id, command, deadlineMs }: EntityAsk,
+  options: EntityServerOptions,
+  ask: EntityAsk,
   requestId: string,
 ): Promise<EntityAnswer> {
+  const { local, shards, journal } = options;
+  const { kind, id, command, deadlineMs } = ask;
   const key: EntityKey = `${kind}/${id}`;
   const shard = shards.shardOf(key);
   const moved = (): EntityAnswer => ({ type: 'moved', row: shards.rowOf(shard) });
-  if (!shards.isServing(shard)) return moved();
+  if (!shards.isServing(shard))
+    return (ask.mayPassOn ? await passOn(options, ask, requestId) : undefined) ?? moved();
   try {
     const reply = await local.ask({ kind, id }, command as never, { requestId, deadlineMs });
     return { type: 'reply', reply, position: journal.head() };
@@ -30,5 +35,22 @@ export async function answerEntityAsk(
     if (error.code === 'moved') return moved();
     const { code, message, retryable } = error;
     return { type: 'fault', code, message, retryable };
+  }
+}
+
+/** Undefined when the owner can't be reached from here either: the asker looks again. */
+async function passOn(
+  { shards, transport }: EntityServerOptions,
+  ask: EntityAsk,
+  requestId: string,
+): Promise<EntityAnswer | undefined> {
+  const owner = shards.ownerOf(shards.shardOf(`${ask.kind}/${ask.id}`));
+  if (owner === undefined || !transport.isConnected(owner)) return undefined;
+  try {
+    const message = entityAsk({ ...ask, mayPassOn: false }, requestId);
+    return (await transport.ask(owner, message, { deadlineMs: ask.deadlineMs })) as EntityAnswer;
+  } catch (error) {
+    if (error instanceof TransportFault) return undefined;
+    throw error;
   }
 }

@@ -10,6 +10,8 @@ export interface EffectContext {
   readonly signal: AbortSignal;
   /** Tries so far, from 1. */
   readonly attempt: number;
+  /** Of the owner at the start of this try: who is commanded may refuse an owner that was replaced. */
+  readonly ownerEpoch: number;
 }
 
 /** Does the work and returns the command that tells the entity of it; undefined if there is nothing to tell. */
@@ -32,18 +34,22 @@ export class EffectBoard {
   readonly #env: Env;
   readonly #entityId: string;
   readonly #run: EffectRunner;
+  readonly #ownerEpoch: () => number | undefined;
   readonly #report: (command: { readonly type: string }, effect: Effect) => Promise<unknown>;
 
   constructor(options: {
     env: Env;
     entityId: string;
     run: EffectRunner;
+    /** Undefined while this process does not own the entity: nothing is tried then. */
+    ownerEpoch: () => number | undefined;
     /** Hands a command to the entity; rejects if it was not taken. */
     report: (command: { readonly type: string }, effect: Effect) => Promise<unknown>;
   }) {
     this.#env = options.env;
     this.#entityId = options.entityId;
     this.#run = options.run;
+    this.#ownerEpoch = options.ownerEpoch;
     this.#report = options.report;
   }
 
@@ -83,10 +89,13 @@ export class EffectBoard {
   #attempt(effect: Effect, running: Running): void {
     running.cancelTimer = undefined;
     running.attempt += 1;
+    const ownerEpoch = this.#ownerEpoch();
+    if (ownerEpoch === undefined) return this.#retry(effect, running, new Error('not the owner'));
     const context = {
       entityId: this.#entityId,
       signal: running.abort.signal,
       attempt: running.attempt,
+      ownerEpoch,
     };
     void this.#runAndReport(effect, context).catch((error: unknown) =>
       this.#retry(effect, running, error),

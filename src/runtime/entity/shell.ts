@@ -66,6 +66,7 @@ export class EntityShell {
       env: options.env,
       entityId: id,
       run: options.run,
+      ownerEpoch: () => options.authority.stampOf(this.#key)?.epoch,
       report: (command, effect) => this.#report(command, effect),
     });
   }

@@ -100,6 +100,7 @@ const context = (signal = new AbortController().signal) => ({
   entityId: serverId,
   signal,
   attempt: 1,
+  ownerEpoch: 1,
 });
 
 /** The work that the driver's state wants, done against the services. */

@@ -36,6 +36,7 @@ describe('the effects of an entity', () => {
       env,
       entityId: 'one',
       run: runner,
+      ownerEpoch: () => 1,
       report: ({ type }) => report(type),
     });
   }

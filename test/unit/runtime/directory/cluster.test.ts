@@ -1,0 +1,225 @@
+// Several controllers over one simulated store and network: who owns what, and what an asker sees while that changes.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CounterCluster, type Controller } from '#test/support/counter-cluster.ts';
+import { counterDefinition, counters } from '../entity/counter.ts';
+import { add } from '../entity/counter-member.ts';
+
+const ids = Array.from({ length: 24 }, (_, index) => `c${index}`);
+let cluster: CounterCluster;
+beforeEach(() => {
+  cluster = new CounterCluster(7);
+});
+afterEach(() => cluster.dispose());
+
+function askVia(controller: Controller, id: string, by = 2, deadlineMs = 20_000) {
+  return controller.router.ask(counters.ref(id), add(by), { requestId: 'req-1', deadlineMs });
+}
+
+function totalsAt({ host }: Controller): Readonly<Record<string, number>> {
+  const view = host.view(counterDefinition);
+  return Object.fromEntries(ids.map((id) => [id, view.get(id)?.total ?? 0]));
+}
+
+const each = (total: number) => Object.fromEntries(ids.map((id) => [id, total]));
+
+/** Asks that go on until they are told to end; every answer is counted. */
+function load(through: () => readonly Controller[]) {
+  const outcome = { asked: 0, done: 0, faults: [] as string[] };
+  let isOver = false;
+  let open = 0;
+  const next = (): void => {
+    if (isOver) return;
+    const routes = through();
+    const controller = routes[outcome.asked % routes.length]!;
+    const id = ids[outcome.asked % ids.length]!;
+    outcome.asked += 1;
+    open += 1;
+    askVia(controller, id).then(
+      () => {
+        outcome.done += 1;
+        open -= 1;
+      },
+      (error: unknown) => {
+        open -= 1;
+        outcome.faults.push(String(error));
+      },
+    );
+    cluster.env.timers.after(3, next);
+  };
+  next();
+  return {
+    outcome,
+    end: async () => {
+      isOver = true;
+      await cluster.env.runUntil(() => open === 0, 'all answers', 60_000);
+      return outcome;
+    },
+  };
+}
+
+describe('one controller', () => {
+  it('serves all shards as soon as it has started', async () => {
+    const a = await cluster.start('a');
+    expect(cluster.owners()).toEqual(Array.from({ length: 8 }, () => ['a']));
+    expect(await cluster.env.complete(askVia(a, 'c1'), 'an answer')).toEqual({ total: 2 });
+  });
+
+  it('serves again at once as a new incarnation after kill -9, with what was acknowledged', async () => {
+    const a = await cluster.start('a');
+    await cluster.env.complete(askVia(a, 'c1'), 'an answer');
+    cluster.kill(a);
+    const before = cluster.env.clock.monotonic();
+    const again = await cluster.start('a');
+    expect(cluster.env.clock.monotonic() - before).toBeLessThan(100);
+    expect(await cluster.env.complete(askVia(again, 'c1'), 'an answer')).toEqual({ total: 4 });
+  });
+
+  it('answers at once that the store is away, goes on showing its states as stale, and serves again when it is back', async () => {
+    const a = await cluster.start('a');
+    await cluster.env.complete(askVia(a, 'c1'), 'an answer');
+    a.journal.setFaults({ isUnavailable: true });
+    a.store.setFaults({ isUnavailable: true });
+    await cluster.env.advance(10_000);
+    const before = cluster.env.clock.monotonic();
+    await expect(cluster.env.complete(askVia(a, 'c1'), 'a fault')).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    expect(cluster.env.clock.monotonic() - before).toBeLessThan(200);
+    await cluster.env.complete(a.host.barrier(), 'the barrier', 2_000);
+    expect([a.host.isStale, totalsAt(a)['c1']]).toEqual([true, 2]);
+    a.journal.setFaults({});
+    a.store.setFaults({});
+    await cluster.settled(2_000);
+    expect(await cluster.env.complete(askVia(a, 'c1'), 'an answer')).toEqual({ total: 4 });
+    await cluster.env.complete(a.host.barrier(), 'the barrier', 2_000);
+    expect(a.host.isStale).toBe(false);
+  });
+});
+
+describe('three controllers', () => {
+  let all: readonly Controller[];
+  beforeEach(async () => {
+    all = [await cluster.start('a'), await cluster.start('b'), await cluster.start('c')];
+    await cluster.settled();
+    await cluster.env.advance(2_000);
+  });
+
+  it('share the shards, each with one owner', () => {
+    const owners = cluster.owners();
+    expect(owners.every((of) => of.length === 1)).toBe(true);
+    expect(new Set(owners.flat()).size).toBeGreaterThan(1);
+  });
+
+  it('answer for every entity through each of them, and each sees what the others acknowledged', async () => {
+    for (const controller of all)
+      for (const id of ids) await cluster.env.complete(askVia(controller, id), 'an answer');
+    for (const controller of all) {
+      await cluster.env.complete(controller.host.barrier(), 'the barrier');
+      expect(totalsAt(controller)).toEqual(each(6));
+    }
+  });
+
+  it('show what an answer was about before it is heard', async () => {
+    all[1]!.journal.setFaults({ minLatencyMs: 40, maxLatencyMs: 40 });
+    for (const id of ids) {
+      await cluster.env.complete(askVia(all[1]!, id), 'an answer');
+      expect(totalsAt(all[1]!)[id]).toBe(2);
+    }
+  });
+
+  it('hand over to one that joins under load: no ask fails, nothing is done twice', async () => {
+    const asking = load(() => all);
+    await cluster.start('d');
+    await cluster.env.advance(3_000);
+    const { asked, done, faults } = await asking.end();
+    expect({ done, faults }).toEqual({ done: asked, faults: [] });
+    await cluster.env.complete(all[0]!.host.barrier(), 'the barrier');
+    const sum = Object.values(totalsAt(all[0]!)).reduce((total, one) => total + one, 0);
+    expect(sum).toBe(asked * 2);
+    expect(cluster.owners().flat()).toContain('d');
+  });
+
+  it('are restarted one after the other under load without a failed ask', async () => {
+    let routes = [...all];
+    const asking = load(() => routes);
+    for (const controller of all) {
+      routes = cluster.alive().filter((one) => one !== controller);
+      await cluster.env.advance(100);
+      await cluster.shutDown(controller);
+      await cluster.env.advance(500);
+      await cluster.start(controller.id);
+      await cluster.settled();
+      await cluster.env.advance(2_000);
+    }
+    const { asked, done, faults } = await asking.end();
+    expect({ done, faults }).toEqual({ done: asked, faults: [] });
+  });
+
+  it('go on without one that is killed: its entities answer elsewhere within 5 s', async () => {
+    const victim = all[1]!;
+    const its = ids.filter((id) =>
+      victim.cluster.shards.isServing(victim.cluster.shards.shardOf(`counter/${id}`)),
+    );
+    expect(its.length).toBeGreaterThan(0);
+    cluster.kill(victim);
+    const killedAt = cluster.env.clock.monotonic();
+    const answers = its.map((id) => askVia(all[0]!, id));
+    await cluster.env.complete(Promise.all(answers), 'all answers');
+    expect(cluster.env.clock.monotonic() - killedAt).toBeLessThan(5_000);
+  });
+
+  it('take up the effects of one that is killed', async () => {
+    const [a, victim] = all;
+    const id = ids.find((one) =>
+      victim!.cluster.shards.isServing(victim!.cluster.shards.shardOf(`counter/${one}`)),
+    )!;
+    await cluster.env.complete(askVia(victim!, id, 1), 'the add');
+    expect(victim!.host.view(counterDefinition).get(id)?.lit).toEqual([]);
+    cluster.kill(victim!);
+    await cluster.env.runUntil(
+      () => a!.host.view(counterDefinition).get(id)?.lit.length === 1,
+      'the light',
+    );
+  });
+
+  it('fence one that was paused for longer than its lease: it never owns what others took', async () => {
+    const [a, paused] = all;
+    const id = ids.find((one) =>
+      paused!.cluster.shards.isServing(paused!.cluster.shards.shardOf(`counter/${one}`)),
+    )!;
+    paused!.store.setFaults({ isUnavailable: true });
+    for (const other of ['a', 'c']) {
+      cluster.network.cut('b', other);
+      cluster.network.cut(other, 'b');
+    }
+    await cluster.env.complete(askVia(a!, id), 'an answer from the next owner');
+    const late = paused!.host.ask(counters.ref(id), add(2), { requestId: 'req-2' });
+    await expect(cluster.env.complete(late, 'a refusal')).rejects.toMatchObject({ code: 'moved' });
+    paused!.store.setFaults({});
+    cluster.network.healAll();
+    await cluster.settled();
+    await cluster.env.complete(a!.host.barrier(), 'the barrier');
+    expect(totalsAt(a!)[id]).toBe(2);
+  });
+
+  it('reach an owner that one of them has no link to, through the third', async () => {
+    const [a, b] = all;
+    cluster.network.cut('a', 'b');
+    cluster.network.cut('b', 'a');
+    await cluster.env.runUntil(() => !a!.transport.isConnected('b'), 'the link to end');
+    const id = ids.find((one) =>
+      b!.cluster.shards.isServing(b!.cluster.shards.shardOf(`counter/${one}`)),
+    )!;
+    expect(await cluster.env.complete(askVia(a!, id), 'an answer')).toEqual({ total: 2 });
+  });
+
+  it('send a revoked one away', async () => {
+    await cluster.env.complete(all[0]!.store.revoke('b'), 'the revocation');
+    await cluster.env.runUntil(() => all[1]!.expelled.length > 0, 'the expulsion');
+    expect(all[1]!.expelled[0]).toBe('revoked');
+    await cluster.env.runUntil(
+      () => cluster.owners().every((owners) => owners.some((owner) => owner !== 'b')),
+      'the others to own everything',
+    );
+  });
+});
