@@ -70,7 +70,7 @@ export function describeMessages(subject: TransportSubject): void {
       const partly = { kept: 1, missing: undefined };
       const other = alice.transport.ask(bob.transport.self, message(partly), { deadlineMs });
       expect(await subject.complete(other, 'an answer')).toEqual({ kept: 1 });
-      const bytes = (bob.heard[0]?.body as typeof body).bytes;
+      const { bytes } = (bob.heard[0]?.body ?? {}) as typeof body;
       expect(bytes.buffer.byteLength, 'bytes hold no larger buffer').toBeLessThan(100_000);
     });
 
@@ -81,7 +81,8 @@ export function describeMessages(subject: TransportSubject): void {
       body.list.push(2);
       await subject.until(() => bob.heard.length === 1, 'the message');
       expect(bob.heard[0]?.body).toEqual({ list: [1] });
-      (bob.heard[0]?.body as typeof body).list.push(3);
+      const got = bob.heard[0]?.body as typeof body;
+      got.list.push(3);
       expect(body.list).toEqual([1, 2]);
     });
 

@@ -219,7 +219,8 @@ class Network implements MemoryNetwork {
       !this.isCut(from.id, id) &&
       !this.isCut(id, from.id) &&
       !this.#dark.has(id) &&
-      !this.#paused.has(id);
+      !this.#paused.has(id) &&
+      !this.#paused.has(from.id);
     if (!isReachable()) {
       await pass(from.env, dialTimeoutMs);
       throw new Error(`no answer within ${dialTimeoutMs} ms`);
