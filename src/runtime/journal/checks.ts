@@ -14,12 +14,13 @@ export function kindOf(key: EntityKey): string {
 }
 
 export function checkAppend(request: AppendRequest, encoded: string): void {
-  const { key, expectedVersion, epoch, requestId, events, atMs } = request;
+  const { key, expectedVersion, epoch, fence, requestId, events, atMs } = request;
   kindOf(key);
   assert(events.length > 0, `an append to ${key} needs an event`);
   assert(isCount(expectedVersion) && isCount(epoch), `${key}: version and epoch are whole numbers`);
   assert(Number.isSafeInteger(atMs), `${key}: atMs is a whole number of milliseconds, not ${atMs}`);
   assert(requestId === undefined || requestId.isWellFormed(), `${key}: a request id is text`);
+  if (fence !== undefined) checkEpochName(fence);
   assert(
     encoded.length <= largestAppend,
     `an append of ${encoded.length} characters to ${key} is over the bound of ${largestAppend}`,

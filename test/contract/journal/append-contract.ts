@@ -110,6 +110,58 @@ export function describeAppends(subject: Subject): void {
       });
     });
 
+    it('a higher number taken from the counter fences even a stream that it has not touched', async () => {
+      const first = await subject.journal.nextEpoch('shard/1');
+      const old = { epoch: first, fence: 'shard/1' };
+      expect(await subject.journal.append(request('thing/1', 0, old))).toMatchObject({ ok: true });
+      const second = await subject.journal.nextEpoch('shard/1');
+      const fenced = { ok: false, reason: 'fenced', epoch: second };
+      expect(await subject.journal.append(request('thing/1', 1, old))).toEqual(fenced);
+      expect(await subject.journal.append(request('thing/2', 0, old))).toEqual(fenced);
+      expect(await subject.journal.read('thing/2', 0)).toEqual([]);
+      const now = { epoch: second, fence: 'shard/1' };
+      expect(await subject.journal.append(request('thing/2', 0, now))).toMatchObject({ ok: true });
+    });
+
+    it('a counter fences only the appends that name it', async () => {
+      await subject.journal.nextEpoch('shard/1');
+      await subject.journal.nextEpoch('shard/1');
+      const taken = await subject.journal.nextEpoch('shard/2');
+      const append = (version: number, fence: string | undefined) =>
+        subject.journal.append(
+          request(
+            'thing/1',
+            version,
+            fence === undefined ? { epoch: taken } : { epoch: taken, fence },
+          ),
+        );
+      expect(await append(0, 'shard/2')).toMatchObject({ ok: true });
+      expect(await append(1, undefined)).toMatchObject({ ok: true });
+      expect(await append(2, 'shard/3')).toMatchObject({ ok: true });
+      expect(await append(3, 'shard/1')).toMatchObject({ reason: 'fenced' });
+    });
+
+    it('the counter’s fence comes before duplicate and conflict', async () => {
+      const epoch = await subject.journal.nextEpoch('shard/1');
+      const named = { epoch, fence: 'shard/1', requestId: 'req-1' };
+      await subject.journal.append(request('thing/1', 0, named));
+      await subject.journal.nextEpoch('shard/1');
+      for (const version of [0, 1, 9]) {
+        expect(await subject.journal.append(request('thing/1', version, named))).toMatchObject({
+          reason: 'fenced',
+        });
+      }
+    });
+
+    it('an append asked before the counter is raised is not fenced by it', async () => {
+      const epoch = await subject.journal.nextEpoch('shard/1');
+      const before = subject.journal.append(request('thing/1', 0, { epoch, fence: 'shard/1' }));
+      const raised = subject.journal.nextEpoch('shard/1');
+      const after = subject.journal.append(request('thing/1', 1, { epoch, fence: 'shard/1' }));
+      expect(await before).toMatchObject({ ok: true });
+      expect(await after).toMatchObject({ reason: 'fenced', epoch: await raised });
+    });
+
     it('a refused append does not raise the epoch', async () => {
       await subject.fill('thing/1', 1);
       expect(await subject.journal.append(request('thing/1', 9, { epoch: 9 }))).toMatchObject({

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { describeAppends } from './append-contract.ts';
 import { createSubject, type JournalHarness } from './journal-harness.ts';
 import { checkAgainstModel } from './journal-model.ts';
-import { describeLifetime, describeSubscriptions } from './lifetime-contract.ts';
+import { describeLatest, describeLifetime, describeSubscriptions } from './lifetime-contract.ts';
 import { describeReads, describeSnapshots } from './reading-contract.ts';
 
 export interface JournalContractOptions {
@@ -24,6 +24,7 @@ export function describeJournal(
     describeReads(subject);
     describeSnapshots(subject);
     describeSubscriptions(subject);
+    describeLatest(subject);
     describeLifetime(subject);
 
     it('behaves as the model does, whatever is asked in whatever order', async () => {

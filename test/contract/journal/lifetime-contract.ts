@@ -56,6 +56,43 @@ export function describeSubscriptions(subject: Subject): void {
   });
 }
 
+export function describeLatest(subject: Subject): void {
+  describe('latest', () => {
+    it('is never below an acknowledged append, and what it names has been heard', async () => {
+      expect(await subject.journal.latest()).toBe(0);
+      await subject.fill('thing/1', 3);
+      expect(await subject.journal.latest()).toBe(subject.journal.head());
+      const result = await subject.journal.append(request('thing/2', 0));
+      const { journal } = subject;
+      const all = await Promise.all([journal.latest(), journal.latest(), journal.latest()]);
+      expect(all).toEqual([1, 2, 3].map(() => (result.ok ? result.position : 'refused')));
+    });
+
+    it('refused appends do not move it, compaction does not take it back', async () => {
+      await subject.fill('thing/1', 2);
+      const before = await subject.journal.latest();
+      await subject.journal.append(request('thing/1', 0));
+      await subject.journal.saveSnapshot({
+        key: 'thing/1',
+        version: 2,
+        schema: 1,
+        state: null,
+        position: before,
+      });
+      await subject.journal.compact('thing/1', 2);
+      expect(await subject.journal.latest()).toBe(before);
+      await subject.reopen();
+      expect(await subject.journal.latest()).toBe(before);
+      expect(subject.journal.head()).toBe(before);
+    });
+
+    it('a closed journal has none', async () => {
+      await subject.journal.close();
+      await expect(subject.journal.latest()).rejects.toMatchObject({ code: 'closed' });
+    });
+  });
+}
+
 export function describeLifetime(subject: Subject): void {
   describe('epochs', () => {
     it('a counter never repeats, and each name has its own', async () => {

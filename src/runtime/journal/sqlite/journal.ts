@@ -59,6 +59,7 @@ class SqliteJournal implements Journal {
   readonly #link: WorkerLink;
   readonly #listeners = new Set<(entry: JournalEntry) => void>();
   #head = 0;
+  #isClosed = false;
   #cancelPrune: Cancel = () => undefined;
 
   constructor({ env, path, maxBytes, startThread: start = startThread }: SqliteJournalOptions) {
@@ -78,14 +79,25 @@ class SqliteJournal implements Journal {
 
   append(request: AppendRequest): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      const { key, expectedVersion, epoch, requestId = null, atMs } = request;
+      const { key, expectedVersion, epoch, fence = null, requestId = null, atMs } = request;
       const events = [...request.events];
       const text = encodeEvents(events);
       checkAppend(request, text);
       const eventCount = events.length;
       const nowMs = this.#env.clock.now();
       this.#link.send(
-        { op: 'append', key, expectedVersion, epoch, requestId, atMs, nowMs, eventCount, text },
+        {
+          op: 'append',
+          key,
+          expectedVersion,
+          epoch,
+          fence,
+          requestId,
+          atMs,
+          nowMs,
+          eventCount,
+          text,
+        },
         (reply: AppendReply) => {
           if (reply[0] === 'ok')
             this.#announce(entryOf({ ...request, events }, reply[2], reply[1]));
@@ -161,6 +173,12 @@ class SqliteJournal implements Journal {
     return this.#head;
   }
 
+  /** The file is ours alone, so nobody else can have committed anything. */
+  async latest(): Promise<number> {
+    if (this.#isClosed) throw new JournalFault('closed', 'the journal is closed');
+    return this.#head;
+  }
+
   async nextEpoch(name: string): Promise<number> {
     checkEpochName(name);
     return this.#link.ask<number>({ op: 'nextEpoch', name });
@@ -171,6 +189,7 @@ class SqliteJournal implements Journal {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#cancelPrune();
     await this.#link.close();
     this.#listeners.clear();

@@ -6,6 +6,8 @@ export interface AppendOp {
   readonly key: string;
   readonly expectedVersion: number;
   readonly epoch: number;
+  /** Counter that the epoch was taken from. */
+  readonly fence: string | null;
   readonly requestId: string | null;
   readonly atMs: number;
   /** Wall clock of the journal, by which request ids grow old. */

@@ -125,7 +125,8 @@ export class Store {
 
   append(op: AppendOp): AppendReply {
     const stream = this.#stream(op.key);
-    const refusal = stream === undefined ? refuseFirst(op) : this.#refusal(stream, op);
+    const refusal =
+      this.#fenced(op) ?? (stream === undefined ? refuseFirst(op) : this.#refusal(stream, op));
     if (refusal !== undefined) return refusal;
     const version = op.expectedVersion + op.eventCount;
     const { key, epoch, requestId, atMs, text } = op;
@@ -230,6 +231,12 @@ export class Store {
 
   entriesAfter(position: number, limit: number): EntryPage {
     return this.#page('entriesAfter', [position], limit);
+  }
+
+  /** By the counter that the epoch came from: somebody has taken a higher number since. */
+  #fenced({ fence, epoch }: AppendOp): AppendReply | undefined {
+    const [newest] = (fence === null ? undefined : this.#row('counter', fence)) ?? [0];
+    return epoch < newest ? ['fenced', newest] : undefined;
   }
 
   #refusal(stream: StreamRow, op: AppendOp): AppendReply | undefined {
