@@ -39,7 +39,7 @@ export class CounterCluster {
   readonly env: VirtualEnv;
   readonly network: MemoryNetwork;
   readonly controllers: Controller[] = [];
-  readonly #disk = createMemoryDisk();
+  readonly disk = createMemoryDisk();
   readonly #restoreGlobals: () => void;
 
   constructor(seed: number) {
@@ -64,8 +64,8 @@ export class CounterCluster {
   async #make(id: string): Promise<Controller> {
     const member = this.env.member(id);
     const { env } = member;
-    const journal = openMemoryJournal({ env, disk: this.#disk });
-    const store = openMemoryClusterStore(this.#disk, env);
+    const journal = openMemoryJournal({ env, disk: this.disk });
+    const store = openMemoryClusterStore(this.disk, env);
     const shards = await store.initialise(SHARDS);
     const role = { role: 'controller', apiUrl: undefined, admittedAtMs: 0 } as const;
     const incarnation = await store.nextIncarnation(id);

@@ -43,6 +43,7 @@ export class Cluster {
       store,
       self: transport.self,
       incarnation,
+      generation: () => journal.generation(),
       isConnected: (member) => transport.isConnected(member),
       onExpelled,
     });

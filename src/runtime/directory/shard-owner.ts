@@ -3,12 +3,12 @@
 // shard's epoch); a claim fences every append of the owner before it, at once (DESIGN §4, ownership).
 import type { Env } from '../env/env.ts';
 import type { Authority, Stamp } from '../entity/authority.ts';
-import type { EntityKey, Journal } from '../journal/port.ts';
+import { type EntityKey, GENERATION_SIZE, type Journal } from '../journal/port.ts';
 import type { Membership } from '../membership/membership.ts';
 import {
   type ClusterStore,
+  type ClusterTable,
   fenceOf,
-  GENERATION_SIZE,
   type MemberId,
   type ShardRow,
 } from '../membership/store.ts';
@@ -50,6 +50,7 @@ export class ShardOwner implements Authority {
   readonly #fenced = new Map<number, number>();
   /** The newest that is known of each shard. */
   readonly #rows: ShardRow[];
+  #generation = 0;
   readonly #changes = new Set<() => void>();
   readonly #listeners = new Set<() => void>();
   #tenants: ShardTenants | undefined;
@@ -66,6 +67,7 @@ export class ShardOwner implements Authority {
       epoch: 0,
     }));
     options.membership.onTable((table) => {
+      if (table.generation > this.#generation) this.#startGeneration(table);
       this.learn(table.shards);
       void this.#work();
     });
@@ -187,6 +189,13 @@ export class ShardOwner implements Authority {
     this.#held.clear();
   }
 
+  /** The store may have gone back in time: what it says of shards counts, and every epoch before is fenced. */
+  #startGeneration(table: ClusterTable): void {
+    this.#generation = table.generation;
+    this.#rows.splice(0, this.#rows.length, ...table.shards);
+    this.#drop([...this.#held.keys()]);
+  }
+
   /** One round at a time; a wish in the meantime makes another. */
   #work(): Promise<void> {
     this.#isAgain = true;
@@ -224,14 +233,14 @@ export class ShardOwner implements Authority {
 
   /** Ours, but with an epoch that is fenced; after the store may have gone back in time all of them are. */
   #isOutdated(row: ShardRow): boolean {
-    const { generation } = this.#options.membership.table;
-    const fenced = Math.max(generation * GENERATION_SIZE - 1, this.#fenced.get(row.shard) ?? 0);
+    const oldest = this.#generation * GENERATION_SIZE - 1;
+    const fenced = Math.max(oldest, this.#fenced.get(row.shard) ?? 0);
     return this.#isMine(row) && row.epoch <= fenced;
   }
 
   async #claim(): Promise<void> {
     const { store, membership } = this.#options;
-    if (!membership.hasLease || membership.isLeaving) return;
+    if (!membership.hasLease || membership.isLeaving || !membership.isStoreWhole) return;
     const wanted = this.#rows.filter(
       (row) =>
         this.#isOutdated(row) ||

@@ -4,6 +4,7 @@ import { assert } from '../assert.ts';
 import { checkAppend, checkCovered, checkEpochName, kindOf } from './checks.ts';
 import { decodeEvents, decodeState, encodeEvents, encodeState } from './codec.ts';
 import {
+  GENERATION_SIZE,
   JournalFault,
   type AppendRequest,
   type AppendResult,
@@ -64,6 +65,19 @@ export interface MemoryDisk {
   nextEpoch(name: string): number;
   /** Number last taken from a counter; 0 if none was. */
   epochOf(name: string): number;
+  /** See Journal.generation. */
+  readonly generation: number;
+  /** So often has the store gone back in time. */
+  readonly rollbacks: number;
+  /** The store goes back: its last so many entries, and every counter since, were never there. */
+  rollBack(entries: number): void;
+  /**
+   * A journal comes back to a store that went back in time, with the generation it knew and what it has heard. What the
+   * store lost of that is stored again, as far as the streams still fit; returns how many entries were.
+   */
+  giveBack(generation: number, heard: readonly JournalEntry[]): number;
+  /** Hears of the store going back to a position. */
+  onRollBack(listener: (position: number) => void): void;
   /** Hears every commit at once, whichever journal made it. Returns the way out. */
   subscribe(listener: (entry: JournalEntry) => void): () => void;
   compact(key: EntityKey, beforeVersion: number): void;
@@ -81,15 +95,29 @@ class Disk implements MemoryDisk {
   readonly #counters = new Map<string, number>();
   readonly #listeners = new Set<(entry: JournalEntry) => void>();
   readonly #damaged = new Set<Row>();
+  /** Every step of a counter, with the head at that time. */
+  readonly #steps: { readonly name: string; readonly before: number; readonly head: number }[] = [];
+  readonly #rollBackListeners: ((position: number) => void)[] = [];
+  #isGenerationDue = false;
+  generation = 0;
+  rollbacks = 0;
   #log: Row[] = [];
   #dropped = 0;
   #head = 0;
 
   append({ request, text }: EncodedAppend, nowMs: number): Committed {
-    const { key, epoch, requestId, events, atMs } = request;
-    const stream = this.#streams.get(key) ?? newStream();
-    const refusal = this.#fenced(request) ?? refusalOf(stream, request);
+    const stream = this.#streams.get(request.key);
+    const refusal = this.#fenced(request) ?? refusalOf(stream ?? newStream(), request);
     if (refusal !== undefined) return { result: refusal, entry: undefined };
+    return this.#store(request, text, nowMs);
+  }
+
+  #store(
+    { key, epoch, requestId, events, atMs }: Omit<AppendRequest, 'expectedVersion' | 'fence'>,
+    text: string,
+    nowMs: number,
+  ): Committed {
+    const stream = this.#streams.get(key) ?? newStream();
     if (stream.version === 0) this.#add(key, stream);
     const firstVersion = stream.version;
     const version = firstVersion + events.length;
@@ -109,7 +137,50 @@ class Disk implements MemoryDisk {
 
   #fenced({ fence, epoch }: AppendRequest): AppendResult | undefined {
     const newest = fence === undefined ? 0 : this.epochOf(fence);
-    return epoch < newest ? { ok: false, reason: 'fenced', epoch: newest } : undefined;
+    const least = Math.max(newest, this.generation * GENERATION_SIZE);
+    return epoch < least ? { ok: false, reason: 'fenced', epoch: least } : undefined;
+  }
+
+  rollBack(entries: number): void {
+    const lost = this.#log.splice(Math.max(0, this.#log.length - entries));
+    for (const { key, firstVersion } of lost.reverse()) {
+      const stream = this.#streams.get(key);
+      if (stream === undefined) continue;
+      stream.rows.pop();
+      stream.version = firstVersion;
+      stream.epoch = stream.rows.at(-1)?.epoch ?? 0;
+      for (const [id, { version }] of stream.requests)
+        if (version > firstVersion) stream.requests.delete(id);
+      if ((stream.snapshot?.version ?? 0) > firstVersion) stream.snapshot = undefined;
+      if (firstVersion === 0) this.#remove(key);
+    }
+    this.#head = this.#log.at(-1)?.position ?? 0;
+    while ((this.#steps.at(-1)?.head ?? -1) > this.#head) {
+      const { name, before } = this.#steps.pop()!;
+      this.#counters.set(name, before);
+    }
+    this.rollbacks += 1;
+    this.#isGenerationDue = true;
+    for (const listener of this.#rollBackListeners) listener(this.#head);
+  }
+
+  giveBack(generation: number, heard: readonly JournalEntry[]): number {
+    if (this.#isGenerationDue || generation > this.generation) {
+      this.generation = Math.max(generation, this.generation) + 1;
+      this.#isGenerationDue = false;
+    }
+    let restored = 0;
+    for (const entry of heard) {
+      const stream = this.#streams.get(entry.key);
+      if ((stream?.version ?? 0) !== entry.firstVersion) continue;
+      this.#store(entry, encodeEvents(entry.events), entry.atMs);
+      restored += 1;
+    }
+    return restored;
+  }
+
+  onRollBack(listener: (position: number) => void): void {
+    this.#rollBackListeners.push(listener);
   }
 
   read(key: EntityKey, fromVersion: number): readonly JournalEntry[] {
@@ -165,7 +236,9 @@ class Disk implements MemoryDisk {
 
   nextEpoch(name: string): number {
     checkEpochName(name);
-    const next = this.epochOf(name) + 1;
+    const before = this.epochOf(name);
+    const next = Math.max(before, this.generation * GENERATION_SIZE) + 1;
+    this.#steps.push({ name, before, head: this.#head });
     this.#counters.set(name, next);
     return next;
   }
@@ -205,6 +278,12 @@ class Disk implements MemoryDisk {
     this.#kinds.set(kind, index);
     index.keys.push(key);
     index.sorted = false;
+  }
+
+  #remove(key: EntityKey): void {
+    this.#streams.delete(key);
+    const index = this.#kinds.get(kindOf(key));
+    index?.keys.splice(index.keys.indexOf(key), 1);
   }
 
   #isCompacted(row: Row): boolean {

@@ -48,6 +48,9 @@ export interface MemoryJournal extends Journal {
 /** A tail looks again after this when the store was away. */
 const TAIL_RETRY_MS = 50;
 
+/** So many of the last entries can be given back. */
+const HEARD = 1_000;
+
 interface Write {
   /** Applies it to the disk, tells the listeners, and returns how to answer the caller. */
   commit(): () => void;
@@ -64,6 +67,10 @@ class JournalInMemory implements MemoryJournal {
   readonly #listeners = new Set<(entry: JournalEntry) => void>();
   /** Committed by anyone and not yet told here. */
   #unheard: JournalEntry[] = [];
+  /** What was heard lately, for a store that loses it. */
+  #heard: JournalEntry[] = [];
+  #rollbacks: number;
+  #generation: number;
   #isHearingLater = false;
   #isCommitting = false;
   readonly #leaveDisk: () => void;
@@ -79,6 +86,9 @@ class JournalInMemory implements MemoryJournal {
     this.disk = disk;
     this.#faults = faults;
     this.#head = disk.head();
+    this.#rollbacks = disk.rollbacks;
+    this.#generation = disk.generation;
+    disk.onRollBack(() => this.#hearLater());
     this.#leaveDisk = disk.subscribe((entry) => {
       this.#unheard.push(entry);
       if (!this.#isCommitting) this.#hearLater();
@@ -147,6 +157,10 @@ class JournalInMemory implements MemoryJournal {
     return this.#head;
   }
 
+  generation(): number {
+    return this.#generation;
+  }
+
   latest(): Promise<number> {
     return this.#readLater(() => this.disk.head());
   }
@@ -173,6 +187,7 @@ class JournalInMemory implements MemoryJournal {
       if (this.#status === 'crashed') return;
       if (this.#status === 'closed') return reject(closedFault());
       const commit = (): (() => void) => {
+        this.#comeBack();
         this.#isCommitting = true;
         try {
           const outcome = apply();
@@ -194,6 +209,7 @@ class JournalInMemory implements MemoryJournal {
       this.#afterLatency(() => {
         if (this.#faults.isUnavailable === true) return reject(awayFault());
         try {
+          this.#comeBack();
           resolve(get());
         } catch (fault) {
           reject(fault);
@@ -233,14 +249,30 @@ class JournalInMemory implements MemoryJournal {
     this.#isHearingLater = true;
     this.#afterLatency(() => {
       this.#isHearingLater = false;
-      if (this.#faults.isUnavailable !== true) return this.#hearAll();
+      if (this.#faults.isUnavailable !== true) {
+        this.#comeBack();
+        return this.#hearAll();
+      }
       this.#env.timers.after(TAIL_RETRY_MS, () => this.#hearLater());
     });
+  }
+
+  /** The store went back in time: it gets back what was heard of it, before anything else is asked of it. */
+  #comeBack(): void {
+    if (this.#rollbacks === this.disk.rollbacks) return;
+    this.#rollbacks = this.disk.rollbacks;
+    const recovered = this.disk.giveBack(this.#generation, [...this.#heard, ...this.#unheard]);
+    this.#generation = this.disk.generation;
+    this.#env.log.warn({ recovered }, 'the store went back in time and got back what was heard');
+    this.#hearAll();
+    this.#head = this.disk.head();
   }
 
   #hearAll(): void {
     for (const entry of this.#unheard.splice(0)) {
       this.#head = entry.position;
+      this.#heard.push(entry);
+      if (this.#heard.length > HEARD * 2) this.#heard = this.#heard.slice(-HEARD);
       for (const listener of this.#listeners) {
         try {
           listener(entry);

@@ -105,6 +105,11 @@ export interface Journal {
   /** Position of the last entry that any process has committed, as the store says now; never below an acknowledged one. */
   latest(): Promise<number>;
   /**
+   * Grows when the store may have gone back in time (restored, failed over), once this journal has given back to it what
+   * it had heard and the store had lost. Epochs of an older generation are fenced from the moment the store has a new one.
+   */
+  generation(): number;
+  /**
    * A durable counter per name: 1, 2, 3 … It never repeats a number, not even after a crash. A replicated store may skip
    * ahead (the generation of the store is the upper part of the number), so that one rolled back repeats none either.
    */
@@ -114,6 +119,9 @@ export interface Journal {
   /** Finishes what was asked before; later calls reject `closed`. */
   close(): Promise<void>;
 }
+
+/** An epoch is the store's generation times this, plus a number counted within the generation. */
+export const GENERATION_SIZE = 2 ** 32;
 
 /** unavailable: try again later. full: no room; nothing was stored. corrupt: stored data is damaged. closed: by us. */
 export type JournalFaultCode = 'unavailable' | 'full' | 'corrupt' | 'closed';

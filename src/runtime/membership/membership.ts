@@ -9,6 +9,8 @@ export interface MembershipOptions {
   readonly store: ClusterStore;
   readonly self: MemberId;
   readonly incarnation: number;
+  /** Of the journal: see its `generation`. */
+  generation(): number;
   /** Whether the transport has a link to a member now. */
   isConnected(member: MemberId): boolean;
   /** The store says that this process is not, or no longer, a member: it must end. */
@@ -87,6 +89,20 @@ export class Membership {
     if (record === undefined || record.isRevoked) return false;
     const quietMs = this.#options.env.clock.monotonic() - seen.sinceMs;
     return quietMs < (this.#isSuspect(id) ? SUSPECT_LEASE_MS : LEASE_MS);
+  }
+
+  /**
+   * Every living controller has given the store back what it had lost, should it have gone back in time. Before that
+   * nobody may take anything over, or what another one acknowledged could come too late.
+   */
+  get isStoreWhole(): boolean {
+    const { generation } = this.#table;
+    return (
+      this.#options.generation() >= generation &&
+      this.#table.presences
+        .filter(({ member, incarnation }) => this.isAlive(member, incarnation))
+        .every((presence) => presence.generation >= generation)
+    );
   }
 
   incarnationOf(id: MemberId): number {
@@ -178,6 +194,7 @@ export class Membership {
       incarnation: this.incarnation,
       beat: this.#beat,
       isLeaving: this.#isLeaving,
+      generation: this.#options.generation(),
       suspects: this.#table.members
         .filter(({ id, role }) => role === 'controller' && id !== this.self)
         .map(({ id }) => id)

@@ -38,19 +38,32 @@ interface Tables {
   readonly presences: Map<MemberId, Presence>;
   readonly tokens: Map<string, JoinTokenRecord & { isUsed: boolean }>;
   shards: ShardRow[];
+  /** Rows that were replaced, with the journal's head at that time: what a rollback brings back. */
+  readonly replaced: { readonly row: ShardRow; readonly head: number }[];
 }
 
 const tablesOf = new WeakMap<MemoryDisk, Tables>();
 
 export function openMemoryClusterStore(disk: MemoryDisk, env: Env): MemoryClusterStore {
-  const tables = tablesOf.get(disk) ?? {
+  return new StoreInMemory(disk, env, tablesOf.get(disk) ?? newTables(disk));
+}
+
+function newTables(disk: MemoryDisk): Tables {
+  const tables: Tables = {
     members: new Map(),
     presences: new Map(),
     tokens: new Map(),
     shards: [],
+    replaced: [],
   };
+  disk.onRollBack((position) => {
+    while ((tables.replaced.at(-1)?.head ?? -1) > position) {
+      const { row } = tables.replaced.pop()!;
+      tables.shards[row.shard] = row;
+    }
+  });
   tablesOf.set(disk, tables);
-  return new StoreInMemory(disk, env, tables);
+  return tables;
 }
 
 class StoreInMemory implements MemoryClusterStore {
@@ -152,6 +165,7 @@ class StoreInMemory implements MemoryClusterStore {
     if (row === undefined) throw new Error(`the cluster has no shard ${shard}`);
     if (row.epoch !== expectedEpoch) return row;
     const taken = { shard, owner, incarnation, epoch: this.#disk.nextEpoch(fenceOf(shard)) };
+    this.#tables.replaced.push({ row, head: this.#disk.head() });
     this.#tables.shards[shard] = taken;
     return taken;
   }
@@ -162,7 +176,7 @@ class StoreInMemory implements MemoryClusterStore {
       members: [...members.values()],
       presences: [...presences.values()],
       shards: [...shards],
-      generation: 0,
+      generation: this.#disk.generation,
     };
   }
 

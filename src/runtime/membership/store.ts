@@ -32,6 +32,8 @@ export interface Presence {
   readonly beat: number;
   /** It is about to stop: it is to own nothing, and is no longer waited for. */
   readonly isLeaving: boolean;
+  /** The generation of the store that its journal has caught up with. */
+  readonly generation: number;
   /** Members that it does not reach at the moment: gossip. */
   readonly suspects: readonly MemberId[];
 }
@@ -108,6 +110,3 @@ export interface ClusterStore {
 export function fenceOf(shard: number): string {
   return `shard/${shard}`;
 }
-
-/** An epoch is the store's generation times this, plus a number counted within the generation. */
-export const GENERATION_SIZE = 2 ** 32;

@@ -169,6 +169,11 @@ class SqliteJournal implements Journal {
     return entries;
   }
 
+  /** One file, one writer: it never goes back in time while it is open. */
+  generation(): number {
+    return 0;
+  }
+
   head(): number {
     return this.#head;
   }

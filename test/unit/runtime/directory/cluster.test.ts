@@ -213,6 +213,30 @@ describe('three controllers', () => {
     expect(await cluster.env.complete(askVia(a!, id), 'an answer')).toEqual({ total: 2 });
   });
 
+  it('give a store that went back in time what it lost, and reissue no epoch', async () => {
+    for (let round = 1; round <= 3; round += 1) {
+      for (const id of ids) await cluster.env.complete(askVia(all[round % 3]!, id), 'an answer');
+      const before = await cluster.env.complete(all[0]!.store.table(), 'the table');
+      cluster.disk.rollBack(10 * round);
+      const highest = Math.max(...before.shards.map(({ epoch }) => epoch));
+      const isNew = ({ shard }: { readonly shard: number }): boolean =>
+        all.every(({ cluster: { shards } }) => shards.rowOf(shard).epoch > highest);
+      await cluster.env.runUntil(() => before.shards.every(isNew), 'new epochs', 5_000);
+      await cluster.settled(5_000);
+      for (const controller of all) expect(totalsAt(controller)).toEqual(each(2 * round));
+    }
+    for (const id of ids) await cluster.env.complete(askVia(all[0]!, id), 'an answer');
+    for (const controller of all) {
+      await cluster.env.complete(controller.host.barrier(), 'the barrier');
+      expect(totalsAt(controller)).toEqual(each(8));
+      const stored = await cluster.env.complete(
+        controller.journal.load(ids.map((id) => `counter/${id}` as const)),
+        'the entries',
+      );
+      expect(stored.map(({ entries }) => entries.at(-1)?.version)).toEqual(ids.map(() => 4));
+    }
+  });
+
   it('send a revoked one away', async () => {
     await cluster.env.complete(all[0]!.store.revoke('b'), 'the revocation');
     await cluster.env.runUntil(() => all[1]!.expelled.length > 0, 'the expulsion');
