@@ -1,4 +1,5 @@
-// Images as files of one directory: `<id>`, complete and synced, or `.<id>.<n>.part` while being written.
+// Images as files of one directory: `<id>`, complete and synced, or `.<id>.<n>.part` while being written. Several processes
+// may share the directory: each has a mark of its own, which its parts bear (`.<id>.<mark>-<n>.part`).
 // A rename makes a file appear, so a crash leaves whole files and parts, never a half image; `sweep` removes the parts.
 import { constants } from 'node:fs';
 import {
@@ -20,7 +21,9 @@ import {
   type ByteRange,
   type ImageStore,
   ImageStoreFault,
+  notOursFault,
   type StoredBytes,
+  type SweepRules,
   type WriteOptions,
 } from './store.ts';
 
@@ -28,20 +31,24 @@ const READ_BYTES = 262_144;
 /** Small chunks are gathered to this much before they go to the file. */
 const GATHER_BYTES = 524_288;
 const NAME = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const PART = /^\.[0-9a-f-]{36}\.\d+\.part$/;
+const PART = /^\.[0-9a-f-]{36}\.(?:[0-9a-z]+-)?\d+\.part$/;
 
-export function diskImageStore(directory: string): ImageStore {
-  return new DiskImageStore(directory);
+/** `mark`: lower-case letters and digits, of this process alone; for a directory that others write to as well. */
+export function diskImageStore(directory: string, mark = ''): ImageStore {
+  assert(/^[0-9a-z]*$/.test(mark), `${JSON.stringify(mark)} can't mark a file`);
+  return new DiskImageStore(directory, mark);
 }
 
 class DiskImageStore implements ImageStore {
   readonly #directory: string;
   /** Images with a write under way: one writer each. */
   readonly #writing = new Set<string>();
+  readonly #mark: string;
   #parts = 0;
 
-  constructor(directory: string) {
+  constructor(directory: string, mark: string) {
     this.#directory = directory;
+    this.#mark = mark === '' ? '' : `${mark}-`;
   }
 
   write(
@@ -49,11 +56,11 @@ class DiskImageStore implements ImageStore {
     source: AsyncIterable<Uint8Array>,
     options: WriteOptions,
   ): Promise<StoredBytes> {
-    return this.#place(imageId, (part) => writePart(part, source, options));
+    return this.#place(imageId, options, (part) => writePart(part, source, options));
   }
 
   adopt(imageId: string, path: string, options: WriteOptions): Promise<StoredBytes> {
-    return this.#place(imageId, async (part) => {
+    return this.#place(imageId, options, async (part) => {
       const digest = new StreamDigest(options);
       for await (const chunk of readFileFrom(path)) digest.add(chunk);
       const bytes = digest.finish();
@@ -91,20 +98,35 @@ class DiskImageStore implements ImageStore {
     }
   }
 
-  async sweep(isKnown: (imageId: string) => boolean): Promise<readonly string[]> {
+  async sweep({ isKnown, isWrittenElsewhere, settle }: SweepRules): Promise<readonly string[]> {
     await mkdir(this.#directory, { recursive: true });
     const names = await readdir(this.#directory);
-    const writing = [...this.#writing];
+    await settle?.();
     const stale = names.filter((name) => {
-      if (PART.test(name)) return !writing.some((imageId) => name.startsWith(`.${imageId}.`));
-      return NAME.test(name) && !isKnown(name) && !this.#writing.has(name);
+      const imageId = PART.test(name) ? partOf(name) : NAME.test(name) ? name : undefined;
+      if (imageId === undefined || this.#writing.has(imageId)) return false;
+      if (isWrittenElsewhere?.(imageId) === true) return false;
+      return PART.test(name) || !isKnown(imageId);
     });
     for (const name of stale) await rm(join(this.#directory, name), { force: true });
     return stale;
   }
 
+  async removeParts(imageId: string): Promise<void> {
+    if (this.#writing.has(imageId)) return;
+    try {
+      await mkdir(this.#directory, { recursive: true });
+      for (const name of await readdir(this.#directory))
+        if (PART.test(name) && partOf(name) === imageId)
+          await rm(join(this.#directory, name), { force: true });
+    } catch (error) {
+      throw faultOf(error);
+    }
+  }
+
   async #place(
     imageId: string,
+    { mayKeep }: WriteOptions,
     fill: (part: string) => Promise<StoredBytes>,
   ): Promise<StoredBytes> {
     const path = this.#path(imageId);
@@ -112,11 +134,12 @@ class DiskImageStore implements ImageStore {
       throw new ImageStoreFault('busy', `image ${imageId} is being written already`);
     this.#writing.add(imageId);
     this.#parts += 1;
-    const part = join(this.#directory, `.${imageId}.${this.#parts}.part`);
+    const part = join(this.#directory, `.${imageId}.${this.#mark}${this.#parts}.part`);
     try {
       await mkdir(this.#directory, { recursive: true });
       await rm(part, { force: true });
       const bytes = await fill(part);
+      if (mayKeep?.() === false) throw notOursFault();
       await rename(part, path);
       await syncPath(this.#directory);
       return bytes;
@@ -133,6 +156,13 @@ class DiskImageStore implements ImageStore {
     assert(NAME.test(imageId), `${JSON.stringify(imageId)} is not an image id`);
     return join(this.#directory, imageId);
   }
+}
+
+const UUID_LENGTH = 36;
+
+/** The image that a part is of. */
+function partOf(name: string): string {
+  return name.slice(1, 1 + UUID_LENGTH);
 }
 
 async function writePart(

@@ -14,13 +14,18 @@ type Report =
 export function imageEffects(options: {
   readonly store: ImageStore;
   readonly uploads: ImageUploads;
-}): (effect: ImageEffect, context: { readonly entityId: string }) => Promise<Report> {
+}): (
+  effect: ImageEffect,
+  context: { readonly entityId: string; readonly signal?: AbortSignal },
+) => Promise<Report> {
   const { store, uploads } = options;
-  return async (effect, { entityId }) => {
+  return async (effect, { entityId, signal }) => {
     switch (effect.kind) {
       case 'tend-upload': {
         const uploadId = effect.uploadId ?? '';
-        await uploads.ended(uploadId);
+        await uploads.ended(uploadId, signal);
+        if (signal?.aborted !== true && !uploads.isOurs(uploadId))
+          await store.removeParts(entityId);
         return { type: 'image.fail-upload', uploadId, reason: 'the upload ended without a result' };
       }
       case 'remove-file':

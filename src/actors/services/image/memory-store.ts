@@ -5,7 +5,9 @@ import {
   type ByteRange,
   type ImageStore,
   ImageStoreFault,
+  notOursFault,
   type StoredBytes,
+  type SweepRules,
   type WriteOptions,
 } from './store.ts';
 
@@ -65,10 +67,19 @@ class MemoryImageStore implements ImageStore {
     this.#kept.delete(imageId);
   }
 
-  async sweep(isKnown: (imageId: string) => boolean): Promise<readonly string[]> {
-    const stale = [...this.#kept.keys()].filter((imageId) => !isKnown(imageId));
+  async sweep({ isKnown, isWrittenElsewhere, settle }: SweepRules): Promise<readonly string[]> {
+    const before = [...this.#kept.keys()];
+    await settle?.();
+    const stale = before.filter(
+      (imageId) => !isKnown(imageId) && isWrittenElsewhere?.(imageId) !== true,
+    );
     for (const imageId of stale) this.#kept.delete(imageId);
     return stale;
+  }
+
+  /** Nothing is ever seen of an unfinished write. */
+  removeParts(): Promise<void> {
+    return Promise.resolve();
   }
 
   async #place(
@@ -95,6 +106,7 @@ class MemoryImageStore implements ImageStore {
         chunks.push(Buffer.from(chunk));
       }
       const facts = digest.finish();
+      if (options.mayKeep?.() === false) throw notOursFault();
       this.#kept.set(imageId, { bytes: Buffer.concat(chunks), adoptedFrom });
       return facts;
     } catch (error) {

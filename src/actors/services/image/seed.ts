@@ -31,6 +31,8 @@ export interface ImageSeed {
   readonly minDiskGiB: number;
   readonly minRamMiB: number;
   readonly properties: Readonly<Record<string, string>>;
+  /** An image that is there is kept, whatever the file here is: in a cluster each machine has built its own. */
+  readonly keepsEarlier?: boolean;
 }
 
 /** The image's id. Throws in words if the file can't become an image. */
@@ -40,8 +42,7 @@ export async function seedImage(context: SeedContext, seed: ImageSeed): Promise<
   const requestId = `req-${env.random.uuid()}`;
   const earlier = [...view.values()].filter((image) => isEarlier(image, seed));
   for (const image of earlier)
-    if (image.status === 'active' && (await store.isAdoptedFrom(image.id, seed.path)))
-      return image.id;
+    if (image.status === 'active' && (await isGood(image, seed, store))) return image.id;
   const imageId = env.random.uuid();
   await must(router.ask(images.ref(imageId), createCommand(env, seed), { requestId }), seed);
   const refused = await context.uploads.upload(
@@ -60,6 +61,10 @@ export async function seedImage(context: SeedContext, seed: ImageSeed): Promise<
     );
   }
   return imageId;
+}
+
+async function isGood(image: ImageState, seed: ImageSeed, store: ImageStore): Promise<boolean> {
+  return seed.keepsEarlier === true || (await store.isAdoptedFrom(image.id, seed.path));
 }
 
 /** Made by an earlier call; an administrator's own image of that name is none of ours. */

@@ -38,6 +38,18 @@ export interface WriteOptions {
   readonly limitBytes: number;
   /** Sees the head as soon as it is there; what it throws ends the write and is what `write` rejects with. */
   readonly inspect?: (head: Uint8Array) => void;
+  /** Asked when all bytes are there, before they take the image's place. False ends the write as `interrupted`. */
+  readonly mayKeep?: () => boolean;
+}
+
+/** What a sweep leaves alone; asked of what was there at its beginning. */
+export interface SweepRules {
+  /** Complete files that belong to an image. */
+  readonly isKnown: (imageId: string) => boolean;
+  /** Another process writes to this image: neither its parts nor its file are touched. Default: none does. */
+  readonly isWrittenElsewhere?: (imageId: string) => boolean;
+  /** Awaited between the look at what is there and the questions. */
+  readonly settle?: () => Promise<void>;
 }
 
 /** First and last byte, both within the file. */
@@ -64,6 +76,13 @@ export interface ImageStore {
   read(imageId: string, range?: ByteRange): AsyncIterable<Uint8Array>;
   /** Silent if there are none. */
   remove(imageId: string): Promise<void>;
-  /** Removes unfinished writes of an earlier process, and complete files that `isKnown` does not know. */
-  sweep(isKnown: (imageId: string) => boolean): Promise<readonly string[]>;
+  /** Removes unfinished writes of processes that are gone, and complete files that no image knows. */
+  sweep(rules: SweepRules): Promise<readonly string[]>;
+  /** Removes unfinished writes of one image by others than this store. */
+  removeParts(imageId: string): Promise<void>;
+}
+
+/** The write was ended by `mayKeep`. */
+export function notOursFault(): ImageStoreFault {
+  return new ImageStoreFault('interrupted', 'this process may no longer write the image');
 }

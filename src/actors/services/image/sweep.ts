@@ -1,6 +1,7 @@
 // Clears the image store of what an earlier process left: torn uploads, and files whose image never learnt of them.
-// Call it once at the start, after the journal is read and before anyone uploads.
-import type { StateView } from '#runtime/events/projection.ts';
+// Call it once at the start, after the journal is read and before anyone uploads here. Where other processes share the
+// store, what belongs to an upload under way is theirs and stays.
+import type { StateView, Views } from '#runtime/events/projection.ts';
 import type { ImageState } from './state.ts';
 import type { ImageStore } from './store.ts';
 
@@ -8,6 +9,21 @@ import type { ImageStore } from './store.ts';
 export function sweepImages(options: {
   readonly store: ImageStore;
   readonly view: StateView<ImageState>;
+  /** Given where other processes write to the store, too. */
+  readonly shared?: Views;
 }): Promise<readonly string[]> {
-  return options.store.sweep((imageId) => options.view.get(imageId)?.file !== undefined);
+  const { store, view, shared } = options;
+  const isKnown = (imageId: string): boolean => view.get(imageId)?.file !== undefined;
+  if (shared === undefined) return store.sweep({ isKnown });
+  return store.sweep({
+    isKnown,
+    isWrittenElsewhere: (imageId) => view.get(imageId)?.uploadId !== undefined,
+    settle: async () => {
+      await shared.barrier();
+      if (shared.isStale)
+        throw new Error(
+          'the images can not be swept: the store is away, so nobody knows whose they are',
+        );
+    },
+  });
 }

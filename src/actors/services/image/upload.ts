@@ -9,6 +9,16 @@ import { images } from './protocol.ts';
 import type { ImageState } from './state.ts';
 import { type ImageStore, ImageStoreFault, type StoredBytes, type WriteOptions } from './store.ts';
 
+/** Where several processes take uploads: whose is which. */
+export interface UploadOwners {
+  /** Begins the ids of this process's uploads, and of no other's. */
+  readonly prefix: string;
+  /** Whether the process that began an upload may still be at it. */
+  isUnderWay(uploadId: string): Promise<boolean>;
+  /** False once others may count this process as gone, and take over what it does. */
+  mayWrite(): boolean;
+}
+
 export interface UploadOptions {
   readonly env: Env;
   readonly router: Router;
@@ -18,6 +28,8 @@ export interface UploadOptions {
   readonly maxBytes?: number;
   /** A source that gives nothing for this long is given up. Default 60 s. */
   readonly stallMs?: number;
+  /** Without it this process is the only one. */
+  readonly owners?: UploadOwners;
 }
 
 /** Where the bytes come from. */
@@ -27,6 +39,8 @@ export type UploadSource =
 
 const MAX_BYTES = 1_099_511_627_776;
 const STALL_MS = 60_000;
+/** How often another process is asked about its upload. */
+const LOOK_MS = 1_000;
 
 /** Thrown through the store to end a write; never leaves this file. */
 class Mismatch extends Error {
@@ -58,7 +72,7 @@ export class ImageUploads {
     source: UploadSource,
     requestId: string,
   ): Promise<Refusal | undefined> {
-    const uploadId = this.#options.env.random.uuid();
+    const uploadId = `${this.#options.owners?.prefix ?? ''}${this.#options.env.random.uuid()}`;
     this.#live.set(uploadId, []);
     try {
       return await this.#run({ imageId, uploadId, requestId }, source);
@@ -69,11 +83,27 @@ export class ImageUploads {
     }
   }
 
-  /** Resolves when this process has no such upload (any more). */
-  async ended(uploadId: string): Promise<void> {
+  /** Resolves when nobody is at this upload (any more), or nobody wants to know it. */
+  async ended(uploadId: string, signal?: AbortSignal): Promise<void> {
     const waiting = this.#live.get(uploadId);
-    if (waiting === undefined) return;
-    await new Promise<void>((resolve) => waiting.push(resolve));
+    if (waiting !== undefined) return new Promise<void>((resolve) => waiting.push(resolve));
+    const { owners, env } = this.#options;
+    if (owners === undefined || this.isOurs(uploadId)) return;
+    while (signal?.aborted !== true && (await owners.isUnderWay(uploadId)))
+      await new Promise<void>((resolve) => {
+        env.timers.after(LOOK_MS, resolve);
+      });
+  }
+
+  /** Whether this process is at it now. */
+  isLive(uploadId: string): boolean {
+    return this.#live.has(uploadId);
+  }
+
+  /** Whether this very process began it. */
+  isOurs(uploadId: string): boolean {
+    const { owners } = this.#options;
+    return owners !== undefined && uploadId.startsWith(owners.prefix);
   }
 
   async #run(
@@ -103,14 +133,17 @@ export class ImageUploads {
       { requestId },
     );
     if (!isRefusal(finished)) return undefined;
-    await store.remove(imageId);
+    // By now the image may have other bytes, from an upload that took over from this one.
+    const image = view.get(imageId);
+    if (image?.file === undefined && image?.uploadId === undefined) await store.remove(imageId);
     return finished;
   }
 
   #store(imageId: string, declared: string | null, source: UploadSource): Promise<StoredBytes> {
-    const { store, env, stallMs = STALL_MS } = this.#options;
+    const { store, env, stallMs = STALL_MS, owners } = this.#options;
     const options: WriteOptions = {
       limitBytes: this.maxBytes,
+      ...(owners === undefined ? {} : { mayKeep: () => owners.mayWrite() }),
       inspect: (head) => checkFormat(declared, head),
     };
     if (source.kind === 'file') return store.adopt(imageId, source.path, options);

@@ -16,6 +16,8 @@ export interface NetworkSeedContext {
 }
 
 export interface NetworkSeed {
+  /** The network's id if it is made now, so that two processes that seed at the same time make one. Default: a new one. */
+  readonly id?: string;
   /** `private`; its subnet is `private-subnet`. Also the physical network's name, by which it is known again. */
   readonly name: string;
   /** The project that owns it. */
@@ -36,16 +38,16 @@ export async function seedNetwork(
   const requestId = `req-${env.random.uuid()}`;
   const known = findSeeded(context, seed);
   if (known?.status === 'deleted') return undefined;
-  const networkId = known?.id ?? env.random.uuid();
+  const networkId = known?.id ?? seed.id ?? env.random.uuid();
   const ref = networks.ref(networkId);
   if (known === undefined) {
-    const command = createCommand(env, seed);
+    const command = createCommand(seed);
     await must(router.ask(ref, command, { requestId }), seed);
   }
   // Nothing was ever changed and no subnet is there: the process ended between the two.
   if (known === undefined || (known.subnets.length === 0 && known.revision === 1)) {
     const subnet = subnetOf(env, seed);
-    const changeId = env.random.uuid();
+    const changeId = `seed-subnet:${seed.name}`;
     const command = { type: 'network.create-subnet' as const, subnet, changeId };
     await must(router.ask(ref, command, { requestId }), seed);
   }
@@ -60,7 +62,7 @@ function findSeeded(context: NetworkSeedContext, seed: NetworkSeed): NetworkStat
   return all.find(({ status }) => status === 'present') ?? all[0];
 }
 
-function createCommand(env: Env, seed: NetworkSeed) {
+function createCommand(seed: NetworkSeed) {
   return {
     type: 'network.create' as const,
     attributes: {
@@ -75,7 +77,7 @@ function createCommand(env: Env, seed: NetworkSeed) {
       providerType: 'flat',
       physicalNetwork: seed.name,
     },
-    changeId: env.random.uuid(),
+    changeId: `seed:${seed.name}`,
   };
 }
 

@@ -1,5 +1,5 @@
 // What happens around the entity: seeding, clean-up after a crash, and the port that compute uses.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -146,6 +146,72 @@ describe('effects', () => {
     await all.router.ask(images.ref(ID), report as never, { requestId: 'r' });
     expect(reports.length).toBe(1);
     expect(all.view.get(ID)?.status).toBe('active');
+  });
+});
+
+describe('a store that several processes share', () => {
+  const owners = (prefix: string, underWay: ReadonlySet<string>, mayWrite = () => true) => ({
+    prefix,
+    isUnderWay: (uploadId: string) => Promise.resolve(underWay.has(uploadId)),
+    mayWrite,
+  });
+  const shared = (all: ReturnType<typeof service>, own: ReturnType<typeof owners>) => {
+    const store = diskImageStore(join(directory, 'images'), 'b2');
+    return { ...all, store, uploads: new ImageUploads({ ...all, store, owners: own }) };
+  };
+  const start = (all: ReturnType<typeof service>, uploadId: string) =>
+    all.router.ask(images.ref(ID), { type: 'image.start-upload', uploadId }, { requestId: 'r' });
+
+  it('an upload of a living process is waited for; of one that has ended, failed, and its parts are removed', async () => {
+    const all = service();
+    await queued(all, ID);
+    await start(all, 'a/1/x');
+    const underWay = new Set(['a/1/x']);
+    const one = shared(all, owners('b/2/', underWay));
+    await one.store.sweep({ isKnown: () => true });
+    await writeFile(join(directory, 'images', `.${ID}.a1-1.part`), 'half');
+    const [effect] = imageDefinition.todo(all.view.get(ID) ?? imageDefinition.initial(ID));
+    if (effect === undefined) throw new Error('nothing is to be done');
+    let isTold = false;
+    const told = imageEffects(one)(effect, { entityId: ID }).then((command) => {
+      isTold = true;
+      return command;
+    });
+    await all.env.advance(5_000);
+    expect(isTold).toBe(false);
+    expect(await readdir(join(directory, 'images'))).toEqual([`.${ID}.a1-1.part`]);
+    underWay.clear();
+    await all.env.advance(1_000);
+    expect(await told).toMatchObject({ type: 'image.fail-upload', uploadId: 'a/1/x' });
+    expect(await readdir(join(directory, 'images'))).toEqual([]);
+  });
+
+  it('a sweep leaves the parts and the file of an upload under way alone', async () => {
+    const all = service();
+    await queued(all, ID);
+    await start(all, 'a/1/x');
+    const { store, views } = shared(all, owners('b/2/', new Set()));
+    await store.write(ID, once('complete, not told yet'), { limitBytes: 100 });
+    await writeFile(join(directory, 'images', `.${ID}.a1-1.part`), 'half');
+    expect(await sweepImages({ store, view: all.view, shared: views })).toEqual([]);
+    const failed = { type: 'image.fail-upload', uploadId: 'a/1/x', reason: 'gone' } as const;
+    await all.router.ask(images.ref(ID), failed, { requestId: 'r' });
+    const swept = await sweepImages({ store, view: all.view, shared: views });
+    expect([...swept].sort()).toEqual([`.${ID}.a1-1.part`, ID]);
+  });
+
+  it('a process that others may count as gone puts nothing in place', async () => {
+    const all = service();
+    await queued(all, ID);
+    const { uploads } = shared(
+      all,
+      owners('b/2/', new Set(), () => false),
+    );
+    expect(await uploads.upload(ID, { kind: 'stream', chunks: once('x') }, 'r')).toMatchObject({
+      refused: 'image-interrupted',
+    });
+    expect(all.view.get(ID)?.status).toBe('queued');
+    expect(await readdir(join(directory, 'images'))).toEqual([]);
   });
 });
 

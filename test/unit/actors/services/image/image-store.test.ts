@@ -171,7 +171,7 @@ describe.each(adapters)('%s image store', (_name, open) => {
   it('a sweep removes what nobody knows', async () => {
     await store.write(ID, chunksOf('x'), plenty);
     await store.write(OTHER, chunksOf('y'), plenty);
-    expect(await store.sweep((imageId) => imageId === ID)).toEqual([OTHER]);
+    expect(await store.sweep({ isKnown: (imageId) => imageId === ID })).toEqual([OTHER]);
     expect(await readAll(store.read(ID))).toBe('x');
     await expect(readAll(store.read(OTHER))).rejects.toMatchObject({ code: 'missing' });
   });
@@ -197,7 +197,7 @@ describe('disk image store', () => {
     const held = heldSource();
     const writing = store.write(OTHER, held.chunks, plenty);
     await held.reading;
-    expect(await store.sweep(() => true)).toEqual([`.${ID}.7.part`]);
+    expect(await store.sweep({ isKnown: () => true })).toEqual([`.${ID}.7.part`]);
     held.end();
     await writing;
     expect((await files()).sort()).toEqual([ID, OTHER, 'notes.txt']);
