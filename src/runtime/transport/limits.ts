@@ -17,6 +17,8 @@ export interface TransportLimits {
   readonly pingMs: number;
   /** So many times in a row without a sign of the other side, and the link is cut. */
   readonly silentPings: number;
+  /** So many pings while a lane takes no more bytes, and the link is cut. */
+  readonly blockedPings: number;
   /** The wait between two tries to reach a peer doubles from the first to the second, with chance in it. */
   readonly redialMs: readonly [number, number];
   /** Without a link for so long, the side that should be dialled dials as well. */
@@ -31,6 +33,7 @@ export const defaultLimits: TransportLimits = {
   greetingMs: 3000,
   pingMs: 500,
   silentPings: 3,
+  blockedPings: 60,
   redialMs: [50, 400],
   patienceMs: 3000,
 };

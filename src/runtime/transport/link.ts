@@ -55,6 +55,8 @@ export interface LinkEnd {
 interface LaneState {
   isGreeted: boolean;
   isBlocked: boolean;
+  /** Pulses since it was blocked. */
+  blockedPulses: number;
   seq: number;
 }
 
@@ -70,8 +72,8 @@ export class Link implements WireEvents {
   readonly #asks: Asks;
   readonly #answers: Answers;
   readonly #lanes: Readonly<Record<Lane, LaneState>> = {
-    control: { isGreeted: false, isBlocked: false, seq: 0 },
-    bulk: { isGreeted: false, isBlocked: false, seq: 0 },
+    control: { isGreeted: false, isBlocked: false, blockedPulses: 0, seq: 0 },
+    bulk: { isGreeted: false, isBlocked: false, blockedPulses: 0, seq: 0 },
   };
   #boxes: Readonly<Record<Lane, Outbox>> | undefined;
   #hello: Hello | undefined;
@@ -143,6 +145,14 @@ export class Link implements WireEvents {
       this.#end({ reason: `no sign of life for ${silentMs} ms`, isFoul: false });
       return;
     }
+    for (const lane of lanes) {
+      const state = this.#lanes[lane];
+      state.blockedPulses = state.isBlocked ? state.blockedPulses + 1 : 0;
+      if (state.blockedPulses <= limits.blockedPings) continue;
+      const blockedMs = limits.blockedPings * limits.pingMs;
+      this.#end({ reason: `its ${lane} lane took nothing for ${blockedMs} ms`, isFoul: false });
+      return;
+    }
     this.#silentPings += 1;
     if (this.#boxes?.control.isEmpty === true) this.#send('control', pingItem);
   }
@@ -178,12 +188,14 @@ export class Link implements WireEvents {
   }
 
   drained(lane: Lane): void {
-    this.#lanes[lane].isBlocked = false;
+    const state = this.#lanes[lane];
+    state.isBlocked = false;
+    state.blockedPulses = 0;
     this.#flush();
   }
 
-  broken(reason: string): void {
-    this.#end({ reason, isFoul: false });
+  broken(reason: string, isFoul = false): void {
+    this.#end({ reason, isFoul });
   }
 
   #takeGreeting(lane: Lane, frame: Uint8Array): void {

@@ -21,8 +21,8 @@ export interface WireEvents {
   /** A whole frame, without its length. */
   received(lane: Lane, frame: Uint8Array): void;
   drained(lane: Lane): void;
-  /** Once, unless this side cut it. */
-  broken(reason: string): void;
+  /** Once, unless this side cut it. Foul: the peer sent what no peer in order sends. */
+  broken(reason: string, isFoul?: boolean): void;
 }
 
 /** What an adapter finds when it has opened or accepted a wire. */

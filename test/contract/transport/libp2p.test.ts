@@ -1,0 +1,59 @@
+// libp2p over real sockets under the contract of transports, with a network key and without.
+import { afterEach, beforeAll, describe } from 'vitest';
+
+import type { Env } from '#runtime/env/env.ts';
+import { createIdentityKey, createNetworkKey, memberIdOf } from '#runtime/transport/libp2p/keys.ts';
+import { openLibp2pTransport } from '#runtime/transport/libp2p/transport.ts';
+import type { Transport } from '#runtime/transport/port.ts';
+
+import { RealSubject } from './real-subject.ts';
+import { describeTransport } from './transport-contract.ts';
+import type { StartOptions } from './transport-harness.ts';
+
+const names = ['alice', 'bob', 'eve', 'newcomer', 'a', 'b', 'c'];
+
+class Libp2pSubject extends RealSubject {
+  readonly #keys = new Map<string, Uint8Array>();
+  readonly #networkKey: Uint8Array | undefined;
+
+  constructor(networkKey: Uint8Array | undefined) {
+    super();
+    this.#networkKey = networkKey;
+  }
+
+  async makeKeys(): Promise<void> {
+    for (const name of names) this.#keys.set(name, await createIdentityKey());
+  }
+
+  idOf(name: string): string {
+    return memberIdOf(this.#keyOf(name));
+  }
+
+  protected open(name: string, env: Env, options: StartOptions): Promise<Transport> {
+    const { incarnation = 1, isListening = true, limits } = options;
+    return openLibp2pTransport({
+      env,
+      incarnation,
+      identityKey: this.#keyOf(name),
+      networkKey: this.#networkKey,
+      listen: isListening ? ['/ip4/127.0.0.1/tcp/0'] : [],
+      ...(limits === undefined ? {} : { limits }),
+    });
+  }
+
+  #keyOf(name: string): Uint8Array {
+    const key = this.#keys.get(name);
+    if (key === undefined) throw new Error(`no key of ${name}`);
+    return key;
+  }
+}
+
+describe.each([
+  ['with a network key', createNetworkKey()],
+  ['on an open network', undefined],
+])('libp2p transport %s', (_, networkKey) => {
+  const subject = new Libp2pSubject(networkKey);
+  beforeAll(() => subject.makeKeys());
+  afterEach(() => subject.closeAll());
+  describeTransport(subject);
+});
