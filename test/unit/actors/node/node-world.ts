@@ -234,7 +234,7 @@ export class NodeWorld {
   }
 }
 
-function specOf(id: string) {
+export function specOf(id: string) {
   const subnet = {
     id: subnetId,
     cidr: '10.87.0.0/20',

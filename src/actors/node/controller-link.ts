@@ -1,0 +1,164 @@
+// A compute member's way to the cluster: asks whichever controller it is connected to, and another one when that one
+// fails, for as long as the deadline allows. Everything that is asked here is safe to repeat (router.ts). While there is
+// no controller at all, an ask waits for one.
+import type { AskOptions, Router } from '#runtime/directory/router.ts';
+import type { Env } from '#runtime/env/env.ts';
+import type { MemberId } from '#runtime/membership/store.ts';
+import type {
+  CommandCatalog,
+  CommandNamed,
+  EntityRef,
+  ReplyOf,
+} from '#runtime/message/protocol.ts';
+import type { Refusal } from '#runtime/message/refusal.ts';
+import { RuntimeFault } from '#runtime/system/faults.ts';
+import { type Lane, type Transport, TransportFault } from '#runtime/transport/port.ts';
+import { answerOf, type BodyOf, nodeMessage, type RequestType, runtimeFaultCode } from './wire.ts';
+
+export interface RequestOptions {
+  readonly deadlineMs: number;
+  readonly lane?: Lane;
+  readonly requestId?: string;
+}
+
+const DEFAULT_DEADLINE_MS = 30_000;
+/** One controller has this long; a paused one must not use up the whole deadline. */
+const TRY_MS = 5_000;
+const RETRY_MS = 100;
+
+export class ControllerLink implements Router {
+  readonly #env: Env;
+  readonly #transport: Transport;
+  #preferred: MemberId | undefined;
+
+  constructor(options: { readonly env: Env; readonly transport: Transport }) {
+    this.#env = options.env;
+    this.#transport = options.transport;
+  }
+
+  async ask<P extends CommandCatalog, T extends keyof P & string>(
+    ref: EntityRef<P>,
+    command: CommandNamed<P, T>,
+    options: AskOptions,
+  ): Promise<ReplyOf<P, T> | Refusal> {
+    const { requestId, deadlineMs = DEFAULT_DEADLINE_MS } = options;
+    const untilMs = this.#env.clock.monotonic() + deadlineMs;
+    const { kind, id } = ref;
+    for (;;) {
+      const leftMs = Math.max(1, Math.ceil(untilMs - this.#env.clock.monotonic()));
+      const body = { kind, id, command, deadlineMs: Math.min(leftMs, DEFAULT_DEADLINE_MS) };
+      const answer = answerOf(
+        'asked',
+        await this.request('node.ask', body, { deadlineMs: leftMs, requestId }),
+      );
+      if (!('fault' in answer)) return answer.reply as ReplyOf<P, T> | Refusal;
+      const code = runtimeFaultCode(answer.fault.code);
+      const isElsewhere = code === 'moved' || code === 'stopped';
+      if (!isElsewhere || this.#env.clock.monotonic() + RETRY_MS >= untilMs)
+        throw new RuntimeFault(code, answer.fault.message, { retryable: answer.fault.retryable });
+      this.turnAway();
+      await this.#pause(RETRY_MS);
+    }
+  }
+
+  /** What a controller answers; rejects with a RuntimeFault, `crashed` if they all refuse it. */
+  async request<T extends RequestType>(
+    type: T,
+    body: BodyOf<T>,
+    options: RequestOptions,
+  ): Promise<unknown> {
+    const { clock } = this.#env;
+    const untilMs = clock.monotonic() + options.deadlineMs;
+    const refused = new Set<MemberId>();
+    let last: TransportFault | undefined;
+    for (;;) {
+      const leftMs = untilMs - clock.monotonic();
+      if (leftMs <= 0) throw outOfTime(type, options.deadlineMs, last);
+      const controller = this.#choose(refused);
+      if (controller === undefined) {
+        if (refused.size > 0 && last !== undefined) throw refusedBy(type, last);
+        await this.#linkUp(leftMs);
+        continue;
+      }
+      try {
+        return await this.#transport.ask(controller, nodeMessage(type, body, options.requestId), {
+          deadlineMs: Math.min(leftMs, TRY_MS),
+          ...(options.lane === undefined ? {} : { lane: options.lane }),
+        });
+      } catch (error) {
+        if (!(error instanceof TransportFault)) throw error;
+        if (error.code === 'closed') throw new RuntimeFault('stopped', error.message);
+        last = error;
+        if (error.code === 'refused') refused.add(controller);
+        this.turnAway();
+        if (error.code !== 'timeout' && error.code !== 'refused')
+          await this.#pause(Math.min(RETRY_MS, leftMs));
+      }
+    }
+  }
+
+  /** The controller that was asked last is no good: the next question goes to another one, if there is one. */
+  turnAway(): void {
+    const others = this.#connected().filter((id) => id !== this.#preferred);
+    this.#preferred = this.#pick(others) ?? this.#preferred;
+  }
+
+  /** One stays the same while it answers: what it has told before fits what it tells next. */
+  #choose(refused: ReadonlySet<MemberId>): MemberId | undefined {
+    const willing = this.#connected().filter((id) => !refused.has(id));
+    if (this.#preferred === undefined || !willing.includes(this.#preferred))
+      this.#preferred = this.#pick(willing);
+    return this.#preferred;
+  }
+
+  /** By chance, so that many members do not all ask the same controller. */
+  #pick(ids: readonly MemberId[]): MemberId | undefined {
+    return ids.length < 2 ? ids[0] : ids[Math.floor(this.#env.random.float() * ids.length)];
+  }
+
+  #connected(): readonly MemberId[] {
+    return [...this.#transport.connected()].sort();
+  }
+
+  /** Resolves when a link comes up, or after the time. */
+  #linkUp(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        unsubscribe();
+        resolve();
+      };
+      const cancel = this.#env.timers.after(withinMs, end);
+      const unsubscribe = this.#transport.onLink(({ type }) => {
+        if (type === 'up') end();
+      });
+    });
+  }
+
+  #pause(waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#env.timers.after(waitMs, resolve);
+    });
+  }
+}
+
+function outOfTime(
+  type: string,
+  deadlineMs: number,
+  last: TransportFault | undefined,
+): RuntimeFault {
+  const why = last === undefined ? 'no controller is connected' : last.message;
+  return new RuntimeFault(
+    'timeout',
+    `no controller answered ${type} within ${deadlineMs} ms: ${why}`,
+    {
+      cause: last,
+    },
+  );
+}
+
+function refusedBy(type: string, last: TransportFault): RuntimeFault {
+  return new RuntimeFault('crashed', `the controllers refuse ${type}: ${last.message}`, {
+    cause: last,
+  });
+}

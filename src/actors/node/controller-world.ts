@@ -1,0 +1,106 @@
+// What a machine needs to know of the cloud, asked of controllers: for hosts whose process has neither store nor views.
+// Nothing is kept here: an order must see a network as it was when its port was made, and an answer that is missing
+// must not look like a network that is gone. Images come over HTTP from a controller, by a link that it has signed.
+import type { ConfigDriveFile } from '#hypervisor/storage-port.ts';
+import type { HostNetworkSpec } from '#hypervisor/network-port.ts';
+import type { Env } from '#runtime/env/env.ts';
+import { isRuntimeFault } from '#runtime/system/faults.ts';
+import type { ServerImage } from '../domain/server.ts';
+import type { ControllerLink, RequestOptions } from './controller-link.ts';
+import type { Machine } from './machine.ts';
+import { NodeFault } from './protocol.ts';
+import { answerOf, type BodyOf, type RequestType } from './wire.ts';
+
+export type ControllerWorld = Pick<
+  Machine,
+  'imageSource' | 'imageIds' | 'networkIds' | 'networkSpec' | 'configDrive'
+>;
+
+/** The bytes behind a URL from an offset on. Rejects when they do not come; the consumer minds standstill. */
+export type FetchBytes = (url: string, offset: number) => AsyncIterable<Uint8Array>;
+
+export interface ControllerWorldOptions {
+  readonly env: Env;
+  readonly link: ControllerLink;
+  readonly fetchBytes: FetchBytes;
+  /** Of this host's metadata service; undefined for none. */
+  readonly metadataPort: number | undefined;
+}
+
+const ASK_MS = 20_000;
+/** Tries in a row in which not one byte of an image came. */
+const MAX_EMPTY_TRIES = 5;
+const RETRY_MS = 500;
+
+export function controllerWorld(options: ControllerWorldOptions): ControllerWorld {
+  const { metadataPort } = options;
+  const ask = <T extends RequestType>(
+    type: T,
+    body: BodyOf<T>,
+    lane: NonNullable<RequestOptions['lane']>,
+  ): Promise<unknown> =>
+    options.link.request(type, body, { deadlineMs: ASK_MS, lane }).catch((error: unknown) => {
+      throw faultOf(error);
+    });
+  const world = async () => answerOf('world', await ask('node.world', {}, 'bulk'));
+  return {
+    imageSource: (image, serverId) => ({
+      id: image.id,
+      format: image.format,
+      sha512: image.sha512,
+      sizeBytes: image.sizeBytes,
+      open: () =>
+        imageBytes(options, image, async () =>
+          answerOf('image', await ask('node.image', { serverId, imageId: image.id }, 'control')),
+        ),
+    }),
+    imageIds: async () => new Set((await world()).imageIds),
+    networkIds: async () => (await world()).networkIds,
+    networkSpec: async (networkId) => {
+      const { spec } = answerOf('network', await ask('node.network', { networkId }, 'control'));
+      return spec === undefined ? undefined : { ...(spec as HostNetworkSpec), metadataPort };
+    },
+    configDrive: async (serverId): Promise<readonly ConfigDriveFile[]> =>
+      answerOf('files', await ask('node.config-drive', { serverId }, 'bulk')).files,
+  };
+}
+
+/** Goes on where it broke off, from another controller if there is one. What arrives is checked by its digest. */
+async function* imageBytes(
+  { env, link, fetchBytes }: ControllerWorldOptions,
+  image: ServerImage,
+  urlOf: () => Promise<{ readonly url: string }>,
+): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  let emptyTries = 0;
+  while (received < image.sizeBytes) {
+    const before = received;
+    try {
+      const { url } = await urlOf();
+      for await (const chunk of fetchBytes(url, received)) {
+        received += chunk.length;
+        yield chunk;
+      }
+      if (received === before) throw new Error(`image ${image.id}: not one byte came`);
+    } catch (error) {
+      if (error instanceof NodeFault) throw error;
+      emptyTries = received === before ? emptyTries + 1 : 1;
+      if (emptyTries > MAX_EMPTY_TRIES) throw error;
+      env.log.warn({ err: error, image: image.id, received }, 'a fetch broke off; going on');
+      link.turnAway();
+      await new Promise<void>((resolve) => {
+        env.timers.after(RETRY_MS, resolve);
+      });
+    }
+  }
+}
+
+/** A refusal does not get better by waiting; everything else may. */
+function faultOf(error: unknown): unknown {
+  if (!isRuntimeFault(error)) return error;
+  const isRefused = error.code === 'crashed';
+  return new NodeFault(isRefused ? 'hypervisor' : 'host-unreachable', error.message, {
+    retryable: !isRefused,
+    cause: error,
+  });
+}

@@ -1,0 +1,185 @@
+// A controller's side of what compute members ask and tell. A member speaks for its own host and for guests that are
+// granted to it, and for nothing else (DESIGN §1, law): whatever it sends is checked against that, since a host whose
+// guests have broken out of it sends what they like. What is refused is logged once per member and kind.
+import type { ConfigDriveFile } from '#hypervisor/storage-port.ts';
+import type { HostNetworkSpec } from '#hypervisor/network-port.ts';
+import type { Router } from '#runtime/directory/router.ts';
+import type { Env } from '#runtime/env/env.ts';
+import type { StateView, Views } from '#runtime/events/projection.ts';
+import type { MemberId, MemberRecord } from '#runtime/membership/store.ts';
+import type { Peer, Received } from '#runtime/transport/port.ts';
+import type { InstanceState } from '../instance/state.ts';
+import type { HostState } from '../topology/protocol.ts';
+import { admitCommand, Denied } from './gateway-commands.ts';
+import type { Members } from './members.ts';
+import type { HostName } from './protocol.ts';
+import { type BodyOf, bodyOf, isRequestType, type RequestType, runtimeFaultOf } from './wire.ts';
+
+export interface GatewayOptions {
+  readonly env: Env;
+  readonly router: Router;
+  readonly views: Views;
+  readonly members: Members;
+  readonly servers: StateView<InstanceState>;
+  readonly hosts: StateView<HostState>;
+  /** Images that a server may be made from now. */
+  readonly imageIds: () => ReadonlySet<string>;
+  /** Networks that every host has ready. */
+  readonly networkIds: () => readonly string[];
+  /** Without the port of the metadata service, which is the host's matter. */
+  readonly networkSpec: (networkId: string) => HostNetworkSpec | undefined;
+  readonly configDrive: (serverId: string) => readonly ConfigDriveFile[];
+  /** Undefined while this controller does not know where it is reached. */
+  readonly imageUrl: (imageId: string, host: HostName) => string | undefined;
+  readonly controllers: () => readonly Peer[];
+  readonly onStatus: (sender: MemberRecord, isUp: boolean) => void;
+}
+
+/** Questions of one member that are not answered yet; more are turned away. */
+const MOST_UNDER_WAY = 1_000;
+const MOST_LOGGED = 10_000;
+const WORLD_MS = 1_000;
+
+interface Asked {
+  readonly message: Received;
+  readonly sender: MemberRecord;
+  readonly host: HostName;
+}
+
+export class NodeGateway {
+  readonly #options: GatewayOptions;
+  readonly #underWay = new Map<MemberId, number>();
+  readonly #logged = new Set<string>();
+  #world: { readonly atMs: number; readonly answer: object } | undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  /** Messages of the area `node`, which are refused if they are no compute member's; what it throws is for the sender. */
+  async receive(message: Received, sender: MemberRecord): Promise<unknown> {
+    const { type } = message;
+    try {
+      if (!isRequestType(type)) throw new Denied(`no controller handles ${type}`, 'unknown type');
+      const host = this.#options.members.hostOf(sender);
+      if (sender.role !== 'compute' || host === undefined)
+        throw new Denied(`${sender.name} is no compute member`, type);
+      return await this.#bounded(sender.id, () => this.#answer(type, { message, sender, host }));
+    } catch (error) {
+      if (error instanceof Denied) this.#logOnce(sender, error);
+      throw error;
+    }
+  }
+
+  async #bounded(member: MemberId, work: () => Promise<unknown>): Promise<unknown> {
+    const before = this.#underWay.get(member) ?? 0;
+    if (before >= MOST_UNDER_WAY) throw new Error(`${before} questions are under way; try later`);
+    this.#underWay.set(member, before + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.#underWay.get(member) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(member, left);
+      else this.#underWay.delete(member);
+    }
+  }
+
+  async #answer(type: RequestType, asked: Asked): Promise<unknown> {
+    const { message, sender, host } = asked;
+    const { networkSpec, configDrive, controllers, onStatus } = this.#options;
+    switch (type) {
+      case 'node.ask':
+        return this.#forward(asked);
+      case 'node.status':
+        onStatus(sender, bodyOf(message, type).isUp);
+        return {};
+      case 'node.world':
+        bodyOf(message, type);
+        await this.#fresh();
+        return this.#worldOfNow();
+      case 'node.network': {
+        const { networkId } = bodyOf(message, type);
+        await this.#fresh();
+        const spec = networkSpec(networkId);
+        return spec === undefined ? {} : { spec };
+      }
+      case 'node.config-drive': {
+        const { serverId } = bodyOf(message, type);
+        await this.#granted(serverId, host, type);
+        return { files: configDrive(serverId) };
+      }
+      case 'node.image':
+        return this.#image(bodyOf(message, type), host);
+      case 'node.controllers':
+        bodyOf(message, type);
+        return { controllers: controllers() };
+    }
+  }
+
+  async #forward({ message, sender, host }: Asked): Promise<unknown> {
+    const body = bodyOf(message, 'node.ask');
+    await this.#fresh();
+    const admitted = admitCommand(body, host, this.#options);
+    if ('refusal' in admitted) {
+      if (admitted.suspicion !== undefined) this.#logOnce(sender, admitted.suspicion);
+      return { reply: admitted.refusal };
+    }
+    const { kind, id, deadlineMs } = body;
+    const requestId = message.requestId ?? `req-${host}`;
+    try {
+      const asked = { requestId: requestId.slice(0, MAX_REQUEST_ID), deadlineMs };
+      const reply = await this.#options.router.ask({ kind, id }, admitted.command as never, asked);
+      return { reply };
+    } catch (error) {
+      return { fault: runtimeFaultOf(error) };
+    }
+  }
+
+  async #image({ serverId, imageId }: BodyOf<'node.image'>, host: HostName): Promise<unknown> {
+    const server = await this.#granted(serverId, host, 'node.image');
+    if (server.request?.image?.id !== imageId)
+      throw new Denied(`server ${serverId} is not made from image ${imageId}`, 'node.image');
+    const url = this.#options.imageUrl(imageId, host);
+    if (url === undefined) throw new Error('this controller has no address for images yet');
+    return { url };
+  }
+
+  /** The server, if its guest may run on this host and nowhere else. */
+  async #granted(serverId: string, host: HostName, type: RequestType): Promise<InstanceState> {
+    await this.#fresh();
+    const server = this.#options.servers.get(serverId);
+    if (server?.grant?.host !== host)
+      throw new Denied(`server ${serverId} is not granted to host ${host}`, type);
+    return server;
+  }
+
+  /** With the store away, what others have made meanwhile is not known here, and "gone" would be a guess. */
+  async #fresh(): Promise<void> {
+    const { views } = this.#options;
+    await views.barrier();
+    if (views.isStale) throw new Error('this controller does not reach the store now');
+  }
+
+  /** The same for all hosts, so it is made once for all that ask at a time. */
+  #worldOfNow(): object {
+    const { env, imageIds, networkIds } = this.#options;
+    const nowMs = env.clock.monotonic();
+    if (this.#world === undefined || nowMs - this.#world.atMs > WORLD_MS) {
+      const answer = { imageIds: [...imageIds()], networkIds: [...networkIds()] };
+      this.#world = { atMs: nowMs, answer };
+    }
+    return this.#world.answer;
+  }
+
+  #logOnce(sender: MemberRecord, { kind, message }: Denied): void {
+    const key = `${sender.id} ${kind}`;
+    if (this.#logged.has(key) || this.#logged.size >= MOST_LOGGED) return;
+    this.#logged.add(key);
+    this.#options.env.log.error(
+      { member: sender.id, name: sender.name, kind, reason: message },
+      'a member asked for what it may not; look at its host. Further ones of this kind are not logged',
+    );
+  }
+}
+
+const MAX_REQUEST_ID = 100;

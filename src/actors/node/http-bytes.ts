@@ -1,0 +1,33 @@
+// Fetches bytes from a controller's HTTP API, from an offset on. Patience is the consumer's, who stops a fetch that
+// stands still; until the head of the answer is there, it is bounded here.
+import type { Env } from '#runtime/env/env.ts';
+import type { FetchBytes } from './controller-world.ts';
+
+const HEAD_MS = 30_000;
+
+export function httpBytes(env: Env): FetchBytes {
+  return async function* fetchBytes(url, offset) {
+    const abort = new AbortController();
+    const cancel = env.timers.after(HEAD_MS, () =>
+      abort.abort(new Error(`no answer within ${HEAD_MS / 1000} s`)),
+    );
+    try {
+      const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${offset}-` };
+      const answer = await fetch(url, { signal: abort.signal, headers, redirect: 'error' });
+      cancel();
+      const expected = offset === 0 ? 200 : 206;
+      if (answer.status !== expected || answer.body === null)
+        throw new Error(`HTTP ${answer.status}, not ${expected}: ${await beginningOf(answer)}`);
+      yield* answer.body;
+    } finally {
+      cancel();
+      abort.abort();
+    }
+  };
+}
+
+const MAX_WORDS = 300;
+
+async function beginningOf(answer: Response): Promise<string> {
+  return (await answer.text()).slice(0, MAX_WORDS);
+}
