@@ -1,7 +1,7 @@
 // The instance's effects: talks to scheduler, providers, networks and the node of its host, and reports back by
 // commands. What may be decided from an answer is decide.ts's matter. An exception here means "try again".
 import type { Router } from '#runtime/directory/router.ts';
-import type { EffectContext } from '#runtime/entity/effects.ts';
+import { type EffectContext, wasMoved } from '#runtime/entity/effects.ts';
 import type { Log } from '#runtime/env/env.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
@@ -148,6 +148,7 @@ async function place(
       requestId,
     }),
   ]);
+  if (wasMoved(context.signal)) return undefined;
   if (context.signal.aborted) {
     await giveBack(services, effect, state);
     return undefined;
@@ -227,13 +228,17 @@ async function order(
   state: InstanceState,
 ): Promise<Outcome | undefined> {
   const { grant } = state;
-  const { signal } = context;
+  const { signal, ownerEpoch } = context;
   if (grant === undefined) {
     if (effect.kind === 'destroy-guest') return ended(effect, {});
     return failed(effect, { code: 500, message: 'The server has no host.', details: '' }, false);
   }
   const [report] = await Promise.all([
-    services.nodes.perform(grant.host, orderOf(effect, state, grant), { signal }),
+    services.nodes.perform(
+      grant.host,
+      { ...orderOf(effect, state, grant), ownerEpoch },
+      { signal },
+    ),
     effect.kind === 'build-guest'
       ? services.networks.bind(state.id, grant.host, effect.requestId)
       : undefined,

@@ -6,7 +6,10 @@ import type { Effect } from './definition.ts';
 
 export interface EffectContext {
   readonly entityId: string;
-  /** Aborted when the state no longer wants the effect; what it would report is then ignored. */
+  /**
+   * Aborted when the state no longer wants the effect, or when this process no longer owns the entity (`wasMoved`: then
+   * the next owner goes on with it, and nothing may be undone here); what it would report is then ignored.
+   */
   readonly signal: AbortSignal;
   /** Tries so far, from 1. */
   readonly attempt: number;
@@ -28,6 +31,13 @@ interface Running {
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 30_000;
+
+const MOVED = 'the entity moves to another owner';
+
+/** Whether the work of an aborted effect goes on elsewhere. */
+export function wasMoved(signal: AbortSignal): boolean {
+  return signal.reason === MOVED;
+}
 
 export class EffectBoard {
   readonly #running = new Map<string, Running>();
@@ -65,15 +75,16 @@ export class EffectBoard {
     for (const effect of wanted) if (!this.#running.has(effect.id)) this.#start(effect);
   }
 
+  /** Whatever is under way is wanted still, but not here any more. */
   stop(): void {
-    for (const id of this.#running.keys()) this.#drop(id);
+    for (const id of this.#running.keys()) this.#drop(id, MOVED);
   }
 
-  #drop(id: string): void {
+  #drop(id: string, reason = 'no longer wanted'): void {
     const running = this.#running.get(id);
     this.#running.delete(id);
     running?.cancelTimer?.();
-    running?.abort.abort();
+    running?.abort.abort(reason);
   }
 
   #start(effect: Effect): void {
