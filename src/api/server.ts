@@ -3,15 +3,20 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyPluginCallback } from 'fastify';
+import { admitRequests } from './admission/hooks.ts';
 import type { ApiContext } from './context.ts';
 import { takeJson } from './json-body.ts';
 import { mendPath } from './mended-path.ts';
+import { passingTrouble } from './passing-trouble.ts';
 
 /** Bytes; image uploads are streamed and not bound by it. */
 const BODY_LIMIT_BYTES = 1_048_576;
 
 /** Node's bound on a request's head. */
 const MAX_URL_CHARACTERS = 16_384;
+
+/** RFC 7234, 5.5.1: the store is away, and others may have written since. */
+const STALE_WARNING = '110 kilonova "Response is Stale"';
 
 export interface ServicePlugin {
   /** `/identity`; also what the catalogue tells. */
@@ -43,8 +48,21 @@ export function buildServer(
     reply.header('x-openstack-request-id', request.requestId);
     done();
   });
+  admitRequests(app, context.env);
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (context.views.isStale) reply.header('warning', STALE_WARNING);
+    done(null, payload);
+  });
   acceptJson(app);
   app.setErrorHandler((error, request, reply) => {
+    const passing = passingTrouble(error, request, context.env);
+    if (passing !== undefined) {
+      const { message, headers } = passing;
+      return reply
+        .code(503)
+        .headers(headers)
+        .send({ error: { code: 503, message } });
+    }
     const status = statusOf(error);
     if (status >= 500)
       context.env.log.error(
@@ -55,7 +73,7 @@ export function buildServer(
       status >= 500
         ? `The request failed inside; the log has the details under ${request.requestId}.`
         : messageOf(error);
-    reply.code(status).send({ error: { code: status, message } });
+    return reply.code(status).send({ error: { code: status, message } });
   });
   app.setNotFoundHandler((request, reply) => {
     reply.code(404).send({ error: { code: 404, message: `There is nothing at ${request.url}.` } });
@@ -98,13 +116,15 @@ function acceptJson(app: FastifyInstance): void {
   );
 }
 
+const brokenHttp: Readonly<Record<string, readonly [status: number, message: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, `The request's head is longer than ${MAX_URL_CHARACTERS} bytes.`],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "The request's head did not arrive in time."],
+};
+
 /** What is no HTTP reaches no service; its connection can't be used any further. */
 function refuseBrokenHttp(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const [status, message] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? [431, `The request's head is longer than ${MAX_URL_CHARACTERS} bytes.`]
-      : [400, 'The request is not valid HTTP.'];
+  const [status, message] = brokenHttp[error.code ?? ''] ?? [400, 'The request is not valid HTTP.'];
   const body = JSON.stringify({ error: { code: status, message } });
   if (socket.writable)
     socket.write(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { LaunchedCloud } from '../e2e/launched-cloud.ts';
 import { Connection, type Reply } from './http.ts';
 
+export const CREATE_PATH = '/compute/v2.1/servers';
 const MICROVERSION = { 'openstack-api-version': 'compute 2.79' };
 
 export class BenchCloud {
@@ -57,13 +58,17 @@ export class BenchCloud {
   }
 
   create(connection: Connection, name: string): Promise<Reply> {
+    return connection.send('POST', CREATE_PATH, this.headers, this.createBody(name));
+  }
+
+  createBody(name: string): object {
     const server = {
       name,
       imageRef: this.#imageId,
       flavorRef: this.#flavorId,
       networks: [{ uuid: this.#networkId }],
     };
-    return connection.send('POST', '/compute/v2.1/servers', this.headers, { server });
+    return { server };
   }
 
   async status(connection: Connection, id: string): Promise<string> {

@@ -3,6 +3,7 @@
 import { bootSpeed } from './boot.ts';
 import { createLatency, createStorm } from './create.ts';
 import { listSpeed } from './list.ts';
+import { overload } from './overload.ts';
 import { realGuest } from './real-guest.ts';
 import { printTable, type Row } from './table.ts';
 
@@ -11,6 +12,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   create: createLatency,
   storm: createStorm,
   list: listSpeed,
+  overload,
   guest: realGuest,
 };
 

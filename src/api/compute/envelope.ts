@@ -77,7 +77,10 @@ export function faultBody(
   };
 }
 
-export function sendFault(reply: FastifyReply, fault: ComputeFault): FastifyReply {
+export function sendFault(
+  reply: FastifyReply,
+  fault: Pick<ComputeFault, 'status' | 'message' | 'headers'>,
+): FastifyReply {
   return reply
     .code(fault.status)
     .headers(fault.headers)

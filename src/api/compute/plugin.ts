@@ -4,7 +4,8 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyReque
 import { unreachable } from '#runtime/assert.ts';
 import { authenticate } from '../authenticate.ts';
 import { takeJson } from '../json-body.ts';
-import { statusOf } from '../server.ts';
+import { passingTrouble } from '../passing-trouble.ts';
+import { messageOf, statusOf } from '../server.ts';
 import type { ComputeContext } from './context.ts';
 import { badRequest, ComputeFault, plainWords, sendFault } from './envelope.ts';
 import { LEGACY_MINOR, negotiate, versionText } from './microversion.ts';
@@ -144,33 +145,32 @@ function acceptComputeJson(app: FastifyInstance): void {
 function handleErrors(app: FastifyInstance, context: ComputeContext): void {
   app.setErrorHandler((error, request, reply) => {
     if (error instanceof ComputeFault) return sendFault(reply, error);
-    const status = faultStatus(error);
+    const passing = passingTrouble(error, request, context.env);
+    if (passing !== undefined) {
+      // Refused before this service's own hooks ran.
+      reply.header('x-compute-request-id', request.requestId);
+      return sendFault(reply, passing);
+    }
+    const status = statusOf(error);
     if (status >= 500)
       context.env.log.error(
         { err: error, requestId: request.requestId, url: request.url },
         'compute request failed',
       );
-    const headers: Record<string, string> = status === 503 ? { 'retry-after': '1' } : {};
-    return sendFault(reply, new ComputeFault(status, faultWords(status, request), headers));
+    return sendFault(reply, new ComputeFault(status, faultWords(status, error, request)));
   });
 }
 
-/** Trouble that is worth a retry says so: a full mailbox, an owner that is moving, an ask that took too long. */
-function faultStatus(error: unknown): number {
-  const { retryable } = error as { retryable?: unknown };
-  return retryable === true ? 503 : statusOf(error);
-}
-
-function faultWords(status: number, request: FastifyRequest): string {
+function faultWords(status: number, error: unknown, request: FastifyRequest): string {
   switch (status) {
     case 400:
       return plainWords.malformed;
+    case 408:
+      return messageOf(error);
     case 413:
       return plainWords.tooLarge;
     case 415:
       return plainWords.mediaType;
-    case 503:
-      return `The service can't do this now; please try again. Request id: ${request.requestId}.`;
     default:
       return `Unexpected API Error. The log of the service has the details under ${request.requestId}.`;
   }

@@ -6,9 +6,9 @@ import { PasswordQueueFull } from '#actors/services/identity/passwords.ts';
 import type { ApiContext } from '../context.ts';
 import { httpRefusal } from '../errors.ts';
 import { isMalformedJson } from '../json-body.ts';
+import { passingTrouble } from '../passing-trouble.ts';
 import { baseUrl, messageOf, statusOf } from '../server.ts';
 import type { Refusal } from '#runtime/message/refusal.ts';
-import { isRuntimeFault } from '#runtime/system/faults.ts';
 
 export class Problem extends Error {
   override readonly name = 'Problem';
@@ -96,10 +96,8 @@ function asProblem(context: ApiContext, error: unknown, request: FastifyRequest)
     return new Problem(503, 'Too many logins are under way; try again in a moment.', {
       headers: { 'retry-after': '1' },
     });
-  if (isRuntimeFault(error) && error.retryable)
-    return new Problem(503, 'The service is busy; try again in a moment.', {
-      headers: { 'retry-after': '1' },
-    });
+  const passing = passingTrouble(error, request, context.env);
+  if (passing !== undefined) return new Problem(503, passing.message, passing);
   if (isMalformedJson(error)) return missing('valid JSON', 'request body');
   const status = statusOf(error);
   if (status < 500) return new Problem(status, messageOf(error));

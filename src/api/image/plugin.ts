@@ -4,8 +4,8 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyReque
 import { authenticate } from '#api/authenticate.ts';
 import type { ApiContext } from '#api/context.ts';
 import { isMalformedJson, takeJson } from '#api/json-body.ts';
+import { passingTrouble } from '#api/passing-trouble.ts';
 import { baseUrl, messageOf, statusOf } from '#api/server.ts';
-import { isRuntimeFault } from '#runtime/system/faults.ts';
 import { fileRoutes } from './file-routes.ts';
 import { ImageAccess, type ImageService } from './image-access.ts';
 import { patchForms } from './image-patch.ts';
@@ -88,9 +88,9 @@ function answerError(
     sendError(request, reply, { status, message, headers });
     return;
   }
-  if (isRuntimeFault(error)) {
-    const headers = { 'retry-after': '1' };
-    sendError(request, reply, { status: 503, message: error.message, headers });
+  const passing = passingTrouble(error, request, context.env);
+  if (passing !== undefined) {
+    sendError(request, reply, passing);
     return;
   }
   const status = statusOf(error);

@@ -4,8 +4,8 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyReque
 import { authenticate } from '#api/authenticate.ts';
 import type { ApiContext } from '#api/context.ts';
 import { isMalformedJson, takeJson } from '#api/json-body.ts';
+import { passingTrouble } from '#api/passing-trouble.ts';
 import { messageOf, statusOf } from '#api/server.ts';
-import { isRuntimeFault } from '#runtime/system/faults.ts';
 import { informationRoutes } from './information-routes.ts';
 import { NetworkAccess, type NetworkService } from './network-access.ts';
 import { networkRoutes } from './network-routes.ts';
@@ -61,9 +61,9 @@ function answerError(
     sendError(reply, { status, type, message, headers });
     return;
   }
-  if (isRuntimeFault(error)) {
-    const headers = { 'retry-after': '1' };
-    sendError(reply, { status: 503, type: 'ServiceUnavailable', message: error.message, headers });
+  const passing = passingTrouble(error, request, context.env);
+  if (passing !== undefined) {
+    sendError(reply, { type: 'ServiceUnavailable', ...passing });
     return;
   }
   const status = statusOf(error);

@@ -2,9 +2,9 @@
 // What each call tells stands in the table of routes. It reads the providers that the scheduler claims from.
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { refuse } from '#runtime/message/refusal.ts';
-import { isRuntimeFault } from '#runtime/system/faults.ts';
 import { authenticate } from '../authenticate.ts';
 import type { ApiContext } from '../context.ts';
+import { passingTrouble } from '../passing-trouble.ts';
 import { messageOf, statusOf } from '../server.ts';
 import { type PlacementSources, ProviderCatalogue } from './catalogue.ts';
 import { badRequest, faultOf, PlacementFault, sendFault } from './envelope.ts';
@@ -162,9 +162,9 @@ function answerError(
     sendFault(request, reply, error);
     return;
   }
-  if (isRuntimeFault(error)) {
-    const headers = { 'retry-after': '1' };
-    sendFault(request, reply, new PlacementFault(503, error.message, { headers }));
+  const passing = passingTrouble(error, request, context.env);
+  if (passing !== undefined) {
+    sendFault(request, reply, new PlacementFault(503, passing.message, passing));
     return;
   }
   const status = statusOf(error);

@@ -20,6 +20,6 @@ export const networkDefinition: EntityDefinition<
   evolve: evolveNetwork,
   todo: () => [],
   invariants: networkInvariants,
-  // A network may hold thousands of ports, all of them in each snapshot.
-  snapshotEvery: 1_000,
+  // A network may hold thousands of ports, all of them in each snapshot: to write one holds up everything else.
+  snapshotEvery: 5_000,
 };

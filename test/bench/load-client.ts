@@ -1,0 +1,120 @@
+// The bench's load generator, a process of its own, so that it takes nothing from the server's thread: creates at a
+// concurrency (closed loop) or at a rate, whatever becomes of them (open loop). Prints what came back as one line of JSON.
+import { CREATE_PATH } from './bench-cloud.ts';
+import { Connection } from './http.ts';
+import { quantile } from './table.ts';
+
+export interface LoadOrder {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of a create; its name is replaced. */
+  readonly body: object;
+  readonly forMs: number;
+  readonly connections: number;
+  /** Requests per second; absent: as many as the connections carry, one at a time each. */
+  readonly rate?: number;
+}
+
+export interface LoadReport {
+  readonly accepted: number;
+  readonly refused: number;
+  /** Of the refused, those that said when to come again. */
+  readonly saidWhen: number;
+  /** Answered with anything else, or not at all. */
+  readonly failed: number;
+  /** Due while all connections were waiting for answers. */
+  readonly unsent: number;
+  readonly seconds: number;
+  readonly acceptedP50Ms: number;
+  readonly acceptedP99Ms: number;
+  readonly refusedP50Ms: number;
+  readonly refusedP99Ms: number;
+}
+
+class Load {
+  readonly #order: LoadOrder;
+  readonly #accepted: number[] = [];
+  readonly #refused: number[] = [];
+  #saidWhen = 0;
+  #failed = 0;
+  #unsent = 0;
+  #sent = 0;
+
+  constructor(order: LoadOrder) {
+    this.#order = order;
+  }
+
+  async run(): Promise<LoadReport> {
+    const { url, connections, rate, forMs } = this.#order;
+    const open = await Promise.all(Array.from({ length: connections }, () => Connection.open(url)));
+    const startMs = performance.now();
+    const endMs = startMs + forMs;
+    if (rate === undefined) await Promise.all(open.map((one) => this.#keepBusy(one, endMs)));
+    else await this.#atRate(open, { rate, startMs, endMs });
+    const seconds = (performance.now() - startMs) / 1000;
+    for (const one of open) one.close();
+    return {
+      accepted: this.#accepted.length,
+      refused: this.#refused.length,
+      saidWhen: this.#saidWhen,
+      failed: this.#failed,
+      unsent: this.#unsent,
+      seconds,
+      acceptedP50Ms: timeOf(this.#accepted, 0.5),
+      acceptedP99Ms: timeOf(this.#accepted, 0.99),
+      refusedP50Ms: timeOf(this.#refused, 0.5),
+      refusedP99Ms: timeOf(this.#refused, 0.99),
+    };
+  }
+
+  async #keepBusy(connection: Connection, endMs: number): Promise<void> {
+    while (performance.now() < endMs) await this.#one(connection);
+  }
+
+  async #atRate(
+    free: Connection[],
+    { rate, startMs, endMs }: { rate: number; startMs: number; endMs: number },
+  ): Promise<void> {
+    const under = new Set<Promise<void>>();
+    let due = 0;
+    for (let nowMs = startMs; nowMs < endMs; nowMs = performance.now()) {
+      for (; due < ((nowMs - startMs) * rate) / 1000; due += 1) {
+        const connection = free.pop();
+        if (connection === undefined) {
+          this.#unsent += 1;
+          continue;
+        }
+        const one = this.#one(connection).finally(() => {
+          under.delete(one);
+          free.push(connection);
+        });
+        under.add(one);
+      }
+      await new Promise((done) => setTimeout(done, 1));
+    }
+    await Promise.all(under);
+  }
+
+  async #one(connection: Connection): Promise<void> {
+    const { headers, body } = this.#order;
+    this.#sent += 1;
+    const named = {
+      server: { ...(body as { server: object }).server, name: `load-${this.#sent}` },
+    };
+    const startMs = performance.now();
+    const reply = await connection.send('POST', CREATE_PATH, headers, named);
+    const tookMs = performance.now() - startMs;
+    if (reply.status === 202) this.#accepted.push(tookMs);
+    else if (reply.status === 503) {
+      this.#refused.push(tookMs);
+      if (/\r\nretry-after: *\d+/i.test(reply.headers)) this.#saidWhen += 1;
+    } else this.#failed += 1;
+  }
+}
+
+/** Zero for none: JSON knows no NaN. */
+const timeOf = (times: readonly number[], part: number): number =>
+  times.length === 0 ? 0 : quantile(times, part);
+
+const order = JSON.parse(process.argv[2] ?? '{}') as LoadOrder;
+process.stdout.write(`${JSON.stringify(await new Load(order).run())}\n`);
