@@ -15,6 +15,8 @@ import { instanceDefinition } from '#actors/instance/entity.ts';
 import { Placement } from '#actors/instance/placement.ts';
 import { ledgerDefinition } from '#actors/node/ledger.ts';
 import { NodeActor, type NodeActorOptions } from '#actors/node/actor.ts';
+import { AllNodes } from '#actors/node/all-nodes.ts';
+import type { NodeClient } from '#actors/node/client.ts';
 import { LocalNodes } from '#actors/node/local-nodes.ts';
 import type { Machine } from '#actors/node/machine.ts';
 import type { Networks } from '#actors/ports/networks.ts';
@@ -36,6 +38,8 @@ export interface AssemblyOptions {
   readonly quotas: QuotaLimits;
   /** How entities of other members are asked; without it this process is alone and has them all. */
   readonly routeThrough?: (local: EntityHost) => Router;
+  /** The hosts of compute members; without it the hosts of this process are all that there are. */
+  readonly remoteNodes?: NodeClient;
   /** Between an effect and its runner: tests cut here. */
   readonly aroundEffects?: (kind: string, run: EffectRunner) => EffectRunner;
 }
@@ -53,20 +57,24 @@ export class Assembly {
   readonly entities: EntityHost;
   /** Asks an entity, wherever it lives. */
   readonly router: Router;
+  /** The hosts of this process. */
   readonly nodes = new LocalNodes();
+  /** All hosts of the cloud, as far as they are reached from here. */
+  readonly allNodes: NodeClient;
   readonly consumers: ConsumerIndex;
   readonly #options: AssemblyOptions;
   #auditor: Auditor | undefined;
   #networks: Networks | undefined;
 
   constructor(options: AssemblyOptions) {
-    const { env, name, journal, authority, routeThrough } = options;
+    const { env, name, journal, authority, routeThrough, remoteNodes } = options;
     this.#options = options;
     this.env = env;
     this.system = createActorSystem({ env, name });
     const isShared = routeThrough !== undefined;
     this.entities = new EntityHost({ env, system: this.system, journal, authority, isShared });
     this.router = routeThrough?.(this.entities) ?? this.entities;
+    this.allNodes = remoteNodes === undefined ? this.nodes : new AllNodes(this.nodes, remoteNodes);
     this.#registerCompute();
     this.consumers = new ConsumerIndex(this.entities.view(providerDefinition));
   }
@@ -169,7 +177,7 @@ export class Assembly {
   }
 
   #makeInstanceRunner(): ReturnType<typeof instanceEffects> {
-    const { entities, system, nodes, consumers } = this;
+    const { entities, system, consumers, allNodes: nodes } = this;
     if (this.#networks === undefined)
       throw new Error('the assembly has no network service: useNetworks comes before start');
     const sources = {
