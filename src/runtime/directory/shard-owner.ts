@@ -286,6 +286,7 @@ export class ShardOwner implements Authority {
     const moves = Map.groupBy(this.serving(), (shard) => preferredOwner(shard, others));
     for (const [target, shards] of moves) {
       if (target === undefined || target === membership.self) continue;
+      if (!membership.isLeaving && !membership.reaches(target)) continue;
       for (let from = 0; from < shards.length; from += HANDOVER_BATCH)
         await this.#give(shards.slice(from, from + HANDOVER_BATCH), target);
     }

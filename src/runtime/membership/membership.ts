@@ -39,6 +39,8 @@ export class Membership {
   #beat = 0;
   /** When the last beat that the store took was sent. */
   #leasedAtMs = Number.NEGATIVE_INFINITY;
+  /** Since when the store's generation is what it is, on our monotonic clock. */
+  #generationSinceMs = Number.NEGATIVE_INFINITY;
   #isStoreAway = false;
   #isLeaving = false;
   #isStopped = false;
@@ -92,17 +94,21 @@ export class Membership {
   }
 
   /**
-   * Every living controller has given the store back what it had lost, should it have gone back in time. Before that
-   * nobody may take anything over, or what another one acknowledged could come too late.
+   * Every controller has given the store back what it had lost, should it have gone back in time, or had as long as a
+   * lease to do so. Before that nobody may take anything over, or what another one acknowledged could come too late.
    */
   get isStoreWhole(): boolean {
-    const { generation } = this.#table;
-    return (
-      this.#options.generation() >= generation &&
-      this.#table.presences
-        .filter(({ member, incarnation }) => this.isAlive(member, incarnation))
-        .every((presence) => presence.generation >= generation)
-    );
+    const { generation, presences } = this.#table;
+    if (this.#options.generation() < generation) return false;
+    const waitedMs = this.#options.env.clock.monotonic() - this.#generationSinceMs;
+    const isBack = (presence: Presence): boolean =>
+      presence.generation >= generation || presence.isLeaving;
+    return waitedMs >= LEASE_MS || presences.every(isBack);
+  }
+
+  /** Whether a message would go there directly now. */
+  reaches(id: MemberId): boolean {
+    return this.#options.isConnected(id);
   }
 
   incarnationOf(id: MemberId): number {
@@ -210,6 +216,7 @@ export class Membership {
       const sinceMs = isNew ? nowMs : (this.#seen.get(presence.member)?.sinceMs ?? nowMs);
       this.#seen.set(presence.member, { presence, sinceMs });
     }
+    if (table.generation > this.#table.generation) this.#generationSinceMs = nowMs;
     this.#table = table;
     for (const listener of this.#listeners) listener(table);
   }
