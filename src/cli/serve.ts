@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import type { Config } from '#config/schema.ts';
 import { startCloud, type TinyImage } from '#main';
 import { writeClientFiles } from './client-files.ts';
+import { followLoad } from './heap-mode.ts';
 import { removeRunFile, writeRunFile } from './run-file.ts';
 import { loadSecrets } from './secrets.ts';
 
@@ -33,6 +34,7 @@ export async function serve(config: Config, tinyImage: TinyImage): Promise<void>
   }
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   process.on('SIGINT', () => stop('SIGINT', 0));
+  followLoad();
   writeClientFiles(config.data, { url: cloud.url, region: config.region, secrets });
   writeRunFile(config.data, { url: cloud.url, hypervisor: config.hypervisor.kind });
 }
