@@ -18,8 +18,10 @@ export interface MembershipOptions {
 }
 
 export const BEAT_MS = 500;
-/** Without a new beat for this long a member is dead to others, and to itself. */
+/** Without a new beat for this long a member is dead to others. */
 export const LEASE_MS = 3_000;
+/** And to itself a little earlier: clocks don't run alike. */
+const OWN_LEASE_MS = LEASE_MS - BEAT_MS;
 /** The same for a member that no living controller reaches. */
 const SUSPECT_LEASE_MS = 1_500;
 
@@ -59,7 +61,7 @@ export class Membership {
 
   /** Others may still count on this member; after that it must not act as owner of anything. */
   get hasLease(): boolean {
-    return this.#options.env.clock.monotonic() - this.#leasedAtMs < LEASE_MS;
+    return this.#options.env.clock.monotonic() - this.#leasedAtMs < OWN_LEASE_MS;
   }
 
   /** The last beat did not reach the store: nothing can be written now. */

@@ -20,7 +20,7 @@ describe('shards', () => {
       ['instance/1', 'flavors/all', 'cluster/lead'].map((key) =>
         shardOf(key as `${string}/${string}`, 64),
       ),
-    ).toEqual([17, 29, 55]);
+    ).toEqual([36, 49, 22]);
   });
 
   it('spread evenly over members', () => {
