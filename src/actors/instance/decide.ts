@@ -85,9 +85,9 @@ function abandon(state: InstanceState, facts: Facts): Outcome {
 function operate(state: InstanceState, command: Named<'instance.operate'>, facts: Facts): Outcome {
   const { operation: name, operationId, actor } = command;
   const running = state.operation;
-  if (running?.id === operationId) return nothing;
-  if (name === 'delete' && running?.name === 'delete') return nothing;
   const table = operations[name];
+  if (running?.id === operationId || wasDone(state, table.action, facts.requestId)) return nothing;
+  if (name === 'delete' && running?.name === 'delete') return nothing;
   if (state.locked && !actor.isAdmin) return refuse('instance-locked', { id: state.id });
   if (table.vmStates !== 'any' && !table.vmStates.includes(state.vmState)) {
     return wrongState(state, table.action, 'vm_state', state.vmState);
@@ -119,6 +119,11 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
     atMs: facts.nowMs,
   });
   return accept(events, done);
+}
+
+/** A request may arrive again after it has ended: what was done for it once is not done again. */
+function wasDone(state: InstanceState, action: string, requestId: string): boolean {
+  return state.actions.some((one) => one.requestId === requestId && one.action === action);
 }
 
 function wrongState(

@@ -239,7 +239,8 @@ function restState(vmState: VmState, power: PowerState): VmState {
   const down = power === 'shutdown' || power === 'crashed' || power === 'nostate';
   if (down && (vmState === 'active' || vmState === 'paused' || vmState === 'rescued'))
     return 'stopped';
-  if (power === 'running' && (vmState === 'stopped' || vmState === 'paused')) return 'active';
+  const rests = vmState === 'stopped' || vmState === 'paused' || vmState === 'suspended';
+  if (power === 'running' && rests) return 'active';
   if (power === 'paused' && vmState === 'active') return 'paused';
   return vmState;
 }

@@ -8,7 +8,7 @@ import type { ActorRef, ActorSystem } from '#runtime/system/system.ts';
 import { emptyBuckets } from '../domain/bucket-map.ts';
 import type { PowerState } from '../domain/states.ts';
 import { instances } from '../instance/protocol.ts';
-import { GuestExecutor, type Grants, type Rank, staleOwner } from './guest.ts';
+import { GuestExecutor, type Grants, type Rank, staleOwner, type GuestWork } from './guest.ts';
 import {
   isClosed,
   isOver,
@@ -38,7 +38,7 @@ export interface NodeActorOptions {
 }
 
 interface OrderMessage {
-  readonly order: NodeOrder;
+  readonly order: GuestWork;
   readonly done: (report: NodeReport) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -223,7 +223,7 @@ export class NodeActor implements Grants {
         slot.abort = new AbortController();
         try {
           const report = await executor.perform(message.order, slot.abort.signal);
-          this.#remember(message.order.orderId, report);
+          if (message.order.type !== 'stale-memory') this.#remember(message.order.orderId, report);
           message.done(report);
         } catch (error) {
           message.failed(error);
@@ -407,6 +407,7 @@ export class NodeActor implements Grants {
 
   async #tell(finding: Extract<Finding, { type: 'observed' }>, reason: string): Promise<void> {
     const { serverId, runEpoch, power } = finding;
+    if (power === 'running') await this.#dropStaleMemory(serverId, runEpoch);
     const command = {
       type: 'instance.observed',
       host: this.host,
@@ -417,6 +418,20 @@ export class NodeActor implements Grants {
     await this.#options.router.ask(instances.ref(serverId), command, {
       requestId: `observed-${serverId}`,
     });
+  }
+
+  /** Before anybody hears that a suspended server runs: nobody may resume it from memory then. */
+  async #dropStaleMemory(serverId: string, runEpoch: number): Promise<void> {
+    if (!(await this.machine.storage.hasSavedMemory(serverId))) return;
+    const orderId = `stale-memory/${serverId}/${runEpoch}`;
+    const order = {
+      type: 'stale-memory',
+      orderId,
+      serverId,
+      runEpoch,
+      requestId: orderId,
+    } as const;
+    await new Promise<unknown>((done, failed) => this.#dispatch({ order, done, failed }));
   }
 
   #ledgerState(): LedgerState {

@@ -28,6 +28,14 @@ export interface Grants {
   isSuperseded(serverId: string, runEpoch: number): boolean;
 }
 
+/** The node's own work on a guest, in turn with the orders for it. */
+export type StaleMemory = Rank & {
+  readonly type: 'stale-memory';
+  readonly orderId: string;
+  readonly requestId: string;
+};
+export type GuestWork = NodeOrder | StaleMemory;
+
 type Named<T extends NodeOrder['type']> = Extract<NodeOrder, { readonly type: T }>;
 
 type Interfaces = readonly {
@@ -52,7 +60,7 @@ export class GuestExecutor {
   }
 
   /** Rejects with NodeFault. `signal` ends an order early, between two steps, when a delete waits behind it. */
-  async perform(order: NodeOrder, signal: AbortSignal): Promise<NodeReport> {
+  async perform(order: GuestWork, signal: AbortSignal): Promise<NodeReport> {
     try {
       return await this.#run(order, signal);
     } catch (error) {
@@ -63,7 +71,7 @@ export class GuestExecutor {
     }
   }
 
-  #run(order: NodeOrder, signal: AbortSignal): Promise<NodeReport> {
+  #run(order: GuestWork, signal: AbortSignal): Promise<NodeReport> {
     switch (order.type) {
       case 'node.build':
         return this.#build(order, signal);
@@ -83,6 +91,8 @@ export class GuestExecutor {
         return this.#suspend(order);
       case 'node.resume':
         return this.#resume(order, signal);
+      case 'stale-memory':
+        return this.#dropStaleMemory(order);
       default:
         return unreachable(order);
     }
@@ -181,6 +191,13 @@ export class GuestExecutor {
     return running;
   }
 
+  /** A guest that runs has changed its disk: memory that was saved before is of no use, and would ruin the disk. */
+  async #dropStaleMemory(order: StaleMemory): Promise<NodeReport> {
+    const found = await this.#machine.hypervisor.find(order.serverId);
+    if (found?.power === 'running') await this.#machine.storage.removeSavedMemory(order.serverId);
+    return { power: found?.power ?? 'shutdown', stopped: false };
+  }
+
   /** The tombstone comes last: until it is written, a repeat of this order does it all again. */
   async #destroy(order: Named<'node.destroy'>): Promise<NodeReport> {
     const { network, storage } = this.#machine;
@@ -195,6 +212,8 @@ export class GuestExecutor {
       ),
       storage.removeGuest(serverId),
     ]);
+    // A start that a dead process asked for may have come true in between; without its disks none can any more.
+    await this.#endGuest(serverId);
     await this.#grants.close(serverId, runEpoch);
     return { power: 'nostate', stopped: true };
   }
@@ -411,7 +430,7 @@ function foreignGuest(): NodeFault {
   );
 }
 
-const verbs: Readonly<Record<NodeOrder['type'], string>> = {
+const verbs: Readonly<Record<GuestWork['type'], string>> = {
   'node.build': 'Building',
   'node.destroy': 'Deleting',
   'node.start': 'Starting',
@@ -421,4 +440,5 @@ const verbs: Readonly<Record<NodeOrder['type'], string>> = {
   'node.unpause': 'Unpausing',
   'node.suspend': 'Suspending',
   'node.resume': 'Resuming',
+  'stale-memory': 'Removing old memory of',
 };
