@@ -15,6 +15,11 @@ export class Boundaries {
     this.#die = die;
   }
 
+  /** It dies at this many boundaries from here. */
+  arm(after: number): void {
+    this.#dieAt = this.passed + after;
+  }
+
   /** From now on the process dies no more. */
   disarm(): void {
     this.#dieAt = undefined;

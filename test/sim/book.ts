@@ -1,0 +1,198 @@
+// What users have asked and what they were told. An acknowledged request must show at once to whoever reads, and have
+// its effect or its compensation in the journal at the end; a refused one must have left nothing (I2).
+import type { ServerRequest } from '#actors/domain/server.ts';
+import { instances, type OperationName } from '#actors/instance/protocol.ts';
+import { projects } from '#actors/project/protocol.ts';
+import { isRefusal } from '#runtime/message/refusal.ts';
+import { isRuntimeFault } from '#runtime/system/faults.ts';
+import { serverRequest } from '#test/support/servers.ts';
+import type { Process } from './process.ts';
+import type { Witness } from './witness.ts';
+import type { World } from './world.ts';
+
+/** `unknown`: nobody answered, or said that it does not know. `not-taken`: it was certainly not done. */
+export type Answer = 'acknowledged' | 'refused' | 'unknown' | 'not-taken';
+
+interface Request {
+  readonly serverId: string;
+  readonly operation: OperationName;
+  readonly operationId: string;
+  readonly requestId: string;
+  readonly send: (process: Process) => Promise<unknown>;
+  /** How often it was sent; some are never answered. */
+  sent: number;
+  readonly answers: Answer[];
+}
+
+export class Book {
+  /** Ids in the order of their creates. */
+  readonly servers: string[] = [];
+  readonly faults: string[] = [];
+  readonly #requests: Request[] = [];
+  #asked = 0;
+  readonly answered: Record<Answer, number> = {
+    acknowledged: 0,
+    refused: 0,
+    unknown: 0,
+    'not-taken': 0,
+  };
+
+  create(
+    world: World,
+    via: number,
+    serverId: string,
+    changes: Partial<ServerRequest>,
+  ): string | undefined {
+    const request = (process: Process): ServerRequest => {
+      const [network] = process.networks.listUsable('project-1');
+      if (network === undefined) throw new Error('the cloud has no network');
+      const port = { portId: portOf(serverId), existing: false, networkId: network.id };
+      return serverRequest({ networks: [port], ...changes });
+    };
+    const operationId = `create-${serverId}`;
+    const requestId = `req-${operationId}`;
+    const sent = this.#send(world, via, {
+      serverId,
+      operation: 'create',
+      operationId,
+      requestId,
+      sent: 0,
+      answers: [],
+      send: async (process) => {
+        const wanted = request(process);
+        const reserved = await reserve(process, serverId, wanted);
+        if (isRefusal(reserved)) return reserved;
+        return process.assembly.router.ask(
+          instances.ref(serverId),
+          { type: 'instance.create', request: wanted, operationId },
+          { requestId },
+        );
+      },
+    });
+    if (sent !== undefined) this.servers.push(serverId);
+    return sent;
+  }
+
+  operate(
+    world: World,
+    via: number,
+    { serverId, operation }: { readonly serverId: string; readonly operation: OperationName },
+  ): string | undefined {
+    this.#asked += 1;
+    const operationId = `${operation}-${serverId}-${this.#asked}`;
+    const requestId = `req-${operationId}`;
+    const actor = { userId: 'user-1', projectId: 'project-1', isAdmin: false };
+    return this.#send(world, via, {
+      serverId,
+      operation,
+      operationId,
+      requestId,
+      sent: 0,
+      answers: [],
+      send: (process) =>
+        process.assembly.router.ask(
+          instances.ref(serverId),
+          { type: 'instance.operate', operation, operationId, actor },
+          { requestId },
+        ),
+    });
+  }
+
+  repeat(world: World, via: number, back: number): string | undefined {
+    const request = this.#requests.at(-1 - back);
+    if (request === undefined) return undefined;
+    const sent = this.#ask(world, via, request);
+    return sent === undefined ? undefined : `again: ${sent}`;
+  }
+
+  reserve(world: World, via: number, serverId: string): string | undefined {
+    const process = world.serving(via);
+    if (process === undefined) return undefined;
+    process.ask(
+      () => reserve(process, serverId, serverRequest()),
+      () => undefined,
+    );
+    return `${process.name}: quota for ${serverId}, which is never made`;
+  }
+
+  #send(world: World, via: number, request: Request): string | undefined {
+    const sent = this.#ask(world, via, request);
+    if (sent !== undefined) this.#requests.push(request);
+    return sent;
+  }
+
+  #ask(world: World, via: number, request: Request): string | undefined {
+    const process = world.serving(via);
+    if (process === undefined) return undefined;
+    const { operationId } = request;
+    request.sent += 1;
+    process.ask(
+      () => request.send(process),
+      (outcome) => {
+        const answer = answerOf(outcome);
+        request.answers.push(answer);
+        this.answered[answer] += 1;
+        world.note(`  ${operationId}: ${answer}`);
+        if (answer === 'acknowledged') this.#expectSeen(request, process);
+      },
+    );
+    const state = process.seen(request.serverId);
+    return `${process.name}: ${operationId} (${state?.vmState ?? 'unknown'}/${state?.taskState ?? '-'})`;
+  }
+
+  /** Read your writes: whoever was answered sees it. */
+  #expectSeen(request: Request, process: Process): void {
+    const { serverId, operation, operationId, requestId } = request;
+    const state = process.seen(serverId);
+    const isSeen =
+      state?.actions.some((action) => action.requestId === requestId) === true ||
+      (operation === 'delete' &&
+        (state?.existence === 'gone' || state?.operation?.name === 'delete'));
+    if (!isSeen)
+      this.faults.push(
+        `read: ${operationId} was acknowledged, and ${process.name} does not show it`,
+      );
+  }
+
+  /** At rest: what must be in the journal is there, and nothing else. */
+  kept(witness: Witness): readonly string[] {
+    return this.#requests.flatMap((request) => keptOne(request, witness));
+  }
+}
+
+function keptOne(request: Request, witness: Witness): readonly string[] {
+  const { serverId, operation, operationId, answers, sent } = request;
+  const history = witness.historyOf(serverId);
+  const starts = history.started.get(operationId) ?? 0;
+  const found: string[] = [];
+  if (starts > 1) found.push(`kept: ${operationId} was done ${starts} times`);
+  if (answers.includes('acknowledged')) {
+    // A delete of a server that is being deleted is answered like the first one.
+    const isStarted = starts > 0 || (operation === 'delete' && history.deletes > 0);
+    if (!isStarted) found.push(`kept: ${operationId} was acknowledged and is not in the journal`);
+    if (starts > 0 && !history.ended.has(operationId))
+      found.push(`kept: ${operationId} was acknowledged and never ended`);
+  }
+  const isRefused = answers.length === sent && answers.every((answer) => answer === 'refused');
+  if (isRefused && starts > 0) found.push(`kept: ${operationId} was refused and done all the same`);
+  return found;
+}
+
+function reserve(process: Process, serverId: string, request: ServerRequest): Promise<unknown> {
+  const { flavor, projectId } = request;
+  const usage = { cores: flavor.vcpus, ramMiB: flavor.ramMiB };
+  return process.assembly.router.ask(
+    projects.ref(projectId),
+    { type: 'project.reserve', servers: [{ serverId, usage }], userId: 'user-1' },
+    { requestId: `req-create-${serverId}` },
+  );
+}
+
+function answerOf(outcome: { readonly reply?: unknown; readonly error?: unknown }): Answer {
+  if (outcome.error === undefined) return isRefusal(outcome.reply) ? 'refused' : 'acknowledged';
+  return isRuntimeFault(outcome.error, 'overloaded') ? 'not-taken' : 'unknown';
+}
+
+function portOf(serverId: string): string {
+  return `4444${serverId.slice(4)}`;
+}

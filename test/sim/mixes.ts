@@ -1,0 +1,88 @@
+// Which troubles a walk is made of, as tables. A walk draws its steps from the weights; everything that is not named has
+// weight 0. To add a mix, add a table; to add a trouble, add it to nemeses.ts and weigh it here.
+import type { NemesisName } from './nemeses.ts';
+import type { UserActName } from './users.ts';
+
+type Weights<Name extends string> = Readonly<Partial<Record<Name, number>>>;
+
+export interface Mix {
+  readonly about: string;
+  readonly users: Weights<UserActName>;
+  readonly nemeses: Weights<NemesisName>;
+  /** Least and most, drawn for each walk. */
+  readonly hosts: readonly [number, number];
+  readonly controllers: readonly [number, number];
+  /** No process dies and the store works: then there must be nothing for audits to mend. */
+  readonly isCalm?: boolean;
+}
+
+const users: Weights<UserActName> = { create: 20, operate: 60, delete: 8, repeat: 8, reserve: 3 };
+const hostTrouble: Weights<NemesisName> = {
+  'host-call': 45,
+  connection: 14,
+  power: 4,
+  guest: 28,
+  disk: 6,
+};
+const processTrouble: Weights<NemesisName> = {
+  kill: 6,
+  'die-at-boundary': 12,
+  restart: 5,
+  pause: 5,
+  clock: 6,
+};
+
+export const mixes = {
+  everything: {
+    about: 'all troubles at once, each now and then',
+    users,
+    nemeses: { ...hostTrouble, ...processTrouble, store: 14, poison: 4, overload: 4 },
+    hosts: [1, 3],
+    controllers: [1, 1],
+  },
+  hosts: {
+    about: 'hosts, hypervisors and guests fail; controllers and store work',
+    users,
+    nemeses: hostTrouble,
+    hosts: [1, 3],
+    controllers: [1, 1],
+    isCalm: true,
+  },
+  deaths: {
+    about: 'controllers die at every moment, and are started again',
+    users,
+    nemeses: { kill: 20, 'die-at-boundary': 60, restart: 10, 'host-call': 15, guest: 10 },
+    hosts: [1, 3],
+    controllers: [1, 1],
+  },
+  store: {
+    about: 'the store is slow, full or away, and loses answers',
+    users,
+    nemeses: { store: 60, 'die-at-boundary': 10, kill: 5, 'host-call': 10, guest: 8, clock: 5 },
+    hosts: [1, 3],
+    controllers: [1, 1],
+  },
+  pressure: {
+    about: 'clients repeat themselves, floods, poison, full disks, clocks that step',
+    users: { ...users, repeat: 40, delete: 20 },
+    nemeses: {
+      overload: 20,
+      poison: 20,
+      clock: 15,
+      disk: 10,
+      'host-call': 20,
+      guest: 10,
+      restart: 5,
+    },
+    hosts: [1, 2],
+    controllers: [1, 1],
+  },
+} satisfies Readonly<Record<string, Mix>>;
+
+export type MixName = keyof typeof mixes;
+export const mixNames = Object.keys(mixes) as readonly MixName[];
+
+/** Which mix a seed is for, unless told otherwise. */
+export function mixOf(seed: number): MixName {
+  return mixNames[seed % mixNames.length] ?? 'everything';
+}

@@ -1,0 +1,244 @@
+// What goes wrong in a walk. Each fault ends by itself after a time, or when the world heals; all may overlap.
+import { instances } from '#actors/instance/protocol.ts';
+import { HypervisorFault } from '#hypervisor/port.ts';
+import type { SimulatedOperation } from '#hypervisor/simulated/faults.ts';
+import type { MemoryJournalFaults } from '#runtime/journal/memory.ts';
+import { type Act, act, chosen } from './acts.ts';
+import { DISK_BYTES, POISON, STORE_MS } from './world.ts';
+
+const WIDE = 27_720;
+
+/** Calls that trouble may befall. */
+const hostCalls: readonly SimulatedOperation[] = [
+  'create',
+  'destroy',
+  'find',
+  'list',
+  'shutdown',
+  'pause',
+  'resume',
+  'save',
+  'restore',
+  'ensureImage',
+  'createOverlay',
+  'createBlank',
+  'createConfigDrive',
+  'removeGuest',
+  'removeSavedMemory',
+  'hasSavedMemory',
+  'plug',
+  'unplug',
+  'ensureNetwork',
+  'listGuests',
+];
+const codes = ['failed', 'connection-lost', 'timeout', 'no-space', 'wrong-state'] as const;
+const guestEnds = ['crash', 'kill', 'power off', 'ignore', 'unheard'] as const;
+const storeFaults = {
+  away: { isUnavailable: true },
+  full: { isFull: true },
+  'loses replies': { lostReplyChance: 0.3, maxLatencyMs: STORE_MS },
+  'loses most replies': { lostReplyChance: 0.7, maxLatencyMs: STORE_MS },
+  'loses writes': { lostWriteChance: 0.3, maxLatencyMs: STORE_MS },
+  slow: { minLatencyMs: 20, maxLatencyMs: 400 },
+} satisfies Readonly<Record<string, MemoryJournalFaults>>;
+const storeFaultNames = Object.keys(storeFaults) as (keyof typeof storeFaults)[];
+
+/** Mostly soon over; now and then longer than any lease or deadline. */
+const times = (random: { below(limit: number): number; chance(p: number): boolean }): number =>
+  random.chance(0.8) ? 1 + random.below(4_000) : random.below(60_000);
+
+export const nemeses = {
+  /** kill -9. */
+  kill: act(
+    (random) => ({ controller: random.below(WIDE), backMs: random.below(3_000) }),
+    ({ world }, { controller, backMs }) => {
+      const process = chosen(world.processes(), controller);
+      if (process === undefined) return undefined;
+      world.kill(process, backMs);
+      return `${process.name}: kill -9`;
+    },
+  ),
+  /** kill -9 at a boundary: between a decision and its append, an append and its answer, an order and its effect. */
+  'die-at-boundary': act(
+    (random) => ({ controller: random.below(WIDE), boundaries: 1 + random.below(60) }),
+    ({ world }, { controller, boundaries }) => {
+      const process = chosen(world.processes(), controller);
+      if (process === undefined) return undefined;
+      process.boundaries.arm(boundaries);
+      return `${process.name}: dies at the ${boundaries}th boundary from here`;
+    },
+  ),
+  /** SIGTERM and a new start. */
+  restart: act(
+    (random) => ({ controller: random.below(WIDE), backMs: random.below(3_000) }),
+    ({ world }, { controller, backMs }) => {
+      const process = world.serving(controller);
+      if (process === undefined) return undefined;
+      world.shutDown(process, backMs);
+      return `${process.name}: SIGTERM`;
+    },
+  ),
+  /** SIGSTOP, shorter and longer than a lease, and SIGCONT. */
+  pause: act(
+    (random) => ({ controller: random.below(WIDE), forMs: times(random) }),
+    ({ world }, { controller, forMs }) => {
+      const process = chosen(world.processes(), controller);
+      if (process === undefined || process.member.isPaused) return undefined;
+      process.member.pause();
+      world.endLater(forMs, () => process.member.resume());
+      return `${process.name}: SIGSTOP for ${forMs} ms`;
+    },
+  ),
+  /** Its wall clock steps; nothing but what people read may care. */
+  clock: act(
+    (random) => ({ controller: random.below(WIDE), byMs: random.below(7_200_000) - 3_600_000 }),
+    ({ world }, { controller, byMs }) => {
+      const process = chosen(world.processes(), controller);
+      if (process === undefined) return undefined;
+      process.member.stepWallClock(byMs);
+      return `${process.name}: clock steps by ${byMs} ms`;
+    },
+  ),
+  /** One controller's store is slow, full or away, or its answers get lost. */
+  store: act(
+    (random) => ({
+      controller: random.below(WIDE),
+      fault: random.pick(storeFaultNames),
+      forMs: random.below(20_000),
+    }),
+    ({ world }, { controller, fault, forMs }) => {
+      const process = chosen(world.processes(), controller);
+      if (process === undefined) return undefined;
+      process.journal.setFaults(storeFaults[fault as keyof typeof storeFaults]);
+      world.endLater(forMs, () => process.journal.setFaults({ maxLatencyMs: STORE_MS }));
+      return `${process.name}: store ${fault} for ${forMs} ms`;
+    },
+  ),
+  /** A message that breaks whoever handles it. */
+  poison: act(
+    (random) => ({ controller: random.below(WIDE), server: random.below(WIDE) }),
+    ({ world, book }, { controller, server }) => {
+      const process = world.serving(controller);
+      const id = chosen(book.servers, server);
+      if (process === undefined || id === undefined) return undefined;
+      const command = { type: `instance.${POISON}` } as never;
+      process.ask(
+        () => process.assembly.router.ask(instances.ref(id), command, { requestId: 'req-poison' }),
+        () => undefined,
+      );
+      return `${process.name}: poison for ${id}`;
+    },
+  ),
+  /** Many at once to one server: its mailbox may overflow, nothing else may happen. */
+  overload: act(
+    (random) => ({
+      controller: random.below(WIDE),
+      server: random.below(WIDE),
+      count: random.chance(0.1) ? 1_200 : 10 + random.below(50),
+    }),
+    ({ world, book }, { controller, server, count }) => {
+      const process = world.serving(controller);
+      const id = chosen(book.servers, server);
+      if (process === undefined || id === undefined) return undefined;
+      const command = {
+        type: 'instance.observed',
+        host: 'none',
+        runEpoch: 1,
+        power: 'running',
+        reason: '',
+      } as const;
+      const askAll = (): Promise<unknown> =>
+        Promise.allSettled(
+          Array.from({ length: count }, () =>
+            process.assembly.router.ask(instances.ref(id), command, { requestId: 'req-flood' }),
+          ),
+        );
+      process.ask(askAll, () => undefined);
+      return `${process.name}: ${count} messages at once for ${id}`;
+    },
+  ),
+  /** A host's call fails, fails after its work, or hangs for a while. */
+  'host-call': act(
+    (random) => ({
+      host: random.below(WIDE),
+      call: random.pick(hostCalls),
+      code: random.pick(codes),
+      kind: random.pick(['refuse', 'lose-reply', 'hang', 'hang'] as const),
+      forMs: random.below(random.chance(0.3) ? 100_000 : 10_000),
+    }),
+    ({ world }, { host: number, call, code, kind, forMs }) => {
+      const host = world.host(number);
+      const operation = call as SimulatedOperation;
+      const retryable = code !== 'failed' && code !== 'wrong-state';
+      const fault = new HypervisorFault(code as 'failed', `the seed made ${call} fail`, {
+        retryable,
+      });
+      if (kind === 'refuse') host.faults.next(operation, fault);
+      else if (kind === 'lose-reply') host.faults.loseReply(operation, fault);
+      else world.endLater(forMs, host.faults.hang(operation));
+      return `${host.name}: ${kind} ${call} ${kind === 'hang' ? `${forMs} ms` : code}`;
+    },
+  ),
+  /** The hypervisor's connection is cut. */
+  connection: act(
+    (random) => ({ host: random.below(WIDE), forMs: times(random) }),
+    ({ world }, { host: number, forMs }) => {
+      const host = world.host(number);
+      if (!host.connected) return undefined;
+      host.loseConnection();
+      world.endLater(forMs, () => host.restoreConnection());
+      return `${host.name}: connection lost for ${forMs} ms`;
+    },
+  ),
+  /** The machine goes dark with all its guests. */
+  power: act(
+    (random) => ({ host: random.below(WIDE), forMs: times(random) }),
+    ({ world }, { host: number, forMs }) => {
+      const host = world.host(number);
+      if (!host.connected) return undefined;
+      host.losePower();
+      world.endLater(forMs, () => host.restoreConnection());
+      return `${host.name}: power lost for ${forMs} ms`;
+    },
+  ),
+  /** A guest dies, or does not do what its power button asks. */
+  guest: act(
+    (random) => ({
+      host: random.below(WIDE),
+      guest: random.below(WIDE),
+      kind: random.pick(guestEnds),
+      forMs: times(random),
+    }),
+    ({ world }, { host: number, guest: which, kind, forMs }) => {
+      const host = world.host(number);
+      const guest = chosen(
+        [...host.guests.all()].filter(({ power }) => power !== 'off'),
+        which,
+      );
+      if (guest === undefined) return undefined;
+      const { id } = guest;
+      if (kind === 'ignore') {
+        host.heedShutdown(id, false);
+        world.endLater(forMs, () => host.heedShutdown(id, true));
+      } else {
+        if (kind === 'unheard') host.faults.loseEvents(1);
+        if (kind === 'kill') host.killGuest(id);
+        else if (kind === 'power off') host.powerOffGuest(id);
+        else host.crashGuest(id);
+      }
+      return `${host.name}: guest ${id}: ${kind}`;
+    },
+  ),
+  /** A host's disk has no room. */
+  disk: act(
+    (random) => ({ host: random.below(WIDE), forMs: times(random) }),
+    ({ world }, { host: number, forMs }) => {
+      const host = world.host(number);
+      host.files.resize(1);
+      world.endLater(forMs, () => host.files.resize(DISK_BYTES));
+      return `${host.name}: disk full for ${forMs} ms`;
+    },
+  ),
+} satisfies Readonly<Record<string, Act>>;
+
+export type NemesisName = keyof typeof nemeses;

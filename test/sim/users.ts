@@ -1,0 +1,93 @@
+// What users do in a walk. Operations on servers come from the operation tables: a new operation joins by its table
+// alone. Nobody waits for an answer before the next step; what was answered is in the book (book.ts).
+import { operations } from '#actors/instance/operations/all.ts';
+import { type OperationName, operationNames } from '#actors/instance/protocol.ts';
+import type { InstanceState } from '#actors/instance/state.ts';
+import { testFlavor } from '#test/support/servers.ts';
+import { type Act, act, chosen } from './acts.ts';
+import type { Walk } from './walk.ts';
+
+/** More would only make the walk slower. */
+const MOST_SERVERS = 16;
+/** Wide enough that counting round is even. */
+const WIDE = 27_720;
+
+export const userActs = {
+  create: act(
+    (random) => ({
+      via: random.below(WIDE),
+      project: random.below(2),
+      ephemeralGiB: random.below(2),
+      swapMiB: random.below(2) * 512,
+      configDrive: random.chance(0.5),
+    }),
+    (walk, { via, project, ephemeralGiB, swapMiB, configDrive }) => {
+      const { book } = walk;
+      if (book.servers.length >= MOST_SERVERS) return undefined;
+      const flavor = { ...testFlavor, ephemeralGiB, swapMiB };
+      const id = serverId(book.servers.length + 1);
+      const request = { projectId: `project-${project + 1}`, flavor, configDrive };
+      return book.create(walk.world, via, id, request);
+    },
+  ),
+  operate: act(
+    (random) => ({
+      via: random.below(WIDE),
+      server: random.below(WIDE),
+      pick: random.below(WIDE),
+      isFitting: random.chance(0.9),
+    }),
+    (walk, { via, server, pick, isFitting }) => {
+      const id = chosen(walk.book.servers, server);
+      if (id === undefined) return undefined;
+      const operation = operationFor(walk.world.seen(via, id), pick, isFitting);
+      return walk.book.operate(walk.world, via, { serverId: id, operation });
+    },
+  ),
+  delete: act(
+    (random) => ({ via: random.below(WIDE), server: random.below(WIDE) }),
+    (walk, { via, server }) => {
+      const id = chosen(walk.book.servers, server);
+      if (id === undefined) return undefined;
+      return walk.book.operate(walk.world, via, { serverId: id, operation: 'delete' });
+    },
+  ),
+  /** A client that heard nothing, or something it did not believe, sends its request again. */
+  repeat: act(
+    (random) => ({ via: random.below(WIDE), back: random.below(4) }),
+    (walk, { via, back }) => walk.book.repeat(walk.world, via, back),
+  ),
+  /** A process that dies in the middle of POST /servers leaves quota without a server. */
+  reserve: act(
+    (random) => ({ via: random.below(WIDE), number: 100 + random.below(100) }),
+    (walk, { via, number }) => walk.book.reserve(walk.world, via, serverId(number)),
+  ),
+} satisfies Readonly<Record<string, Act>>;
+
+export type UserActName = keyof typeof userActs;
+
+/** Mostly one that its table allows in the server's state. */
+function operationFor(
+  server: InstanceState | undefined,
+  pick: number,
+  isFitting: boolean,
+): OperationName {
+  const others = operationNames.filter((name) => name !== 'create' && name !== 'delete');
+  const fitting = others.filter((name) => {
+    const { vmStates } = operations[name];
+    return server !== undefined && vmStates !== 'any' && vmStates.includes(server.vmState);
+  });
+  return chosen(isFitting && fitting.length > 0 ? fitting : others, pick) ?? 'delete';
+}
+
+export function serverId(number: number): string {
+  // Guests are named by the first digits.
+  return `aaaa${String(number).padStart(4, '0')}-0000-4000-8000-000000000000`;
+}
+
+/** The end of every walk: whatever is left is deleted. */
+export function deleteEverything(walk: Walk): void {
+  for (const { id, existence } of walk.world.servers())
+    if (existence === 'exists')
+      walk.note(walk.book.operate(walk.world, 0, { serverId: id, operation: 'delete' }));
+}

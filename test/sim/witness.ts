@@ -1,0 +1,215 @@
+// Watches the journal and the hosts while a walk runs, and checks after every event what must hold at every moment: no
+// guest on two hosts, none without a grant that its host has saved (I1, R1), one grant per run-epoch and only while none
+// stands (I3, R3), no owner after its successor, no request twice, no step out of turn. It knows nothing of the actors'
+// own states: what it says, it has seen.
+import type { InstanceEvent, OperationName } from '#actors/instance/protocol.ts';
+import { operations } from '#actors/instance/operations/all.ts';
+import type { SimulatedGuest } from '#hypervisor/simulated/guest.ts';
+import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
+import type { JournalEntry, StoredEvent } from '#runtime/journal/port.ts';
+
+/** What the journal tells of one server. */
+export interface History {
+  /** How often each operation was started, by id. */
+  readonly started: Map<string, number>;
+  readonly ended: Set<string>;
+  deletes: number;
+  grant: { readonly host: string; readonly runEpoch: number } | undefined;
+  /** Of the last grant. */
+  runEpoch: number;
+  operation: { readonly id: string; readonly name: OperationName; step: number } | undefined;
+}
+
+interface Stream {
+  version: number;
+  epoch: number;
+  readonly requests: Set<string>;
+}
+
+/** Of a host's ledger for one server: the newest grant that it has saved. */
+interface Saved {
+  readonly runEpoch: number;
+  readonly isOver: boolean;
+}
+
+export class Witness {
+  readonly faults: string[] = [];
+  readonly #hosts: readonly SimulatedHost[];
+  readonly #streams = new Map<string, Stream>();
+  readonly #histories = new Map<string, History>();
+  /** Host of each grant, by `server@runEpoch`. */
+  readonly #grants = new Map<string, string>();
+  readonly #saved = new Map<string, Saved>();
+  entries = 0;
+
+  constructor(hosts: readonly SimulatedHost[]) {
+    this.#hosts = hosts;
+  }
+
+  historyOf(serverId: string): History {
+    const known = this.#histories.get(serverId);
+    if (known !== undefined) return known;
+    const history: History = {
+      started: new Map(),
+      ended: new Set(),
+      deletes: 0,
+      grant: undefined,
+      runEpoch: 0,
+      operation: undefined,
+    };
+    this.#histories.set(serverId, history);
+    return history;
+  }
+
+  hearEntry(entry: JournalEntry): void {
+    this.entries += 1;
+    this.#checkStream(entry);
+    const slash = entry.key.indexOf('/');
+    const kind = entry.key.slice(0, slash);
+    const id = entry.key.slice(slash + 1);
+    if (kind === 'instance') for (const event of entry.events) this.#hearInstance(id, event);
+    if (kind === 'ledger') for (const event of entry.events) this.#hearLedger(id, event);
+  }
+
+  #checkStream({ key, firstVersion, version, epoch, requestId }: JournalEntry): void {
+    const stream = this.#streams.get(key) ?? { version: 0, epoch: 0, requests: new Set() };
+    this.#streams.set(key, stream);
+    if (firstVersion !== stream.version)
+      this.#found(`journal: ${key} goes on at ${firstVersion}, and is at ${stream.version}`);
+    if (epoch < stream.epoch)
+      this.#found(`journal: ${key} was written by owner ${epoch} after owner ${stream.epoch}`);
+    if (requestId !== undefined && stream.requests.has(requestId))
+      this.#found(`journal: ${key} has request ${requestId} twice`);
+    if (requestId !== undefined) stream.requests.add(requestId);
+    stream.version = version;
+    stream.epoch = epoch;
+  }
+
+  #hearInstance(id: string, stored: StoredEvent): void {
+    const event = { type: stored.type, ...(stored.data as object) } as InstanceEvent;
+    const history = this.historyOf(id);
+    switch (event.type) {
+      case 'instance.requested':
+        return this.#start(id, 'create', event.operationId);
+      case 'instance.operation-started':
+        return this.#start(id, event.operation, event.operationId);
+      case 'instance.step-completed':
+        return this.#step(id, event.operationId, event.step);
+      case 'instance.undone':
+        return this.#stepBack(history, event.step);
+      case 'instance.operation-ended':
+        return this.#end(id, event.operationId, event.succeeded);
+      case 'instance.granted':
+        return this.#grant(id, event.host, event.runEpoch);
+      case 'instance.released-by-host':
+        if (history.grant?.host !== event.host || history.grant.runEpoch !== event.runEpoch)
+          this.#found(
+            `grant: ${id}@${event.runEpoch} of ${event.host} was released and did not stand`,
+          );
+        history.grant = undefined;
+        this.#checkReleased(id, event.host, event.runEpoch);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #start(id: string, name: OperationName, operationId: string): void {
+    const history = this.historyOf(id);
+    history.started.set(operationId, (history.started.get(operationId) ?? 0) + 1);
+    if (name === 'delete') history.deletes += 1;
+    if (history.operation !== undefined)
+      this.#found(`steps: ${operationId} began while ${history.operation.id} ran`);
+    history.operation = { id: operationId, name, step: 0 };
+  }
+
+  #step(id: string, operationId: string, step: string): void {
+    const { operation } = this.historyOf(id);
+    const wanted =
+      operation === undefined ? undefined : operations[operation.name].steps[operation.step];
+    if (operation?.id !== operationId || wanted?.name !== step)
+      this.#found(`steps: ${operationId} did ${step}, its next step is ${wanted?.name ?? 'none'}`);
+    if (operation !== undefined) operation.step += 1;
+  }
+
+  #stepBack({ operation }: History, step: string): void {
+    if (operation === undefined) return;
+    const { steps } = operations[operation.name];
+    // A try elsewhere starts at the step that the undo came down to.
+    operation.step = steps.findIndex(({ name }) => name === step);
+  }
+
+  #end(id: string, operationId: string, succeeded: boolean): void {
+    const history = this.historyOf(id);
+    const { operation } = history;
+    history.ended.add(operationId);
+    history.operation = undefined;
+    if (operation?.id !== operationId)
+      return this.#found(`steps: ${operationId} ended and did not run`);
+    const { length } = operations[operation.name].steps;
+    if (succeeded && operation.step !== length)
+      this.#found(`steps: ${operationId} succeeded after ${operation.step} of ${length} steps`);
+  }
+
+  #grant(id: string, host: string, runEpoch: number): void {
+    const history = this.historyOf(id);
+    const { grant } = history;
+    if (grant !== undefined)
+      this.#found(`grant: ${id}@${runEpoch} for ${host} while ${grant.host} has ${grant.runEpoch}`);
+    if (runEpoch <= history.runEpoch)
+      this.#found(`grant: ${id}@${runEpoch} was given after ${history.runEpoch}`);
+    history.grant = { host, runEpoch };
+    history.runEpoch = Math.max(runEpoch, history.runEpoch);
+    this.#grants.set(`${id}@${runEpoch}`, host);
+  }
+
+  /** STOPPED is the host's word: by then its ledger says so, and nothing runs there under this grant (R3). */
+  #checkReleased(id: string, host: string, runEpoch: number): void {
+    const saved = this.#saved.get(`${host}/${id}`);
+    const isOver =
+      saved !== undefined &&
+      (saved.runEpoch > runEpoch || (saved.runEpoch === runEpoch && saved.isOver));
+    if (!isOver) this.#found(`grant: ${id}@${runEpoch} was released without the word of ${host}`);
+    const guest = this.#hosts.find(({ name }) => name === host)?.guests.find(id);
+    if (guest !== undefined && guest.power !== 'off' && guest.mark?.runEpoch === runEpoch)
+      this.#found(`grant: ${id}@${runEpoch} was released and runs on ${host}`);
+  }
+
+  #hearLedger(host: string, { type, data }: StoredEvent): void {
+    if (type !== 'ledger.admitted' && type !== 'ledger.closed') return;
+    const { serverId, runEpoch } = data as { readonly serverId: string; readonly runEpoch: number };
+    const key = `${host}/${serverId}`;
+    const before = this.#saved.get(key);
+    const isOver = type === 'ledger.closed';
+    if (!isOver && this.#grants.get(`${serverId}@${runEpoch}`) !== host)
+      this.#found(`ledger: ${host} saved ${serverId}@${runEpoch}, which it was not granted`);
+    if (before !== undefined && runEpoch < before.runEpoch)
+      this.#found(`ledger: ${host} went back from ${serverId}@${before.runEpoch} to ${runEpoch}`);
+    if (!isOver && before?.runEpoch === runEpoch && before.isOver)
+      this.#found(`ledger: ${host} took up ${serverId}@${runEpoch} after it was over`);
+    this.#saved.set(key, { runEpoch, isOver });
+  }
+
+  /** A guest has changed: was stored with another power, or for the first time. */
+  hearGuest(host: SimulatedHost, guest: SimulatedGuest | undefined): void {
+    if (guest === undefined || guest.power === 'off' || guest.mark === undefined) return;
+    const { id, mark } = guest;
+    const { runEpoch } = mark;
+    if (this.#grants.get(`${id}@${runEpoch}`) !== host.name)
+      this.#found(`guest: ${id} runs on ${host.name} under ${runEpoch}, which was not granted`);
+    const saved = this.#saved.get(`${host.name}/${id}`);
+    if (saved === undefined || saved.runEpoch < runEpoch)
+      this.#found(`guest: ${id} runs on ${host.name} under ${runEpoch}, which is not saved there`);
+    else if (saved.runEpoch > runEpoch || saved.isOver)
+      this.#found(`guest: ${id} runs on ${host.name} under ${runEpoch}, which is over`);
+    for (const other of this.#hosts) {
+      const twin = other === host ? undefined : other.guests.find(id);
+      if (twin !== undefined && twin.power !== 'off')
+        this.#found(`guest: ${id} runs on ${host.name} and on ${other.name}`);
+    }
+  }
+
+  #found(fault: string): void {
+    if (this.faults.length < 20) this.faults.push(fault);
+  }
+}
