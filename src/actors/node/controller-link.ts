@@ -11,9 +11,14 @@ import type {
   ReplyOf,
 } from '#runtime/message/protocol.ts';
 import type { Refusal } from '#runtime/message/refusal.ts';
-import { RuntimeFault } from '#runtime/system/faults.ts';
-import { type Lane, type Transport, TransportFault } from '#runtime/transport/port.ts';
-import { answerOf, type BodyOf, nodeMessage, type RequestType, runtimeFaultCode } from './wire.ts';
+import { RuntimeFault, type RuntimeFaultCode } from '#runtime/system/faults.ts';
+import {
+  type Lane,
+  type Message,
+  type Transport,
+  TransportFault,
+} from '#runtime/transport/port.ts';
+import { answerOf, type BodyOf, controllerFaultIn, nodeMessage, type RequestType } from './wire.ts';
 
 export interface RequestOptions {
   readonly deadlineMs: number;
@@ -24,7 +29,14 @@ export interface RequestOptions {
 const DEFAULT_DEADLINE_MS = 30_000;
 /** One controller has this long; a paused one must not use up the whole deadline. */
 const TRY_MS = 5_000;
-const RETRY_MS = 100;
+const FIRST_WAIT_MS = 50;
+const MOST_WAIT_MS = 2_000;
+/** Not handled there; the next controller may well do it. */
+const elsewhere: ReadonlySet<string> = new Set<RuntimeFaultCode>([
+  'moved',
+  'stopped',
+  'unavailable',
+]);
 
 export class ControllerLink implements Router {
   readonly #env: Env;
@@ -42,23 +54,10 @@ export class ControllerLink implements Router {
     options: AskOptions,
   ): Promise<ReplyOf<P, T> | Refusal> {
     const { requestId, deadlineMs = DEFAULT_DEADLINE_MS } = options;
-    const untilMs = this.#env.clock.monotonic() + deadlineMs;
     const { kind, id } = ref;
-    for (;;) {
-      const leftMs = Math.max(1, Math.ceil(untilMs - this.#env.clock.monotonic()));
-      const body = { kind, id, command, deadlineMs: Math.min(leftMs, DEFAULT_DEADLINE_MS) };
-      const answer = answerOf(
-        'asked',
-        await this.request('node.ask', body, { deadlineMs: leftMs, requestId }),
-      );
-      if (!('fault' in answer)) return answer.reply as ReplyOf<P, T> | Refusal;
-      const code = runtimeFaultCode(answer.fault.code);
-      const isElsewhere = code === 'moved' || code === 'stopped';
-      if (!isElsewhere || this.#env.clock.monotonic() + RETRY_MS >= untilMs)
-        throw new RuntimeFault(code, answer.fault.message, { retryable: answer.fault.retryable });
-      this.turnAway();
-      await this.#pause(RETRY_MS);
-    }
+    const body = { kind, id, command, deadlineMs: Math.min(deadlineMs, DEFAULT_DEADLINE_MS) };
+    const answer = await this.request('node.ask', body, { deadlineMs, requestId });
+    return answerOf('asked', answer).reply as ReplyOf<P, T> | Refusal;
   }
 
   /** What a controller answers; rejects with a RuntimeFault, `crashed` if they all refuse it. */
@@ -67,33 +66,48 @@ export class ControllerLink implements Router {
     body: BodyOf<T>,
     options: RequestOptions,
   ): Promise<unknown> {
-    const { clock } = this.#env;
-    const untilMs = clock.monotonic() + options.deadlineMs;
+    const untilMs = this.#env.clock.monotonic() + options.deadlineMs;
+    const message = nodeMessage(type, body, options.requestId);
     const refused = new Set<MemberId>();
-    let last: TransportFault | undefined;
-    for (;;) {
-      const leftMs = untilMs - clock.monotonic();
-      if (leftMs <= 0) throw outOfTime(type, options.deadlineMs, last);
+    let last: TransportFault | RuntimeFault | undefined;
+    for (let tries = 0; ; ) {
+      const leftMs = untilMs - this.#env.clock.monotonic();
+      if (leftMs <= 0) throw endOf(type, options.deadlineMs, last);
       const controller = this.#choose(refused);
       if (controller === undefined) {
         if (refused.size > 0 && last !== undefined) throw refusedBy(type, last);
         await this.#linkUp(leftMs);
         continue;
       }
-      try {
-        return await this.#transport.ask(controller, nodeMessage(type, body, options.requestId), {
-          deadlineMs: Math.min(leftMs, TRY_MS),
-          ...(options.lane === undefined ? {} : { lane: options.lane }),
-        });
-      } catch (error) {
-        if (!(error instanceof TransportFault)) throw error;
-        if (error.code === 'closed') throw new RuntimeFault('stopped', error.message);
-        last = error;
-        if (error.code === 'refused') refused.add(controller);
-        this.turnAway();
-        if (error.code !== 'timeout' && error.code !== 'refused')
-          await this.#pause(Math.min(RETRY_MS, leftMs));
-      }
+      const answer = await this.#try(controller, message, {
+        deadlineMs: Math.min(leftMs, TRY_MS),
+        ...(options.lane === undefined ? {} : { lane: options.lane }),
+      });
+      if (!('trouble' in answer)) return answer.value;
+      last = answer.trouble;
+      if (last.code === 'refused') refused.add(controller);
+      this.turnAway();
+      tries += 1;
+      await this.#pause(Math.min(leftMs, FIRST_WAIT_MS * 2 ** tries, MOST_WAIT_MS));
+    }
+  }
+
+  /** Trouble that another controller may not have; what none can mend is thrown. */
+  async #try(
+    controller: MemberId,
+    message: Message,
+    options: { readonly deadlineMs: number; readonly lane?: Lane },
+  ): Promise<{ readonly value: unknown } | { readonly trouble: TransportFault | RuntimeFault }> {
+    try {
+      const value = await this.#transport.ask(controller, message, options);
+      const fault = controllerFaultIn(value);
+      if (fault === undefined) return { value };
+      if (!elsewhere.has(fault.code)) throw fault;
+      return { trouble: fault };
+    } catch (error) {
+      if (!(error instanceof TransportFault)) throw error;
+      if (error.code === 'closed') throw new RuntimeFault('stopped', error.message);
+      return { trouble: error };
     }
   }
 
@@ -142,22 +156,18 @@ export class ControllerLink implements Router {
   }
 }
 
-function outOfTime(
+function endOf(
   type: string,
   deadlineMs: number,
-  last: TransportFault | undefined,
+  last: TransportFault | RuntimeFault | undefined,
 ): RuntimeFault {
+  if (last instanceof RuntimeFault) return last;
   const why = last === undefined ? 'no controller is connected' : last.message;
-  return new RuntimeFault(
-    'timeout',
-    `no controller answered ${type} within ${deadlineMs} ms: ${why}`,
-    {
-      cause: last,
-    },
-  );
+  const message = `no controller answered ${type} within ${deadlineMs} ms: ${why}`;
+  return new RuntimeFault('timeout', message, { cause: last });
 }
 
-function refusedBy(type: string, last: TransportFault): RuntimeFault {
+function refusedBy(type: string, last: TransportFault | RuntimeFault): RuntimeFault {
   return new RuntimeFault('crashed', `the controllers refuse ${type}: ${last.message}`, {
     cause: last,
   });

@@ -7,13 +7,14 @@ import type { Router } from '#runtime/directory/router.ts';
 import type { Env } from '#runtime/env/env.ts';
 import type { StateView, Views } from '#runtime/events/projection.ts';
 import type { MemberId, MemberRecord } from '#runtime/membership/store.ts';
+import { RuntimeFault } from '#runtime/system/faults.ts';
 import type { Peer, Received } from '#runtime/transport/port.ts';
 import type { InstanceState } from '../instance/state.ts';
 import type { HostState } from '../topology/protocol.ts';
 import { admitCommand, Denied } from './gateway-commands.ts';
 import type { Members } from './members.ts';
 import type { HostName } from './protocol.ts';
-import { type BodyOf, bodyOf, isRequestType, type RequestType, runtimeFaultOf } from './wire.ts';
+import { type BodyOf, bodyOf, isRequestType, type RequestType, wireFaultOf } from './wire.ts';
 
 export interface GatewayOptions {
   readonly env: Env;
@@ -56,7 +57,10 @@ export class NodeGateway {
     this.#options = options;
   }
 
-  /** Messages of the area `node`, which are refused if they are no compute member's; what it throws is for the sender. */
+  /**
+   * Messages of the area `node`. What can't be answered now is answered with a fault; what it throws is for the sender and
+   * says that it will never be answered.
+   */
   async receive(message: Received, sender: MemberRecord): Promise<unknown> {
     const { type } = message;
     try {
@@ -66,6 +70,7 @@ export class NodeGateway {
         throw new Denied(`${sender.name} is no compute member`, type);
       return await this.#bounded(sender.id, () => this.#answer(type, { message, sender, host }));
     } catch (error) {
+      if (error instanceof RuntimeFault) return { fault: wireFaultOf(error) };
       if (error instanceof Denied) this.#logOnce(sender, error);
       throw error;
     }
@@ -73,7 +78,8 @@ export class NodeGateway {
 
   async #bounded(member: MemberId, work: () => Promise<unknown>): Promise<unknown> {
     const before = this.#underWay.get(member) ?? 0;
-    if (before >= MOST_UNDER_WAY) throw new Error(`${before} questions are under way; try later`);
+    if (before >= MOST_UNDER_WAY)
+      throw new RuntimeFault('overloaded', `${before} questions are under way; try later`);
     this.#underWay.set(member, before + 1);
     try {
       return await work();
@@ -126,13 +132,10 @@ export class NodeGateway {
     }
     const { kind, id, deadlineMs } = body;
     const requestId = message.requestId ?? `req-${host}`;
-    try {
-      const asked = { requestId: requestId.slice(0, MAX_REQUEST_ID), deadlineMs };
-      const reply = await this.#options.router.ask({ kind, id }, admitted.command as never, asked);
-      return { reply };
-    } catch (error) {
-      return { fault: runtimeFaultOf(error) };
-    }
+    const options = { requestId: requestId.slice(0, MAX_REQUEST_ID), deadlineMs };
+    return {
+      reply: await this.#options.router.ask({ kind, id }, admitted.command as never, options),
+    };
   }
 
   async #image({ serverId, imageId }: BodyOf<'node.image'>, host: HostName): Promise<unknown> {
@@ -140,7 +143,8 @@ export class NodeGateway {
     if (server.request?.image?.id !== imageId)
       throw new Denied(`server ${serverId} is not made from image ${imageId}`, 'node.image');
     const url = this.#options.imageUrl(imageId, host);
-    if (url === undefined) throw new Error('this controller has no address for images yet');
+    if (url === undefined)
+      throw new RuntimeFault('unavailable', 'this controller has no address for images yet');
     return { url };
   }
 
@@ -157,7 +161,8 @@ export class NodeGateway {
   async #fresh(): Promise<void> {
     const { views } = this.#options;
     await views.barrier();
-    if (views.isStale) throw new Error('this controller does not reach the store now');
+    if (views.isStale)
+      throw new RuntimeFault('unavailable', 'this controller does not reach the store now');
   }
 
   /** The same for all hosts, so it is made once for all that ask at a time. */

@@ -3,7 +3,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Message, Received } from '#runtime/transport/port.ts';
-import { isRuntimeFault, type RuntimeFaultCode } from '#runtime/system/faults.ts';
+import { RuntimeFault, type RuntimeFaultCode } from '#runtime/system/faults.ts';
 import { type PowerState, powerStates } from '../domain/states.ts';
 import { NodeFault, type NodeFaultCode, type NodeOrder, type NodeReport } from './protocol.ts';
 
@@ -76,13 +76,14 @@ export function bodyOf<T extends NodeMessageType>(message: Received, type: T): B
 }
 
 const fault = Type.Object({ code: text, message: words, retryable: Type.Boolean() });
+const faulty = Type.Object({ fault });
 const answers = {
   performed: Type.Union([
     Type.Object({ report: Type.Object({ power: text, stopped: Type.Boolean() }) }),
-    Type.Object({ fault }),
+    faulty,
   ]),
-  output: Type.Union([Type.Object({ output: Type.Any() }), Type.Object({ fault })]),
-  asked: Type.Union([Type.Object({ fault }), Type.Object({ reply: Type.Any() })]),
+  output: Type.Union([Type.Object({ output: Type.Any() }), faulty]),
+  asked: Type.Object({ reply: Type.Any() }),
   world: Type.Object({ imageIds: Type.Array(text), networkIds: Type.Array(text) }),
   network: Type.Object({ spec: Type.Optional(Type.Any()) }),
   files: Type.Object({ files: Type.Array(Type.Object({ path: text, content: Type.Any() })) }),
@@ -122,7 +123,7 @@ export interface WireFault {
 
 const MAX_WORDS = 10_000;
 
-export function wireFaultOf(error: NodeFault): WireFault {
+export function wireFaultOf(error: NodeFault | RuntimeFault): WireFault {
   const { code, message, retryable } = error;
   return { code, message: message.slice(0, MAX_WORDS), retryable };
 }
@@ -155,7 +156,7 @@ export function reportFrom(host: string, answer: unknown): NodeReport {
 }
 
 export function outputFrom(host: string, answer: unknown): Uint8Array {
-  const { ...output } = answerFrom(host, 'output', answer);
+  const output = answerFrom(host, 'output', answer);
   if ('fault' in output) throw nodeFaultFrom(output.fault);
   if (!(output.output instanceof Uint8Array)) throw nonsense(host, 'a console without bytes');
   return output.output;
@@ -178,12 +179,6 @@ function nonsense(host: string, what: string): NodeFault {
   return new NodeFault('hypervisor', message, { retryable: true });
 }
 
-export function runtimeFaultOf(error: unknown): WireFault {
-  if (!isRuntimeFault(error)) throw error;
-  const { code, message, retryable } = error;
-  return { code, message: message.slice(0, MAX_WORDS), retryable };
-}
-
 const runtimeFaultCodes: ReadonlySet<string> = new Set<RuntimeFaultCode>([
   'timeout',
   'stopped',
@@ -193,6 +188,10 @@ const runtimeFaultCodes: ReadonlySet<string> = new Set<RuntimeFaultCode>([
   'moved',
 ]);
 
-export function runtimeFaultCode(code: string): RuntimeFaultCode {
-  return runtimeFaultCodes.has(code) ? (code as RuntimeFaultCode) : 'unavailable';
+/** What a controller could not answer now; undefined for an answer. */
+export function controllerFaultIn(answer: unknown): RuntimeFault | undefined {
+  if (!Value.Check(faulty, answer)) return undefined;
+  const { code, message, retryable } = answer.fault;
+  const known = runtimeFaultCodes.has(code) ? (code as RuntimeFaultCode) : 'unavailable';
+  return new RuntimeFault(known, message, { retryable });
 }

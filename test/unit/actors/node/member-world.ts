@@ -227,7 +227,10 @@ export class MemberWorld {
     );
     transport.onMessage(() => ({ report: { power: 'on fire', stopped: 'maybe' } }));
     await this.env.runUntil(
-      () => this.controllers.every((one) => transport.isConnected(one.id)),
+      () =>
+        this.controllers.every(
+          (one) => transport.isConnected(one.id) && one.transport.isConnected(id),
+        ),
       'the links of the impostor',
     );
     return transport;
