@@ -9,7 +9,7 @@ import { metadataOf } from '#actors/instance/metadata.ts';
 import { guestSpec } from '#actors/node/guest-spec.ts';
 import { guestDomainXml } from '#hypervisor/libvirt/domain-xml/guest-domain.ts';
 import { readXml } from '#hypervisor/libvirt/domain-xml/read.ts';
-import type { ServerRow } from '#test/integration/cloud/api-client.ts';
+import type { ServerRow } from '#cli/chaos/api-client.ts';
 import { serverRequest } from '#test/support/servers.ts';
 import { WatchedCloud } from './watched-cloud.ts';
 

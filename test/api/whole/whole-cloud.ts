@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { mergeConfig } from '#config/load.ts';
 import { type Cloud, startCloud } from '#main';
-import { ApiClient } from '#test/integration/cloud/api-client.ts';
+import { ApiClient } from '#cli/chaos/api-client.ts';
 
 export interface RawReply {
   readonly status: number;

@@ -5,7 +5,7 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } 
 import { join } from 'node:path';
 import type { PartialConfig } from '#config/schema.ts';
 import { LaunchedCloud, root } from '#test/e2e/launched-cloud.ts';
-import { type Account, ApiClient } from './api-client.ts';
+import { type Account, ApiClient } from '#cli/chaos/api-client.ts';
 
 interface RunFile {
   readonly pid: number;

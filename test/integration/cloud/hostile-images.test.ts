@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findServer } from './api-client.ts';
+import { findServer } from '#cli/chaos/api-client.ts';
 import { PrivateLibvirtCloud } from './private-libvirt-cloud.ts';
 
 const MIB = 1024 ** 2;

@@ -1,10 +1,11 @@
 // kill -9 of a whole cloud at random moments, under load, again and again: what was acknowledged has happened after the
 // next start, nothing is stuck, nothing is held for nobody. KILL_SEED repeats a run as far as real processes allow.
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { owedFor, owedOnHosts, readHeld, readSimulatedHosts } from '#cli/chaos/held.ts';
 import { until } from '#test/e2e/launched-cloud.ts';
 import { seededRandom } from '#test/support/seeded-random.ts';
 import { CloudProcess } from './cloud-process.ts';
-import { owedFor, owedOnHosts, readHeld, readSimulatedHosts } from './leaks.ts';
 import { restingServers, Traffic } from './traffic.ts';
 
 const HOSTS = 2;
@@ -32,6 +33,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await cloud?.remove();
 });
+
+function statePaths(): readonly string[] {
+  const names = Array.from({ length: HOSTS }, (_, index) => `host-${index + 1}.state`);
+  return names.map((name) => join(cloud.data, 'simulated', name));
+}
 
 async function newTraffic(): Promise<Traffic> {
   const client = await cloud.login('demo');
@@ -82,7 +88,7 @@ describe(`kill -9 under load, seed ${seed}`, () => {
       const { claims, ports } = await readHeld(admin, user);
       const owed = owedFor(rows, size);
       expect({ round, claims, ports }).toEqual({ round, claims: owed.claims, ports: owed.ports });
-      expect(readSimulatedHosts(cloud.data, HOSTS)).toEqual(owedOnHosts(rows));
+      expect(readSimulatedHosts(statePaths())).toEqual(owedOnHosts(rows));
     }
     const [user, admin] = [await cloud.login('demo'), await cloud.login('admin')];
     expect(await traffic.forgotten(user)).toEqual([]);

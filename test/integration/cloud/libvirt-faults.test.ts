@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run, until } from '#test/e2e/launched-cloud.ts';
-import { findServer } from './api-client.ts';
+import { findServer } from '#cli/chaos/api-client.ts';
 import { PrivateLibvirtCloud } from './private-libvirt-cloud.ts';
 
 let cloud: PrivateLibvirtCloud;

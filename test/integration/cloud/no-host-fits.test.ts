@@ -1,7 +1,7 @@
 // No host fits: the server's fault and the log name each host with the filter that refused it and the figures.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '#test/e2e/launched-cloud.ts';
-import { type ApiClient, findServer, type ServerRow } from './api-client.ts';
+import { type ApiClient, findServer, type ServerRow } from '#cli/chaos/api-client.ts';
 import { CloudProcess } from './cloud-process.ts';
 
 const HOSTS = 8;

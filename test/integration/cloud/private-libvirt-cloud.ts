@@ -9,7 +9,7 @@ import {
 } from '#hypervisor/libvirt/private-daemon.ts';
 import { until } from '#test/e2e/launched-cloud.ts';
 import { realEnv } from '#test/integration/libvirt/real-env.ts';
-import { type ApiClient, findServer, type ServerRow } from './api-client.ts';
+import { type ApiClient, findServer, type ServerRow } from '#cli/chaos/api-client.ts';
 import { CloudProcess } from './cloud-process.ts';
 
 type Named = readonly { readonly id: string; readonly name: string }[];

@@ -1,7 +1,12 @@
 // Users at work: several at once create servers, act on them and delete them, and write down what was acknowledged and
 // what is not known because the cloud was killed. Each user owns its servers, so that what each must become is certain.
 import type { SeededRandom } from '#test/support/seeded-random.ts';
-import { type ApiClient, type ApiReply, listServers, type ServerRow } from './api-client.ts';
+import {
+  type ApiClient,
+  type ApiReply,
+  listServers,
+  type ServerRow,
+} from '#cli/chaos/api-client.ts';
 
 export const GONE = 'GONE';
 

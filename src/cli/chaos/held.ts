@@ -1,10 +1,9 @@
 // What a cloud holds for its servers, read from outside at rest: claims, quota, ports, guests, disks. A leak is a
 // difference between what is held and the servers that are there.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ApiClient, ServerRow } from './api-client.ts';
+import { StateFile } from './state-files.ts';
 
-/** Flavor of every server in the test. */
+/** Flavor of every server. */
 export interface Size {
   readonly vcpus: number;
   readonly ramMiB: number;
@@ -88,29 +87,14 @@ export interface OnHosts {
   readonly ports: number;
 }
 
-/** From the simulated hosts' own record: the last line of each key counts. */
-export function readSimulatedHosts(data: string, hosts: number): OnHosts {
-  const facts = new Map<string, { readonly table: string; readonly value: unknown }>();
-  for (let index = 1; index <= hosts; index += 1) {
-    const text = readFileSync(join(data, 'simulated', `host-${index}.state`), 'utf8');
-    for (const line of text.split('\n').slice(0, -1)) {
-      const [table, key, value] = JSON.parse(line) as [string, string, unknown?];
-      if (value === undefined) facts.delete(`${index} ${table} ${key}`);
-      else facts.set(`${index} ${table} ${key}`, { table, value });
-    }
-  }
-  const keysOf = (wanted: string): readonly string[] =>
-    [...facts].filter(([, { table }]) => table === wanted).map(([key]) => key.split(' ')[2] ?? '');
-  const guests = [...facts.values()]
-    .filter(({ table }) => table === 'guest')
-    .map(({ value }) => value as { readonly id: string; readonly power: string });
+/** From the simulated hosts' own records, which stand in these files. */
+export function readSimulatedHosts(paths: readonly string[]): OnHosts {
+  const files = paths.map((path) => new StateFile(path).look());
+  const all = (table: string): readonly string[] => files.flatMap((file) => file.keys(table));
   return {
-    guests: guests
-      .filter(({ power }) => power !== 'off')
-      .map(({ id }) => id)
-      .toSorted(),
-    disks: keysOf('file').toSorted(),
-    ports: keysOf('port').length,
+    guests: files.flatMap((file) => file.guests().map(({ id }) => id)).toSorted(),
+    disks: all('file').toSorted(),
+    ports: all('port').length,
   };
 }
 
