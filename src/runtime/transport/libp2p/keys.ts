@@ -1,8 +1,8 @@
 // The keys of a member: its identity (Ed25519; the member id is the key's fingerprint) and the key of the network, which
 // all members share. Both are bytes for the caller to keep, in files that nobody else can read.
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys';
-import type { PrivateKey } from '@libp2p/interface';
-import { peerIdFromPrivateKey } from '@libp2p/peer-id';
+import type { PrivateKey, PublicKey } from '@libp2p/interface';
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
 import { generateKey } from '@libp2p/pnet';
 
 import type { MemberId } from '../../membership/store.ts';
@@ -36,4 +36,27 @@ export function createNetworkKey(): Uint8Array {
   const key = new Uint8Array(networkKeyBytes);
   generateKey(key);
   return key;
+}
+
+export async function signAs(identityKey: Uint8Array, bytes: Uint8Array): Promise<Uint8Array> {
+  return readIdentityKey(identityKey).sign(bytes);
+}
+
+/** Whether the member with that id, and nobody else, signed the bytes. False for what is no member id. */
+export async function verifyOf(
+  id: MemberId,
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
+  const key = publicKeyOf(id);
+  return key !== undefined && (await key.verify(bytes, signature));
+}
+
+function publicKeyOf(id: MemberId): PublicKey | undefined {
+  try {
+    return peerIdFromString(id).publicKey;
+  } catch (cause) {
+    if (cause instanceof Error) return undefined;
+    throw cause;
+  }
 }
