@@ -36,7 +36,7 @@ export class BenchCloud {
     this.pid = run.pid;
     this.url = run.url;
     const connection = await Connection.open(this.url);
-    this.#token = await this.#login(connection);
+    this.#token = (await this.#login(connection, 'demo')).token;
     const get = async (path: string): Promise<Record<string, { id: string; name: string }[]>> =>
       JSON.parse((await connection.send('GET', path, this.headers)).body.toString()) as Record<
         string,
@@ -82,23 +82,45 @@ export class BenchCloud {
     return server.status;
   }
 
-  async #login(connection: Connection): Promise<string> {
+  /** For more servers than a project is usually allowed. */
+  async raiseQuotas(servers: number): Promise<void> {
+    const connection = await Connection.open(this.url);
+    const { projectId } = await this.#login(connection, 'demo');
+    const headers = { 'x-auth-token': (await this.#login(connection, 'admin')).token };
+    const put = async (path: string, body: object): Promise<void> => {
+      const reply = await connection.send('PUT', `${path}/${projectId}`, headers, body);
+      if (reply.status !== 200)
+        throw new Error(`${path}: ${reply.status} ${reply.body.toString()}`);
+    };
+    const compute = { instances: servers, cores: -1, ram: -1, force: true };
+    await put('/compute/v2.1/os-quota-sets', { quota_set: compute });
+    await put('/network/v2.0/quotas', { quota: { port: servers } });
+    connection.close();
+  }
+
+  async #login(
+    connection: Connection,
+    user: 'demo' | 'admin',
+  ): Promise<{ readonly token: string; readonly projectId: string }> {
     const secrets = JSON.parse(readFileSync(join(this.launched.data, 'secrets.json'), 'utf8')) as {
       userPassword: string;
+      adminPassword: string;
     };
+    const password = user === 'demo' ? secrets.userPassword : secrets.adminPassword;
     const domain = { name: 'Default' };
     const identity = {
       methods: ['password'],
-      password: { user: { name: 'demo', password: secrets.userPassword, domain } },
+      password: { user: { name: user, password, domain } },
     };
     const reply = await connection.send(
       'POST',
       '/identity/v3/auth/tokens',
       {},
-      { auth: { identity, scope: { project: { name: 'demo', domain } } } },
+      { auth: { identity, scope: { project: { name: user, domain } } } },
     );
     const token = /\r\nx-subject-token: *(\S+)/i.exec(reply.headers)?.[1];
     if (token === undefined) throw new Error(`no token: ${reply.status} ${reply.body.toString()}`);
-    return token;
+    const body = JSON.parse(reply.body.toString()) as { token: { project: { id: string } } };
+    return { token, projectId: body.token.project.id };
   }
 }

@@ -12,6 +12,7 @@ import { ms, type Row } from './table.ts';
 
 const PEAK_CONCURRENCY = 64;
 const LOAD_MS = 15_000;
+const MAX_SERVERS = 60_000;
 const OVERLOAD_CONNECTIONS = 512;
 const TIMES = 3;
 const MEMORY_EVERY_MS = 500;
@@ -66,6 +67,7 @@ function rowsOf(peak: Phase, over: Phase): readonly Row[] {
 /** One load on a new cloud, so that both meet as many servers; ends when every server that came to be is ACTIVE. */
 async function phase(load: Pick<LoadOrder, 'forMs' | 'connections' | 'rate'>): Promise<Phase> {
   const cloud = await BenchCloud.start({ cidr: '10.96.0.0/16', hypervisor: 'simulated' });
+  await cloud.raiseQuotas(MAX_SERVERS);
   let peakMiB = 0;
   const watch = setInterval(() => {
     peakMiB = Math.max(peakMiB, pssMiB(cloud.pid));

@@ -11,6 +11,8 @@ import { type Leave, WriteGate } from './write-gate.ts';
 const MAX_READS = 512;
 /** Writes whose body has not arrived; so many slow clients hold up nobody. */
 const MAX_BODIES = 512;
+/** Servers being built when no more are begun. Those of one request that makes many may be more. */
+const MAX_BUILDING = 1_000;
 /** One turn of the event loop begins no more reads after this: others wait for what it is busy with. */
 const TURN_MS = 250;
 
@@ -21,6 +23,7 @@ export class Admission {
   readonly #writes: WriteGate;
   /** Made once: a refusal must not cost a stack trace. */
   readonly #fault = new RuntimeFault('overloaded', 'The service is busy; try again in a moment.');
+  #building: () => number = () => 0;
   #reads = 0;
   #bodies = 0;
   #turnStartMs: number | undefined;
@@ -30,11 +33,19 @@ export class Admission {
     this.#writes = new WriteGate(env);
   }
 
+  /** Where the number of servers that are being built is to be had. */
+  watchBuilding(building: () => number): void {
+    this.#building = building;
+  }
+
   /** A request has come: whether to go on with it at all. `leave` is to be called when it is over. */
   arrive(kind: RequestClass): Admitted {
     switch (kind) {
       case 'read':
         return this.#isTurnOver() ? { fault: this.#fault } : this.#count('reads', MAX_READS);
+      case 'create':
+        if (this.#building() >= MAX_BUILDING) return { fault: this.#fault };
+        return this.arrive('write');
       case 'write':
         if (!this.#writes.isFull) return this.#count('bodies', MAX_BODIES);
         this.#writes.refused();

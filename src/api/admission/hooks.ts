@@ -11,6 +11,9 @@ export const BODY_WITHIN_MS = 30_000;
 const MAX_DISCARDED_BYTES = 131_072;
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    admission: Admission;
+  }
   interface FastifyRequest {
     admissionClass: RequestClass;
     /** Called when the request's body is complete. */
@@ -20,6 +23,7 @@ declare module 'fastify' {
 
 export function admitRequests(app: FastifyInstance, env: Env): void {
   const admission = new Admission(env);
+  app.decorate('admission', admission);
   app.decorateRequest('admissionClass', 'read');
   app.decorateRequest('bodyArrived', ignore);
   app.addHook('onRequest', (request, reply, next) => {
@@ -31,16 +35,16 @@ export function admitRequests(app: FastifyInstance, env: Env): void {
       if (bodyBytes(request) > MAX_DISCARDED_BYTES) reply.header('connection', 'close');
       return next(admitted.fault);
     }
-    if (kind === 'read' || kind === 'write') reply.raw.once('close', admitted.leave);
+    if (kind !== 'free' && kind !== 'transfer') reply.raw.once('close', admitted.leave);
     request.bodyArrived = () => {
       endWait();
-      if (kind === 'write') admitted.leave();
+      if (isWrite(kind)) admitted.leave();
     };
     return next();
   });
   app.addHook('preValidation', (request, reply, next) => {
     request.bodyArrived();
-    if (request.admissionClass !== 'write') return next();
+    if (!isWrite(request.admissionClass)) return next();
     const leaveLine = admission.startWrite((admitted) => {
       reply.raw.off('close', leftLine);
       if ('fault' in admitted) return next(admitted.fault);
@@ -53,6 +57,10 @@ export function admitRequests(app: FastifyInstance, env: Env): void {
     }
     reply.raw.once('close', leftLine);
   });
+}
+
+function isWrite(kind: RequestClass): boolean {
+  return kind === 'write' || kind === 'create';
 }
 
 function ignore(): void {

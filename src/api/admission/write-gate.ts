@@ -8,7 +8,7 @@ import { LineSpeed } from './line-speed.ts';
 /** The line is never longer, however fast it moves. */
 const MAX_WAITING = 256;
 /** Nor does it take longer, by its present speed. */
-const MAX_WAIT_MS = 200;
+const MAX_WAIT_MS = 150;
 /** A line that stands still altogether is sent away after this: what is under way hangs. */
 const STANDSTILL_MS = 2_000;
 /** How often the event loop's lateness is looked at while there is work. */

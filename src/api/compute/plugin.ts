@@ -13,6 +13,7 @@ import { PathTable } from './path-table.ts';
 import { type ComputeService, perform } from './perform.ts';
 import type { ComputeRoute } from './route.ts';
 import { computeRoutes } from './routes.ts';
+import { countBuilding } from './servers/building.ts';
 import { createServerReads } from './servers/reads.ts';
 import { versionRoutes } from './versions.ts';
 
@@ -33,7 +34,10 @@ export function computePlugin(
     if (!app.hasRequestDecorator('microversion')) app.decorateRequest('microversion', 0);
     if (!app.hasRequestDecorator('computeRows')) app.decorateRequest('computeRows');
     const paths = new PathTable(routes);
+    const building = countBuilding(context.servers);
+    app.admission.watchBuilding(() => building.value);
     app.addHook('onClose', (_app, closed) => {
+      building.close();
       service.reads.close();
       closed();
     });
