@@ -111,7 +111,7 @@ describe('imports', () => {
   it.each([
     ['nact', /^src\/runtime\/system\//],
     ['libp2p', /^src\/runtime\/transport\/libp2p\//],
-    ['ioredis', /^src\/runtime\/journal\/redis\//],
+    ['ioredis', /^src\/runtime\/(redis|journal\/redis|membership\/redis|transport\/redis)\//],
     ['fastify', /^src\/(api\/|main\.ts)/],
     ['node:sqlite', /^src\/runtime\/journal\/sqlite\//],
   ])('of %s stand in its own place only', (library, place) => {
