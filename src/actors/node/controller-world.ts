@@ -3,6 +3,7 @@
 // must not look like a network that is gone. Images come over HTTP from a controller, by a link that it has signed.
 import type { ConfigDriveFile } from '#hypervisor/storage-port.ts';
 import type { HostNetworkSpec } from '#hypervisor/network-port.ts';
+import { HypervisorFault } from '#hypervisor/port.ts';
 import type { Env } from '#runtime/env/env.ts';
 import { isRuntimeFault } from '#runtime/system/faults.ts';
 import type { ServerImage } from '../domain/server.ts';
@@ -83,7 +84,7 @@ async function* imageBytes(
       }
       if (received === before) throw new Error(`image ${image.id}: not one byte came`);
     } catch (error) {
-      if (error instanceof NodeFault) throw error;
+      if (error instanceof NodeFault) throw storageFault(error);
       emptyTries = received === before ? emptyTries + 1 : 1;
       if (emptyTries > MAX_EMPTY_TRIES) throw error;
       env.log.warn({ err: error, image: image.id, received }, 'a fetch broke off; going on');
@@ -93,6 +94,12 @@ async function* imageBytes(
       });
     }
   }
+}
+
+/** Storage passes on its own faults only: without this, "no controller answers" would become "this host is no good". */
+function storageFault({ code, message, retryable }: NodeFault): HypervisorFault {
+  const isAway = code === 'host-unreachable';
+  return new HypervisorFault(isAway ? 'connection-lost' : 'failed', message, { retryable });
 }
 
 /** A refusal does not get better by waiting; everything else may. */

@@ -9,6 +9,7 @@ import type { StateView, Views } from '#runtime/events/projection.ts';
 import type { MemberId, MemberRecord } from '#runtime/membership/store.ts';
 import { RuntimeFault } from '#runtime/system/faults.ts';
 import type { Peer, Received } from '#runtime/transport/port.ts';
+import { unreachable } from '../domain/unreachable.ts';
 import type { InstanceState } from '../instance/state.ts';
 import type { HostState } from '../topology/protocol.ts';
 import { admitCommand, Denied } from './gateway-commands.ts';
@@ -119,6 +120,8 @@ export class NodeGateway {
       case 'node.controllers':
         bodyOf(message, type);
         return { controllers: controllers() };
+      default:
+        return unreachable(type);
     }
   }
 
@@ -134,7 +137,7 @@ export class NodeGateway {
     const requestId = message.requestId ?? `req-${host}`;
     const options = { requestId: requestId.slice(0, MAX_REQUEST_ID), deadlineMs };
     return {
-      reply: await this.#options.router.ask({ kind, id }, admitted.command as never, options),
+      reply: await this.#options.router.ask({ kind, id }, admitted.command, options),
     };
   }
 

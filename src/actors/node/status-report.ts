@@ -3,7 +3,7 @@
 import type { Env } from '#runtime/env/env.ts';
 import type { MemberId } from '#runtime/membership/store.ts';
 import { type Transport, TransportFault } from '#runtime/transport/port.ts';
-import { nodeMessage } from './wire.ts';
+import { controllerFaultIn, nodeMessage } from './wire.ts';
 
 export interface StatusReportOptions {
   readonly env: Env;
@@ -72,7 +72,9 @@ export class StatusReport {
   async #tellOnce(peer: MemberId, isUp: boolean): Promise<boolean> {
     const { transport, env } = this.#options;
     try {
-      await transport.ask(peer, nodeMessage('node.status', { isUp }), { deadlineMs: ASK_MS });
+      const message = nodeMessage('node.status', { isUp });
+      const answer = await transport.ask(peer, message, { deadlineMs: ASK_MS });
+      if (controllerFaultIn(answer) !== undefined) return false;
       if (transport.isConnected(peer)) this.#told.set(peer, isUp);
       return true;
     } catch (error) {

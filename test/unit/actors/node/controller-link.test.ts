@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ControllerLink } from '#actors/node/controller-link.ts';
 import type { EntityRef } from '#runtime/message/protocol.ts';
-import { RuntimeFault } from '#runtime/system/faults.ts';
+import type { RuntimeFault } from '#runtime/system/faults.ts';
 import { createMemoryNetwork, type MemoryNetwork } from '#runtime/transport/memory/network.ts';
 import type { Received, Transport } from '#runtime/transport/port.ts';
 import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
@@ -43,10 +43,14 @@ async function controllers(answers: Readonly<Record<string, Answer>>): Promise<v
 
 const ref: EntityRef = { kind: 'host', id: 'host-1' };
 const ask = (deadlineMs?: number): Promise<unknown> =>
-  link.ask(ref, { type: 'host.register' } as never, {
-    requestId: 'req-7',
-    ...(deadlineMs === undefined ? {} : { deadlineMs }),
-  });
+  link.ask(
+    ref,
+    { type: 'host.register' },
+    {
+      requestId: 'req-7',
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    },
+  );
 const answered = (deadlineMs?: number) => env.complete(ask(deadlineMs), 'the answer');
 const fault = async (promise: Promise<unknown>): Promise<unknown> =>
   promise.catch(({ code, retryable }: RuntimeFault) => ({ code, retryable }));
@@ -109,10 +113,14 @@ describe('a question', () => {
   });
 
   it('that no controller comes for ends with its deadline', async () => {
-    const waiting = link.ask(ref, { type: 'host.register' } as never, {
-      requestId: 'req-7',
-      deadlineMs: 3_000,
-    });
+    const waiting = link.ask(
+      ref,
+      { type: 'host.register' },
+      {
+        requestId: 'req-7',
+        deadlineMs: 3_000,
+      },
+    );
     await expect(env.complete(waiting, 'the end', 4_000)).rejects.toThrow(
       'no controller answered node.ask within 3000 ms: no controller is connected',
     );

@@ -133,6 +133,8 @@ describe('a host', () => {
   it('is down while its member has no link, and up when it has one again', async () => {
     world.network.cut(controller.id, member.id);
     await world.until(() => !controller.nodes.isUp('host-1'), 'the host to be down', 5_000);
+    const given = outcome(give(world.order('node.build')));
+    expect(await world.complete(given, 'the answer', 100)).toBe('host-unreachable');
     world.network.healAll();
     await world.until(() => controller.nodes.isUp('host-1'), 'the host to be up', 10_000);
   });
