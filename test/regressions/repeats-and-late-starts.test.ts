@@ -37,6 +37,21 @@ it('a request that arrives again after its end is answered as before, and not do
   expect({ boots: boots(), actions: cloud.server(one)?.actions.length }).toEqual(before);
 });
 
+it('a delete that arrives again when the server is gone is answered as before', async () => {
+  const ask = (): Promise<unknown> => {
+    const asked = cloud.running!.assembly.router.ask(
+      instances.ref(one),
+      { type: 'instance.operate', operation: 'delete', operationId: 'delete-1', actor },
+      { requestId: 'req-1' },
+    );
+    return cloud.env.complete(asked, 'the answer');
+  };
+  expect(await ask()).toEqual({});
+  await cloud.rest();
+  expect(cloud.server(one)?.existence).toBe('gone');
+  expect(await ask()).toEqual({});
+});
+
 describe('a start that the host carries out after the process that asked for it has died', () => {
   /** A hard reboot whose start hangs in the host; the next process has done it again in the meantime. */
   async function lateStart(): Promise<() => void> {

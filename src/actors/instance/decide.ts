@@ -16,6 +16,7 @@ const nothing: Outcome = accept<InstanceEvent, unknown>([], done);
 export function decide(state: InstanceState, command: InstanceCommand, facts: Facts): Outcome {
   if (command.type === 'instance.create') return create(state, command, facts);
   if (command.type === 'instance.abandon') return abandon(state, facts);
+  if (command.type === 'instance.operate' && wasDone(state, command, facts)) return nothing;
   if (state.existence !== 'exists') return refuse('instance-not-found', { id: state.id });
   switch (command.type) {
     case 'instance.operate':
@@ -55,12 +56,9 @@ export function decide(state: InstanceState, command: InstanceCommand, facts: Fa
 }
 
 function create(state: InstanceState, command: Named<'instance.create'>, facts: Facts): Outcome {
+  if (state.actions[0]?.requestId === facts.requestId) return nothing;
   if (state.existence === 'gone') return refuse('instance-not-found', { id: state.id });
-  if (state.existence === 'exists') {
-    return state.actions[0]?.requestId === facts.requestId
-      ? nothing
-      : refuse('instance-exists', { id: state.id });
-  }
+  if (state.existence === 'exists') return refuse('instance-exists', { id: state.id });
   const { request, operationId } = command;
   return accept(
     [
@@ -86,7 +84,7 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
   const { operation: name, operationId, actor } = command;
   const running = state.operation;
   const table = operations[name];
-  if (running?.id === operationId || wasDone(state, table.action, facts.requestId)) return nothing;
+  if (running?.id === operationId) return nothing;
   if (name === 'delete' && running?.name === 'delete') return nothing;
   if (state.locked && !actor.isAdmin) return refuse('instance-locked', { id: state.id });
   if (table.vmStates !== 'any' && !table.vmStates.includes(state.vmState)) {
@@ -122,8 +120,13 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
 }
 
 /** A request may arrive again after it has ended: what was done for it once is not done again. */
-function wasDone(state: InstanceState, action: string, requestId: string): boolean {
-  return state.actions.some((one) => one.requestId === requestId && one.action === action);
+function wasDone(
+  { actions }: InstanceState,
+  { operation }: Named<'instance.operate'>,
+  { requestId }: Facts,
+): boolean {
+  const { action } = operations[operation];
+  return actions.some((one) => one.requestId === requestId && one.action === action);
 }
 
 function wrongState(
