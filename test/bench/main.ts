@@ -6,6 +6,7 @@ import { listSpeed } from './list.ts';
 import { overload } from './overload.ts';
 import { realGuest } from './real-guest.ts';
 import { printTable, type Row } from './table.ts';
+import { transportSpeed } from './transport.ts';
 
 const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   up: bootSpeed,
@@ -13,6 +14,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   storm: createStorm,
   list: listSpeed,
   overload,
+  transport: transportSpeed,
   guest: realGuest,
 };
 
