@@ -8,6 +8,7 @@ import type { Journal } from '#runtime/journal/port.ts';
 import { type ActorSystem, createActorSystem } from '#runtime/system/system.ts';
 import type { Peer, Transport } from '#runtime/transport/port.ts';
 import { NodeActor, type NodeActorOptions } from '#actors/node/actor.ts';
+import { ControllerGuests } from '#actors/node/controller-guests.ts';
 import { ControllerLink } from '#actors/node/controller-link.ts';
 import { controllerWorld, type FetchBytes } from '#actors/node/controller-world.ts';
 import { ledgerDefinition } from '#actors/node/ledger.ts';
@@ -46,6 +47,8 @@ export class ComputeAssembly {
   readonly entities: EntityHost;
   readonly link: ControllerLink;
   readonly node: NodeActor;
+  /** Who asks this host's metadata service, and what they may know. */
+  readonly guests: ControllerGuests;
   readonly #options: ComputeAssemblyOptions;
   readonly #orders: MemberOrders;
   readonly #status: StatusReport;
@@ -61,6 +64,7 @@ export class ComputeAssembly {
     this.entities = new EntityHost({ env, system: this.system, journal, authority });
     this.entities.register({ definition: ledgerDefinition });
     this.link = new ControllerLink({ env, transport });
+    this.guests = new ControllerGuests(this.link);
     this.node = this.#makeNode();
     this.#orders = new MemberOrders(this.node);
     this.#status = new StatusReport({ env, transport, isUp: () => this.node.isUp });

@@ -2,7 +2,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openGrant, ledgerDefinition } from '#actors/node/ledger.ts';
 import { hostDefinition } from '#actors/topology/entity.ts';
-import { type Controller, type Member, MemberWorld } from '#test/unit/actors/node/member-world.ts';
+import {
+  type Controller,
+  type Member,
+  MemberWorld,
+  metadataOf,
+} from '#test/unit/actors/node/member-world.ts';
 import { serverId } from '#test/unit/actors/node/node-world.ts';
 
 let world: MemberWorld;
@@ -112,6 +117,20 @@ describe('a compute member', () => {
     world.host('host-1').killGuest(serverId);
     await world.env.advance(120_000);
     expect(reports()).toEqual([]);
+  });
+
+  it('knows its guests for its metadata service', async () => {
+    const [member] = await world.started();
+    world.grant('host-1');
+    const { guests } = member!.assembly;
+    const at = (remote: string) => world.complete(guests.guestAt('10.87.0.1', remote), 'the guest');
+    expect([await at('10.87.0.5'), await at('10.87.0.6')]).toEqual([serverId, undefined]);
+    expect(await world.complete(guests.metadataFor(serverId), 'its metadata')).toEqual(
+      metadataOf(serverId),
+    );
+    isolate(member!);
+    const later = guests.guestAt('10.87.0.1', '10.87.0.5').catch(({ code }) => code as string);
+    expect(await world.complete(later, 'the fault')).toBe('timeout');
   });
 
   it('serves a guest of its own only: a report of another host’s is refused', async () => {

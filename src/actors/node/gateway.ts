@@ -10,6 +10,7 @@ import type { MemberId, MemberRecord } from '#runtime/membership/store.ts';
 import { RuntimeFault } from '#runtime/system/faults.ts';
 import type { Peer, Received } from '#runtime/transport/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
+import type { InstanceMetadata } from '../domain/instance-metadata.ts';
 import type { InstanceState } from '../instance/state.ts';
 import type { HostState } from '../topology/protocol.ts';
 import { admitCommand, Denied } from './gateway-commands.ts';
@@ -31,6 +32,11 @@ export interface GatewayOptions {
   /** Without the port of the metadata service, which is the host's matter. */
   readonly networkSpec: (networkId: string) => HostNetworkSpec | undefined;
   readonly configDrive: (serverId: string) => readonly ConfigDriveFile[];
+  /** For hosts with a metadata service; without it none of their guests is known. */
+  readonly guests?: {
+    at(local: string, remote: string): string | undefined;
+    metadata(serverId: string): InstanceMetadata | undefined;
+  };
   /** Undefined while this controller does not know where it is reached. */
   readonly imageUrl: (imageId: string, host: HostName) => string | undefined;
   readonly controllers: () => readonly Peer[];
@@ -115,6 +121,13 @@ export class NodeGateway {
         await this.#granted(serverId, host, type);
         return { files: configDrive(serverId) };
       }
+      case 'node.guest':
+        return this.#guest(bodyOf(message, type), host);
+      case 'node.metadata': {
+        const { serverId } = bodyOf(message, type);
+        await this.#granted(serverId, host, type);
+        return { metadata: this.#options.guests?.metadata(serverId) };
+      }
       case 'node.image':
         return this.#image(bodyOf(message, type), host);
       case 'node.controllers':
@@ -139,6 +152,15 @@ export class NodeGateway {
     return {
       reply: await this.#options.router.ask({ kind, id }, admitted.command, options),
     };
+  }
+
+  /** A guest elsewhere with that address is nobody here: its packets do not come through this host. */
+  async #guest({ local, remote }: BodyOf<'node.guest'>, host: HostName): Promise<unknown> {
+    await this.#fresh();
+    const { guests, servers } = this.#options;
+    const serverId = guests?.at(local, remote);
+    if (serverId === undefined || servers.get(serverId)?.grant?.host !== host) return {};
+    return { serverId };
   }
 
   async #image({ serverId, imageId }: BodyOf<'node.image'>, host: HostName): Promise<unknown> {

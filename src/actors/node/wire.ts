@@ -45,6 +45,10 @@ export const requestBodies = {
   'node.network': Type.Object({ networkId: text }),
   /** What goes on the config drive of a server that may run there. */
   'node.config-drive': Type.Object({ serverId: text }),
+  /** Which server of that host reached the host's address `local` from `remote`. */
+  'node.guest': Type.Object({ local: text, remote: text }),
+  /** What a server that may run there may know of itself. */
+  'node.metadata': Type.Object({ serverId: text }),
   /** Where to fetch the image of a server that may run there. */
   'node.image': Type.Object({ serverId: text, imageId: text }),
   /** The controllers of the cluster, and where they are reached. */
@@ -87,6 +91,8 @@ const answers = {
   world: Type.Object({ imageIds: Type.Array(text), networkIds: Type.Array(text) }),
   network: Type.Object({ spec: Type.Optional(Type.Any()) }),
   files: Type.Object({ files: Type.Array(Type.Object({ path: text, content: Type.Any() })) }),
+  guest: Type.Object({ serverId: Type.Optional(text) }),
+  metadata: Type.Object({ metadata: Type.Optional(Type.Any()) }),
   image: Type.Object({ url: Type.String({ maxLength: 4_096 }) }),
   controllers: Type.Object({
     controllers: Type.Array(Type.Object({ id: text, addresses: Type.Array(text) })),

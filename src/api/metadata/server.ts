@@ -6,15 +6,18 @@ import { findMetadata } from '#actors/domain/metadata-documents.ts';
 import type { Env } from '#runtime/env/env.ts';
 import { messageOf, statusOf } from '#api/server.ts';
 
+/** On a compute member, controllers are asked; what they can't answer now rejects. */
+type MaybeLater<T> = T | undefined | Promise<T | undefined>;
+
 export interface MetadataServerOptions {
   readonly env: Env;
   /**
    * The server behind a connection: `local` is the address that the guest reached (its network's gateway on this
    * host), `remote` its own. Undefined if no server has that address on that network.
    */
-  readonly guestAt: (local: string, remote: string) => string | undefined;
+  readonly guestAt: (local: string, remote: string) => MaybeLater<string>;
   /** Undefined for a server that is gone or not placed yet. */
-  readonly metadataFor: (serverId: string) => InstanceMetadata | undefined;
+  readonly metadataFor: (serverId: string) => MaybeLater<InstanceMetadata>;
   /** Keeps what the guest posted, once; without it nothing can be posted. */
   readonly savePassword?: (serverId: string, password: string, requestId: string) => Promise<void>;
 }
@@ -56,8 +59,8 @@ async function answer(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { localAddress = '', remoteAddress = '' } = request.socket;
-  const serverId = options.guestAt(plain(localAddress), plain(remoteAddress));
-  const metadata = serverId === undefined ? undefined : options.metadataFor(serverId);
+  const serverId = await options.guestAt(plain(localAddress), plain(remoteAddress));
+  const metadata = serverId === undefined ? undefined : await options.metadataFor(serverId);
   if (metadata === undefined) return sendPlain(reply, 404, 'The resource could not be found.');
   const found = findMetadata(metadata, pathOf(request.url));
   if (found === undefined) return sendPlain(reply, 404, 'The resource could not be found.');

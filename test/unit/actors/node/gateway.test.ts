@@ -5,7 +5,7 @@ import { providerDefinition } from '#actors/provider/entity.ts';
 import { type RequestType, nodeMessage } from '#actors/node/wire.ts';
 import type { Transport } from '#runtime/transport/port.ts';
 import { testImage } from '#test/support/test-image.ts';
-import { type Controller, MemberWorld } from './member-world.ts';
+import { type Controller, MemberWorld, metadataOf } from './member-world.ts';
 import { networkId, serverId } from './node-world.ts';
 
 const foreign = 'aaaaaaaa-0000-4000-8000-000000000009';
@@ -100,6 +100,7 @@ describe('a lying member', () => {
       'wants the image of another server',
       () => say('node.image', { serverId: foreign, imageId: testImage.id }),
     ],
+    ['wants to know another server', () => say('node.metadata', { serverId: foreign })],
     ['wants another image', () => say('node.image', { serverId, imageId: foreign })],
     ['plays controller', () => say('node.perform', { order: world.order('node.build') })],
     ['makes types up', () => say('node.everything', {})],
@@ -242,6 +243,17 @@ describe('an honest member', () => {
     expect(await say('node.controllers', {})).toEqual({
       controllers: [{ id: controller.id, addresses: controller.transport.addresses() }],
     });
+    expect(controller.log).toEqual([]);
+  });
+
+  it('hears which of its guests asks, and nothing of guests elsewhere', async () => {
+    world.guestsAt.set('10.87.0.6', foreign);
+    const guest = (remote: string, local = '10.87.0.1') => say('node.guest', { local, remote });
+    expect(await guest('10.87.0.5')).toEqual({ serverId });
+    expect(await guest('10.87.0.6')).toEqual({});
+    expect(await guest('10.87.0.7')).toEqual({});
+    expect(await guest('10.87.0.5', '10.99.0.1')).toEqual({});
+    expect(await say('node.metadata', { serverId })).toEqual({ metadata: metadataOf(serverId) });
     expect(controller.log).toEqual([]);
   });
 

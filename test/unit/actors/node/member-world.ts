@@ -1,5 +1,6 @@
 // Controllers and compute members over the simulated network, on virtual time. The controllers' entities are pure and
 // shared by all; members are the real thing, each with a simulated host and a journal that outlive its process.
+import type { InstanceMetadata } from '#actors/domain/instance-metadata.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import { NodeGateway } from '#actors/node/gateway.ts';
 import { ImageUrls } from '#actors/node/image-urls.ts';
@@ -64,6 +65,8 @@ export class MemberWorld {
   /** Servers with their grants; only what the gateway looks at. */
   readonly servers = new Map<string, InstanceState>();
   readonly networks = new Map<string, HostNetworkSpec>([[networkId, specOf(networkId)]]);
+  /** Servers by their address, behind the gateway 10.87.0.1. */
+  readonly guestsAt = new Map<string, string>([['10.87.0.5', serverId]]);
   readonly controllers: Controller[] = [];
   records: readonly MemberRecord[] = [];
   /** Every fetch of image bytes: where, and from which offset. */
@@ -146,6 +149,10 @@ export class MemberWorld {
       configDrive: (id) => [
         { path: 'openstack/latest/meta_data.json', content: new TextEncoder().encode(id) },
       ],
+      guests: {
+        at: (local, remote) => (local === '10.87.0.1' ? this.guestsAt.get(remote) : undefined),
+        metadata: (id) => metadataOf(id),
+      },
       imageUrl: (imageId, host) => urls.urlOf(imageId, host),
       controllers: () =>
         this.controllers.map(({ id, transport }) => ({ id, addresses: transport.addresses() })),
@@ -315,4 +322,32 @@ function troubleLog(lines: LogLine[]): Log {
   const nothing = (): void => undefined;
   const log: Log = { ...recordingLog(lines), debug: nothing, info: nothing, child: () => log };
   return log;
+}
+
+export function metadataOf(uuid: string): InstanceMetadata {
+  return {
+    uuid,
+    name: 'vm1',
+    hostname: 'vm1',
+    projectId: 'project-1',
+    availabilityZone: null,
+    launchIndex: 0,
+    reservationId: 'r-1',
+    instanceNumber: 1,
+    imageNumber: undefined,
+    flavorName: 'm1.tiny',
+    meta: { role: 'test' },
+    key: undefined,
+    userData: new TextEncoder().encode('#!/bin/sh'),
+    files: [],
+    networks: [],
+    securityGroups: [],
+    devices: [],
+    blockDevices: {},
+    dedicatedCpus: [],
+    adminPass: undefined,
+    randomSeed: new Uint8Array(8),
+    vendorData: {},
+    password: '',
+  };
 }
