@@ -57,7 +57,9 @@ export class ConcurrencyLimit {
   #judge(): void {
     const isLate = this.#lateMs / this.#lateCount > LATE_MS;
     if (isLate || this.#isQueueing()) this.#limit = Math.max(LIMITS.least, this.#limit * SHRINK);
-    else if (this.#wasReached) this.#limit = Math.min(LIMITS.most, this.#limit + 1);
+    // Where nothing ends, more of it would only hang, too.
+    else if (this.#wasReached && this.#writes > 0)
+      this.#limit = Math.min(LIMITS.most, this.#limit + 1);
     this.#restMs *= REST_DRIFT_PER_WINDOW;
     this.#startWindow();
   }
