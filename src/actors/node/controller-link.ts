@@ -31,6 +31,9 @@ const DEFAULT_DEADLINE_MS = 30_000;
 const TRY_MS = 5_000;
 const FIRST_WAIT_MS = 50;
 const MOST_WAIT_MS = 2_000;
+/** A controller that starts, or has not heard of this member yet, refuses as well: a no counts when all repeat it. */
+const REFUSED_ROUNDS = 3;
+const REFUSED_WAIT_MS = 1_000;
 /** Not handled there; the next controller may well do it. */
 const elsewhere: ReadonlySet<string> = new Set<RuntimeFaultCode>([
   'moved',
@@ -70,13 +73,19 @@ export class ControllerLink implements Router {
     const message = nodeMessage(type, body, options.requestId);
     const refused = new Set<MemberId>();
     let last: TransportFault | RuntimeFault | undefined;
+    let rounds = 0;
     for (let tries = 0; ; ) {
       const leftMs = untilMs - this.#env.clock.monotonic();
       if (leftMs <= 0) throw endOf(type, options.deadlineMs, last);
       const controller = this.#choose(refused);
       if (controller === undefined) {
-        if (refused.size > 0 && last !== undefined) throw refusedBy(type, last);
-        await this.#linkUp(leftMs);
+        if (refused.size === 0) await this.#linkUp(leftMs);
+        else {
+          rounds += 1;
+          if (rounds >= REFUSED_ROUNDS && last !== undefined) throw refusedBy(type, last);
+          refused.clear();
+          await this.#pause(Math.min(leftMs, REFUSED_WAIT_MS));
+        }
         continue;
       }
       const answer = await this.#try(controller, message, {

@@ -157,13 +157,32 @@ describe('a question', () => {
     expect(heard).toHaveLength(2);
   });
 
-  it('that all controllers refuse is put to each of them once', async () => {
+  it('that all controllers refuse is put to each of them three times', async () => {
     const no: Answer = () => {
       throw new Error('you may not');
     };
     await controllers({ one: no, two: no, three: no });
     await expect(answered()).rejects.toThrow('the controllers refuse node.ask: you may not');
-    expect(by().toSorted()).toEqual(['one', 'three', 'two']);
+    expect(Object.groupBy(by(), (id) => id)).toEqual({
+      one: ['one', 'one', 'one'],
+      two: ['two', 'two', 'two'],
+      three: ['three', 'three', 'three'],
+    });
+    expect(env.clock.monotonic()).toBeGreaterThan(2_000);
+  });
+
+  it('that a controller refuses while it starts is answered when it has', async () => {
+    let isStarting = true;
+    await controllers({
+      one: (message) => {
+        if (isStarting) throw new Error('this controller is starting');
+        return yes(message);
+      },
+    });
+    const waiting = ask();
+    await env.advance(1_000);
+    isStarting = false;
+    expect(await env.complete(waiting, 'the answer')).toEqual({ yes: true });
   });
 
   it.each([
