@@ -3,6 +3,11 @@ import type { RawReply } from './whole-cloud.ts';
 
 export type ServiceName = 'identity' | 'compute' | 'image' | 'network';
 
+/** Whether an error has the form of the service that it comes from. */
+export function isInForm(service: ServiceName | 'none', status: number, text: string): boolean {
+  return forms[service](status, text);
+}
+
 /** What is wrong with a reply; undefined for nothing. */
 export function complaint(service: ServiceName | 'none', reply: RawReply): string | undefined {
   const { status, headers, text } = reply;

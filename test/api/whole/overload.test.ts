@@ -18,6 +18,10 @@ let writes: { end(): void }[];
 let authenticated: number;
 let isStale: boolean;
 
+const endAll = (): void => {
+  for (const write of writes) write.end();
+};
+
 const service: FastifyPluginCallback = (routes, _options, done) => {
   routes.addHook('onRequest', (_request, _reply, next) => {
     authenticated += 1;
@@ -71,7 +75,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const { end } of writes) end();
+  endAll();
   await app.close();
 });
 
@@ -92,10 +96,10 @@ async function reach(count: number): Promise<void> {
 }
 
 /** As many writes as are let in at once, and so many that wait. */
-async function fill(waiting: number): Promise<Promise<Answer>[]> {
+async function fill(waiting: number): Promise<{ readonly answers: readonly Promise<Answer>[] }> {
   const answers = Array.from({ length: LIMITS.first + waiting }, post);
   await reach(LIMITS.first);
-  return answers;
+  return { answers };
 }
 
 const expectRefused = (answer: Answer): void => {
@@ -106,25 +110,25 @@ const expectRefused = (answer: Answer): void => {
 
 describe('writes', () => {
   it('are carried out so many at once; the others wait for those to end', async () => {
-    const answers = await fill(2);
+    const { answers } = await fill(2);
     expect(writes).toHaveLength(LIMITS.first);
     writes[0]?.end();
     await reach(LIMITS.first + 1);
     writes[1]?.end();
     await reach(LIMITS.first + 2);
-    for (const { end } of writes) end();
+    endAll();
     const statuses = (await Promise.all(answers)).map(({ statusCode }) => statusCode);
     expect(new Set(statuses)).toEqual(new Set([200]));
   });
 
   it('over the bound are refused in the service’s form, before anybody asks who sent them', async () => {
-    const answers = await fill(0);
+    const { answers } = await fill(0);
     await env.advance(300);
     const before = authenticated;
     expectRefused(await post());
     expectRefused(await send('DELETE', '/compute/v2.1/things'));
     expect(authenticated).toBe(before);
-    for (const { end } of writes) end();
+    endAll();
     await Promise.all(answers);
     const later = post();
     await reach(LIMITS.first + 1);
@@ -133,9 +137,11 @@ describe('writes', () => {
   });
 
   it('that wait behind some that hang are refused after two seconds', async () => {
-    const answers = await fill(3);
+    const { answers } = await fill(3);
     await env.advance(2_200);
-    for (const late of answers.slice(-3)) expectRefused(await late);
+    const late = await Promise.all(answers.slice(-3));
+    expect(late.map(({ statusCode }) => statusCode)).toEqual([503, 503, 503]);
+    late.forEach(expectRefused);
   });
 
   it('that hang hold up neither version documents, nor reads, nor image bytes', async () => {
@@ -158,7 +164,7 @@ describe('writes', () => {
     expectRefused(await send('POST', '/compute/v2.1/servers', {}));
     const other = post();
     await reach(2);
-    for (const { end } of writes) end();
+    endAll();
     expect([(await taken).statusCode, (await other).statusCode]).toEqual([200, 200]);
   });
 });
@@ -223,7 +229,7 @@ describe('a connection', () => {
   });
 
   it('that is refused goes on: the body is thrown away, and the next request answered', async () => {
-    const under = await fill(0);
+    const { answers } = await fill(0);
     await env.advance(300);
     socket.write(`${head(8)}{"a": 1}`);
     await waitFor('the refusal', () => received.includes('in a moment'));
@@ -232,8 +238,8 @@ describe('a connection', () => {
     received = '';
     socket.write('GET /compute/v2.1/things HTTP/1.1\r\nhost: cloud.test\r\n\r\n');
     await waitFor('the next answer', () => received.includes('{"things":[]}'));
-    for (const { end } of writes) end();
-    await Promise.all(under);
+    endAll();
+    await Promise.all(answers);
   });
 
   it('that is refused with a large body to come is closed', async () => {
@@ -263,8 +269,9 @@ describe('a connection', () => {
     await waitFor('their heads to arrive', () => authenticated === LIMITS.first);
     const complete = Array.from({ length: LIMITS.first }, post);
     await reach(LIMITS.first);
-    for (const { end } of writes) end();
-    await Promise.all(complete);
+    endAll();
+    const statuses = (await Promise.all(complete)).map(({ statusCode }) => statusCode);
+    expect(new Set(statuses)).toEqual(new Set([200]));
     for (const one of slow) one.destroy();
   });
 });
