@@ -51,7 +51,7 @@ export class EffectBoard {
     env: Env;
     entityId: string;
     run: EffectRunner;
-    /** Undefined while this process does not own the entity: nothing is tried then. */
+    /** Undefined while this process does not own the entity, or does not know its state: nothing is tried then. */
     ownerEpoch: () => number | undefined;
     /** Hands a command to the entity; rejects if it was not taken. */
     report: (command: { readonly type: string }, effect: Effect) => Promise<unknown>;
@@ -101,7 +101,8 @@ export class EffectBoard {
     running.cancelTimer = undefined;
     running.attempt += 1;
     const ownerEpoch = this.#ownerEpoch();
-    if (ownerEpoch === undefined) return this.#retry(effect, running, new Error('not the owner'));
+    if (ownerEpoch === undefined)
+      return this.#retry(effect, running, new Error('not the owner, or not up to date'));
     const context = {
       entityId: this.#entityId,
       signal: running.abort.signal,

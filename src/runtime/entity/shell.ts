@@ -66,7 +66,8 @@ export class EntityShell {
       env: options.env,
       entityId: id,
       run: options.run,
-      ownerEpoch: () => options.authority.stampOf(this.#key)?.epoch,
+      // What is wanted is not known while the state is out of date: it may have been done and be on record.
+      ownerEpoch: () => (this.#stale ? undefined : options.authority.stampOf(this.#key)?.epoch),
       report: (command, effect) => this.#report(command, effect),
     });
   }

@@ -29,6 +29,26 @@ it('an append whose answer was lost is seen, and its effects start, once the jou
   expect(lights).toEqual(['light/1']);
 });
 
+it('an effect whose report was stored, but not answered, is not carried out again on the old state', async () => {
+  const lights: string[] = [];
+  const { host, journal } = await counterMember(env, {
+    run: async (effect: { id: string }) => {
+      lights.push(effect.id);
+      journal.setFaults({ lostReplyChance: 1 });
+      return lit(effect);
+    },
+  });
+  await env.complete(host.ask(one, add(1), asked), 'an add');
+  await env.runUntil(() => lights.length > 0, 'the light');
+  await env.advance(1);
+  journal.setFaults({ isUnavailable: true });
+  await env.advance(5_000);
+  journal.setFaults({});
+  await env.advance(60_000);
+  expect(host.view(counterDefinition).get('one')?.lit).toEqual([1]);
+  expect(lights).toEqual(['light/1']);
+});
+
 it('a state that is read anew is not taken up by a process that stops', async () => {
   const { host, journal, lights } = await counterMember(env);
   journal.setFaults({ lostReplyChance: 1 });
