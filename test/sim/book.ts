@@ -6,7 +6,7 @@ import { projects } from '#actors/project/protocol.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
 import { isRuntimeFault } from '#runtime/system/faults.ts';
 import { serverRequest } from '#test/support/servers.ts';
-import type { Process } from './process.ts';
+import type { Controller } from './process.ts';
 import type { Witness } from './witness.ts';
 import type { World } from './world.ts';
 
@@ -18,7 +18,7 @@ interface Request {
   readonly operation: OperationName;
   readonly operationId: string;
   readonly requestId: string;
-  readonly send: (process: Process) => Promise<unknown>;
+  readonly send: (process: Controller) => Promise<unknown>;
   /** How often it was sent; some are never answered. */
   sent: number;
   readonly answers: Answer[];
@@ -43,7 +43,7 @@ export class Book {
     serverId: string,
     changes: Partial<ServerRequest>,
   ): string | undefined {
-    const request = (process: Process): ServerRequest => {
+    const request = (process: Controller): ServerRequest => {
       const [network] = process.networks.listUsable('project-1');
       if (network === undefined) throw new Error('the cloud has no network');
       const port = { portId: portOf(serverId), existing: false, networkId: network.id };
@@ -133,31 +133,43 @@ export class Book {
         request.answers.push(answer);
         this.answered[answer] += 1;
         world.note(`  ${operationId}: ${answer}`);
-        if (answer === 'acknowledged') this.#expectSeen(request, process);
+        if (answer === 'acknowledged') this.#expectSeen(world, request, process);
       },
     );
     const state = process.seen(request.serverId);
     return `${process.name}: ${operationId} (${state?.vmState ?? 'unknown'}/${state?.taskState ?? '-'})`;
   }
 
-  /** Read your writes: whoever was answered sees it. */
-  #expectSeen(request: Request, process: Process): void {
-    const { serverId, operation, operationId, requestId } = request;
-    const state = process.seen(serverId);
-    const isSeen =
-      state?.actions.some((action) => action.requestId === requestId) === true ||
-      (operation === 'delete' &&
-        (state?.existence === 'gone' || state?.operation?.name === 'delete'));
-    if (!isSeen)
-      this.faults.push(
-        `read: ${operationId} was acknowledged, and ${process.name} does not show it`,
+  /** Read your writes: whoever reads afterwards sees it, through any controller that does not say that it is stale. */
+  #expectSeen(world: World, request: Request, process: Controller): void {
+    for (const reader of new Set([process, world.serving(this.#asked) ?? process])) {
+      const { entities } = reader.assembly;
+      reader.ask(
+        () => entities.barrier(),
+        () => {
+          if (!entities.isStale && !isSeen(request, reader)) this.#unseen(request, reader);
+        },
       );
+    }
+  }
+
+  #unseen({ operationId }: Request, { name }: Controller): void {
+    if (this.faults.length < 20)
+      this.faults.push(`read: ${operationId} was acknowledged, and ${name} does not show it`);
   }
 
   /** At rest: what must be in the journal is there, and nothing else. */
   kept(witness: Witness): readonly string[] {
     return this.#requests.flatMap((request) => keptOne(request, witness));
   }
+}
+
+function isSeen({ serverId, operation, requestId }: Request, process: Controller): boolean {
+  const state = process.seen(serverId);
+  if (state?.actions.some((action) => action.requestId === requestId) === true) return true;
+  return (
+    operation === 'delete' && (state?.existence === 'gone' || state?.operation?.name === 'delete')
+  );
 }
 
 function keptOne(request: Request, witness: Witness): readonly string[] {
@@ -178,7 +190,7 @@ function keptOne(request: Request, witness: Witness): readonly string[] {
   return found;
 }
 
-function reserve(process: Process, serverId: string, request: ServerRequest): Promise<unknown> {
+function reserve(process: Controller, serverId: string, request: ServerRequest): Promise<unknown> {
   const { flavor, projectId } = request;
   const usage = { cores: flavor.vcpus, ramMiB: flavor.ramMiB };
   return process.assembly.router.ask(

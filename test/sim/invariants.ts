@@ -19,7 +19,12 @@ interface View {
 
 type Placed = InstanceState & { readonly grant: NonNullable<InstanceState['grant']> };
 
-export function violationsOf(entities: View, hosts: readonly SimulatedHost[]): readonly string[] {
+/** `openGrants` tells what a host has saved as open, as `server@runEpoch`, where its ledger is not among the entities. */
+export function violationsOf(
+  entities: View,
+  hosts: readonly SimulatedHost[],
+  openGrants = (host: string): readonly string[] => openGrantsIn(entities, host),
+): readonly string[] {
   const servers = [...entities.view(instanceDefinition).values()];
   const live = servers.filter((server) => server.existence === 'exists');
   const placed = live.filter((server): server is Placed => server.grant !== undefined);
@@ -28,16 +33,16 @@ export function violationsOf(entities: View, hosts: readonly SimulatedHost[]): r
     ...claims(entities, placed),
     ...difference(
       'quota = live servers',
-      [...entities.view(projectDefinition).values()].flatMap(({ servers: held }) =>
-        [...bucketEntries(held)].map(([id]) => id),
+      [...entities.view(projectDefinition).values()].flatMap(({ id: project, servers: held }) =>
+        [...bucketEntries(held)].map(([id]) => `${id} of ${project}`),
       ),
-      live.map(({ id }) => id),
+      live.map(({ id, request }) => `${id} of ${request?.projectId ?? 'no project'}`),
     ),
     ...[...entities.view(projectDefinition).values()].flatMap(({ id, pending }) =>
       pending.size === 0 ? [] : [`project ${id} has ${pending.size} reservations unsettled`],
     ),
     ...ports(entities, placed),
-    ...hosts.flatMap((host) => onHost(host, entities, placed)),
+    ...hosts.flatMap((host) => onHost(host, openGrants(host.name), placed)),
   ];
 }
 
@@ -90,7 +95,11 @@ function ports(entities: View, placed: readonly Placed[]): readonly string[] {
 }
 
 /** A server in error, one that never ran or is half deleted may or may not have what it is granted; all others must. */
-function onHost(host: SimulatedHost, entities: View, placed: readonly Placed[]): readonly string[] {
+function onHost(
+  host: SimulatedHost,
+  open: readonly string[],
+  placed: readonly Placed[],
+): readonly string[] {
   const here = placed.filter(({ grant }) => grant.host === host.name);
   const guests = [...host.guests.all()].filter(
     (guest) => guest.power !== 'off' && guest.mark !== undefined,
@@ -114,10 +123,6 @@ function onHost(host: SimulatedHost, entities: View, placed: readonly Placed[]):
       .filter((one) => !found.includes(one))
       .map((one) => `${host.name}: ${what} of ${one} is missing`),
   ];
-  const ledger = entities.view(ledgerDefinition).get(host.name);
-  const open = [...bucketEntries(ledger?.entries ?? { size: 0, buckets: [] })]
-    .filter(([id]) => openGrant(ledger, id) !== undefined)
-    .map(([id, { runEpoch }]) => `${id}@${runEpoch}`);
   return [
     ...guests.flatMap((guest) => guestFindings(guest, host, here)),
     ...sure.flatMap((server) => powerFindings(server, guests, host)),
@@ -126,6 +131,13 @@ function onHost(host: SimulatedHost, entities: View, placed: readonly Placed[]):
     ...within('open grant', open, ({ id, grant }) => [`${id}@${grant.runEpoch}`]),
     ...sure.flatMap((server) => memoryFindings(server, host)),
   ];
+}
+
+function openGrantsIn(entities: View, host: string): readonly string[] {
+  const ledger = entities.view(ledgerDefinition).get(host);
+  return [...bucketEntries(ledger?.entries ?? { size: 0, buckets: [] })]
+    .filter(([id]) => openGrant(ledger, id) !== undefined)
+    .map(([id, { runEpoch }]) => `${id}@${runEpoch}`);
 }
 
 /** Memory of a guest that has run since is of another disk: to resume from it would destroy the server's data. */

@@ -11,6 +11,7 @@ export interface Mix {
   readonly nemeses: Weights<NemesisName>;
   /** Least and most, drawn for each walk. */
   readonly hosts: readonly [number, number];
+  /** 0, and 1: one process has everything. */
   readonly controllers: readonly [number, number];
   /** No process dies and the store works: then there must be nothing for audits to mend. */
   readonly isCalm?: boolean;
@@ -32,35 +33,84 @@ const processTrouble: Weights<NemesisName> = {
   clock: 6,
 };
 
+const networkTrouble: Weights<NemesisName> = { partition: 8, cut: 8, 'break-link': 6, messages: 8 };
+
 export const mixes = {
   everything: {
-    about: 'all troubles at once, each now and then',
+    about: 'a cluster, and all troubles at once, each now and then',
+    users,
+    nemeses: {
+      ...hostTrouble,
+      ...processTrouble,
+      ...networkTrouble,
+      store: 12,
+      poison: 4,
+      overload: 4,
+    },
+    hosts: [1, 3],
+    controllers: [2, 3],
+  },
+  alone: {
+    about: 'a cloud in one process, and all troubles that it can have',
     users,
     nemeses: { ...hostTrouble, ...processTrouble, store: 14, poison: 4, overload: 4 },
     hosts: [1, 3],
-    controllers: [1, 1],
+    controllers: [0, 0],
   },
   hosts: {
-    about: 'hosts, hypervisors and guests fail; controllers and store work',
+    about: 'hosts, hypervisors and guests fail; processes, network and store work',
     users,
     nemeses: hostTrouble,
     hosts: [1, 3],
-    controllers: [1, 1],
+    controllers: [0, 2],
     isCalm: true,
   },
   deaths: {
-    about: 'controllers die at every moment, and are started again',
+    about: 'processes die at every moment, and are started again',
     users,
-    nemeses: { kill: 20, 'die-at-boundary': 60, restart: 10, 'host-call': 15, guest: 10 },
+    nemeses: { kill: 20, 'die-at-boundary': 60, restart: 10, power: 3, 'host-call': 15, guest: 10 },
     hosts: [1, 3],
-    controllers: [1, 1],
+    controllers: [0, 3],
   },
   store: {
     about: 'the store is slow, full or away, and loses answers',
     users,
     nemeses: { store: 60, 'die-at-boundary': 10, kill: 5, 'host-call': 10, guest: 8, clock: 5 },
     hosts: [1, 3],
-    controllers: [1, 1],
+    controllers: [0, 3],
+  },
+  network: {
+    about:
+      'partitions of every shape, links that break, messages lost, late, twice and out of turn',
+    users,
+    nemeses: {
+      partition: 20,
+      cut: 25,
+      'break-link': 15,
+      messages: 20,
+      'host-call': 8,
+      guest: 6,
+      pause: 4,
+    },
+    hosts: [1, 3],
+    controllers: [2, 3],
+  },
+  leases: {
+    about:
+      'processes stand still for longer than a lease, are cut off, and come back as if nothing had been',
+    users,
+    nemeses: {
+      pause: 45,
+      partition: 12,
+      cut: 10,
+      restart: 8,
+      clock: 8,
+      'die-at-boundary': 8,
+      store: 6,
+      guest: 5,
+    },
+    hosts: [1, 3],
+    controllers: [2, 3],
   },
   pressure: {
     about: 'clients repeat themselves, floods, poison, full disks, clocks that step',
@@ -75,7 +125,7 @@ export const mixes = {
       restart: 5,
     },
     hosts: [1, 2],
-    controllers: [1, 1],
+    controllers: [0, 2],
   },
 } satisfies Readonly<Record<string, Mix>>;
 

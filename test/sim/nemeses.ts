@@ -3,6 +3,8 @@ import { instances } from '#actors/instance/protocol.ts';
 import { HypervisorFault } from '#hypervisor/port.ts';
 import type { SimulatedOperation } from '#hypervisor/simulated/faults.ts';
 import type { MemoryJournalFaults } from '#runtime/journal/memory.ts';
+import { type NetworkFaults, noFaults } from '#runtime/transport/memory/faults.ts';
+import type { MemoryNetwork } from '#runtime/transport/memory/network.ts';
 import { type Act, act, chosen } from './acts.ts';
 import { DISK_BYTES, POISON, STORE_MS } from './world.ts';
 
@@ -43,6 +45,20 @@ const storeFaults = {
 } satisfies Readonly<Record<string, MemoryJournalFaults>>;
 const storeFaultNames = Object.keys(storeFaults) as (keyof typeof storeFaults)[];
 
+const messageFaults = {
+  late: { delayMs: [5, 300] },
+  lost: { lossRate: 0.05 },
+  repeated: { repeatRate: 0.2 },
+  'out of turn': { reorderRate: 0.2, delayMs: [0.1, 20] },
+  'late, lost, repeated and out of turn': {
+    delayMs: [0.1, 50],
+    lossRate: 0.02,
+    repeatRate: 0.1,
+    reorderRate: 0.1,
+  },
+} satisfies Readonly<Record<string, Partial<NetworkFaults>>>;
+const messageFaultNames = Object.keys(messageFaults) as (keyof typeof messageFaults)[];
+
 /** Mostly soon over; now and then longer than any lease or deadline. */
 const times = (random: { below(limit: number): number; chance(p: number): boolean }): number =>
   random.chance(0.8) ? 1 + random.below(4_000) : random.below(60_000);
@@ -72,8 +88,8 @@ export const nemeses = {
   restart: act(
     (random) => ({ controller: random.below(WIDE), backMs: random.below(3_000) }),
     ({ world }, { controller, backMs }) => {
-      const process = world.serving(controller);
-      if (process === undefined) return undefined;
+      const process = chosen(world.processes(), controller);
+      if (process?.phase !== 'serving') return undefined;
       world.shutDown(process, backMs);
       return `${process.name}: SIGTERM`;
     },
@@ -84,8 +100,7 @@ export const nemeses = {
     ({ world }, { controller, forMs }) => {
       const process = chosen(world.processes(), controller);
       if (process === undefined || process.member.isPaused) return undefined;
-      process.member.pause();
-      world.endLater(forMs, () => process.member.resume());
+      world.pause(process, forMs);
       return `${process.name}: SIGSTOP for ${forMs} ms`;
     },
   ),
@@ -109,8 +124,8 @@ export const nemeses = {
     ({ world }, { controller, fault, forMs }) => {
       const process = chosen(world.processes(), controller);
       if (process === undefined) return undefined;
-      process.journal.setFaults(storeFaults[fault as keyof typeof storeFaults]);
-      world.endLater(forMs, () => process.journal.setFaults({ maxLatencyMs: STORE_MS }));
+      process.setStore(storeFaults[fault as keyof typeof storeFaults]);
+      world.endLater(forMs, () => process.setStore({ maxLatencyMs: STORE_MS }));
       return `${process.name}: store ${fault} for ${forMs} ms`;
     },
   ),
@@ -196,8 +211,7 @@ export const nemeses = {
     ({ world }, { host: number, forMs }) => {
       const host = world.host(number);
       if (!host.connected) return undefined;
-      host.losePower();
-      world.endLater(forMs, () => host.restoreConnection());
+      world.losePower(host, forMs);
       return `${host.name}: power lost for ${forMs} ms`;
     },
   ),
@@ -239,6 +253,67 @@ export const nemeses = {
       return `${host.name}: disk full for ${forMs} ms`;
     },
   ),
+  /** Members in one half reach none in the other. */
+  partition: act(
+    (random) => ({ half: 1 + random.below(WIDE), forMs: times(random) }),
+    ({ world }, { half, forMs }) => {
+      if (!world.isCluster) return undefined;
+      const ids = world.memberIds();
+      const groups = [0, 1].map((bit) => ids.filter((_, index) => ((half >> index) & 1) === bit));
+      if (groups.some(({ length }) => length === 0)) return undefined;
+      world.network.partition(groups);
+      world.endLater(forMs, () => healBetween(world.network, ids));
+      return `network: ${groups.map((group) => group.join('+')).join(' | ')} for ${forMs} ms`;
+    },
+  ),
+  /** Nothing gets from one member to another; maybe not back, either. */
+  cut: act(
+    (random) => ({
+      from: random.below(WIDE),
+      to: random.below(WIDE),
+      isOneWay: random.chance(0.6),
+      forMs: times(random),
+    }),
+    ({ world }, { from, to, isOneWay, forMs }) => {
+      const ids = world.memberIds();
+      const [one, other] = [chosen(ids, from), chosen(ids, to)];
+      if (!world.isCluster || one === undefined || other === undefined || one === other)
+        return undefined;
+      world.network.cut(one, other);
+      if (!isOneWay) world.network.cut(other, one);
+      world.endLater(forMs, () => healBetween(world.network, [one, other]));
+      return `network: ${one} ${isOneWay ? '>' : '<>'} ${other} cut for ${forMs} ms`;
+    },
+  ),
+  /** The link of two members breaks, and what was under way with it. */
+  'break-link': act(
+    (random) => ({ from: random.below(WIDE), to: random.below(WIDE) }),
+    ({ world }, { from, to }) => {
+      const ids = world.memberIds();
+      const [one, other] = [chosen(ids, from), chosen(ids, to)];
+      if (!world.isCluster || one === undefined || other === undefined || one === other)
+        return undefined;
+      world.network.breakLink(one, other);
+      return `network: the link of ${one} and ${other} breaks`;
+    },
+  ),
+  /** Messages are late, lost, repeated or out of turn. */
+  messages: act(
+    (random) => ({ kind: random.pick(messageFaultNames), forMs: times(random) }),
+    ({ world }, { kind, forMs }) => {
+      if (!world.isCluster) return undefined;
+      world.network.setFaults({
+        ...noFaults,
+        ...messageFaults[kind as keyof typeof messageFaults],
+      });
+      world.endLater(forMs, () => world.network.setFaults(noFaults));
+      return `network: messages ${kind} for ${forMs} ms`;
+    },
+  ),
 } satisfies Readonly<Record<string, Act>>;
+
+function healBetween(network: MemoryNetwork, ids: readonly string[]): void {
+  for (const one of ids) for (const other of ids) network.heal(one, other);
+}
 
 export type NemesisName = keyof typeof nemeses;

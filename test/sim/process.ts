@@ -1,166 +1,122 @@
-// One start of a controller in a walk: production code over the shared store and the simulated hosts. It starts, serves
-// or is dead; whoever asks it does so as a client would, through its own task list.
-import { Assembly } from '../../src/assembly.ts';
+// What every process of a walk has in common: it starts, serves, and dies at any moment, its disk and its host outliving
+// it. Whoever asks it for something does so as a client would, through its own task list.
+import type { Assembly } from '../../src/assembly.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
-import { defaultQuotaLimits } from '#actors/project/core.ts';
-import { defaultInventories } from '#actors/scheduler/inventories.ts';
-import { type EmbeddedNetworks, embeddedNetworks } from '#actors/services/network/embedded.ts';
-import { networkDefinition } from '#actors/services/network/entity.ts';
-import { seedNetwork } from '#actors/services/network/seed.ts';
-import { defaultNetworkSettings } from '#actors/services/network/settings.ts';
-import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
+import type { Machine } from '#actors/node/machine.ts';
+import type { EmbeddedNetworks } from '#actors/services/network/embedded.ts';
 import { SimulatedHypervisor } from '#hypervisor/simulated/driver.ts';
 import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
 import { SimulatedHostNetwork } from '#hypervisor/simulated/network.ts';
 import { SimulatedStorage } from '#hypervisor/simulated/storage.ts';
-import { soleAuthority } from '#runtime/entity/authority.ts';
-import type { MemoryDisk } from '#runtime/journal/memory-disk.ts';
-import { type MemoryJournal, openMemoryJournal } from '#runtime/journal/memory.ts';
-import { testImage, testImageSource } from '#test/support/test-image.ts';
-import type { VirtualEnv, VirtualMember } from '#test/support/virtual-env.ts';
-import { Boundaries, cutCalls, cutEffects, cutJournal } from './boundaries.ts';
+import type { MemoryJournal } from '#runtime/journal/memory.ts';
+import type { ActorSystem } from '#runtime/system/system.ts';
+import type { VirtualMember } from '#test/support/virtual-env.ts';
+import { Boundaries, cutCalls } from './boundaries.ts';
 
-export interface ProcessOptions {
-  readonly env: VirtualEnv;
-  readonly name: string;
-  readonly epoch: number;
-  readonly disk: MemoryDisk;
-  readonly hosts: readonly SimulatedHost[];
-  /** It reached the boundary at which it was to die. */
-  readonly onDeath: () => void;
+export interface Heard {
+  readonly reply?: unknown;
+  readonly error?: unknown;
 }
 
-export class Process {
+/** How a store misbehaves; of journals and cluster stores alike. */
+export interface StoreFaults {
+  readonly minLatencyMs?: number;
+  readonly maxLatencyMs?: number;
+  readonly isUnavailable?: boolean;
+  readonly isFull?: boolean;
+  readonly lostReplyChance?: number;
+  readonly lostWriteChance?: number;
+}
+
+export abstract class Process {
   readonly name: string;
   readonly member: VirtualMember;
-  readonly journal: MemoryJournal;
   readonly boundaries: Boundaries;
-  readonly assembly: Assembly;
-  readonly networks: EmbeddedNetworks;
   phase: 'starting' | 'serving' | 'stopping' | 'dead' = 'starting';
-  readonly #options: ProcessOptions;
 
-  constructor(options: ProcessOptions) {
-    const { env, name, disk, epoch, onDeath } = options;
-    this.#options = options;
+  constructor(name: string, member: VirtualMember, onDeath: () => void) {
     this.name = name;
-    this.member = env.member(name);
-    this.journal = openMemoryJournal({ env: this.member.env, disk });
+    this.member = member;
     this.boundaries = new Boundaries(undefined, onDeath);
-    this.assembly = new Assembly({
-      env: this.member.env,
-      name,
-      journal: cutJournal(this.journal, this.boundaries),
-      authority: soleAuthority({ epoch }, () => undefined),
-      quotas: defaultQuotaLimits,
-      aroundEffects: cutEffects(this.boundaries),
-    });
-    this.networks = this.#joinNetworks();
   }
 
   get isDead(): boolean {
     return this.phase === 'dead';
   }
 
-  get canAnswer(): boolean {
-    return this.phase === 'serving' && !this.member.isPaused;
+  abstract readonly journal: MemoryJournal;
+
+  /** In the order of production; rejects if it can't start. Whoever started it then ends it. */
+  abstract start(): Promise<void>;
+  protected abstract stop(): Promise<void>;
+  /** Its actors; undefined while there are none. */
+  protected abstract system(): ActorSystem | undefined;
+
+  setStore(faults: StoreFaults): void {
+    this.journal.setFaults(faults);
   }
 
-  /** In the order of main.ts. Rejects if it can't start; whoever started it then ends it. */
-  async start(): Promise<void> {
-    const { assembly, member } = this;
-    const { entities, router } = assembly;
-    await assembly.recover();
-    await seedNetwork(
-      { env: member.env, router, views: entities, networks: entities.view(networkDefinition) },
-      { name: 'private', projectId: 'admin', cidr: '10.87.0.0/20', mtu: 1500, dnsServers: [] },
-    );
-    await Promise.all(this.#options.hosts.map((host) => this.#addNode(host)));
-    assembly.start();
-    if (this.phase === 'starting') this.phase = 'serving';
-  }
-
-  /** kill -9: nothing of it runs any more; disk and hosts stay as they are. */
+  /** kill -9: nothing of it runs any more. */
   kill(): void {
     if (this.isDead) return;
     this.phase = 'dead';
     this.boundaries.end();
     this.member.kill();
     this.journal.crash();
-    this.assembly.system.abandon();
+    this.system()?.abandon();
   }
 
   /** Ends as SIGTERM does, and then is dead. */
   async shutDown(): Promise<void> {
     this.phase = 'stopping';
-    await this.assembly.stop();
-    this.kill();
+    await this.stop();
   }
 
   /** Runs `work` in the process, and hands over what came of it; nothing if the process dies before. */
-  ask(
-    work: () => Promise<unknown>,
-    heard: (outcome: { readonly reply?: unknown; readonly error?: unknown }) => void,
-  ): void {
+  ask(work: () => Promise<unknown>, heard: (outcome: Heard) => void): void {
+    const tell = (outcome: Heard): void => {
+      if (!this.isDead) heard(outcome);
+    };
     this.member.env.timers.soon(() => {
       work().then(
-        (reply) => {
-          if (!this.isDead) heard({ reply });
-        },
-        (error: unknown) => {
-          if (!this.isDead) heard({ error });
-        },
+        (reply) => tell({ reply }),
+        (error: unknown) => tell({ error }),
       );
     });
   }
+}
+
+/** A process that takes users' requests. */
+export abstract class Controller extends Process {
+  abstract readonly assembly: Assembly;
+  abstract readonly networks: EmbeddedNetworks;
 
   seen(serverId: string): InstanceState | undefined {
-    return this.assembly.entities.view(instanceDefinition).get(serverId);
+    return this.phase === 'starting'
+      ? undefined
+      : this.assembly.entities.view(instanceDefinition).get(serverId);
   }
 
-  #addNode(host: SimulatedHost): Promise<void> {
-    const { assembly, networks, member, boundaries } = this;
-    const part = <T extends object>(port: T, name: string): T => cutCalls(port, name, boundaries);
-    const ours = mortal(host, this);
-    return assembly.addNode(
-      {
-        env: member.env,
-        cluster: 'test',
-        host: host.name,
-        hypervisor: part(new SimulatedHypervisor(host), 'hypervisor'),
-        storage: part(new SimulatedStorage(ours), 'storage'),
-        network: part(new SimulatedHostNetwork(ours), 'network'),
-        imageSource: testImageSource,
-        imageIds: () => new Set([testImage.id]),
-        networkIds: () => networks.flatNetworkIds(),
-        networkSpec: (networkId) => networks.hostNetworkSpec(networkId, undefined),
-        configDrive: () => [
-          { path: 'openstack/latest/meta_data.json', content: new TextEncoder().encode('{}') },
-        ],
-      },
-      {
-        availabilityZone: 'nova',
-        hostIp: '127.0.0.1',
-        inventories: (facts) => defaultInventories(facts),
-      },
-    );
+  protected override system(): ActorSystem | undefined {
+    return this.assembly.system;
   }
+}
 
-  #joinNetworks(): EmbeddedNetworks {
-    const { entities, router, env } = this.assembly;
-    this.assembly.register({ definition: networkDefinition });
-    this.assembly.register({ definition: tenancyDefinition });
-    const networks = embeddedNetworks({
-      env,
-      router,
-      networks: entities.view(networkDefinition),
-      tenancies: entities.view(tenancyDefinition),
-      settings: defaultNetworkSettings,
-    });
-    this.assembly.useNetworks(networks);
-    return networks;
-  }
+/** The ports of a host for a process: calls may be its last, and answers reach it only while it runs. */
+export function portsOf(
+  host: SimulatedHost,
+  process: Process,
+): Pick<Machine, 'host' | 'hypervisor' | 'storage' | 'network'> {
+  const ours = mortal(host, process);
+  const port = <T extends object>(part: T, name: string): T =>
+    delivered(cutCalls(part, name, process.boundaries), process);
+  return {
+    host: host.name,
+    hypervisor: port(new SimulatedHypervisor(host), 'hypervisor'),
+    storage: port(new SimulatedStorage(ours), 'storage'),
+    network: port(new SimulatedHostNetwork(ours), 'network'),
+  };
 }
 
 /**
@@ -178,6 +134,33 @@ function mortal(host: SimulatedHost, process: Process): SimulatedHost {
       if (property === 'perform') return perform;
       const member = Reflect.get(target, property, target) as unknown;
       return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
+}
+
+type Call = (...args: readonly unknown[]) => unknown;
+
+/** Answers and events come in through the process's task list: a process that stands still gets them later. */
+function delivered<T extends object>(part: T, { member }: Process): T {
+  const { soon } = member.env.timers;
+  return new Proxy(part, {
+    get: (target, property) => {
+      const method = Reflect.get(target, property, target) as unknown;
+      if (typeof method !== 'function') return method;
+      const call: Call = (...args) => (method as Call).apply(target, [...args]);
+      if (property === 'subscribe')
+        return (listener: (event: unknown) => void) =>
+          call((event: unknown) => void soon(() => listener(event)));
+      return (...args: readonly unknown[]): unknown => {
+        const answer = call(...args);
+        if (!(answer instanceof Promise)) return answer;
+        return new Promise((resolve, reject) => {
+          answer.then(
+            (value) => void soon(() => resolve(value)),
+            (error: unknown) => void soon(() => reject(error)),
+          );
+        });
+      };
     },
   });
 }

@@ -69,7 +69,7 @@ export class Walk {
   async run(): Promise<Outcome> {
     const { world } = this;
     try {
-      world.begin();
+      await world.begin();
       for (const step of this.#plan.steps) await this.#step(step);
       await this.#settle();
     } catch (error) {
@@ -122,14 +122,21 @@ export class Walk {
 
   async #check(when: string): Promise<void> {
     const { world, book } = this;
-    const [process] = world.processes();
-    if (process === undefined) throw new Error('no controller is left');
+    const controllers = world.controllers();
+    const [first] = controllers;
+    if (first === undefined) throw new Error('no controller is left');
+    for (const { assembly } of controllers)
+      await world.env.complete(assembly.entities.barrier(), 'the views', 5_000);
+    const openGrants = (host: string): readonly string[] => world.witness.openGrants(host);
     const found = [
-      ...violationsOf(process.assembly.entities, world.hosts),
-      ...(await mirrorFaults(world.disk, process.assembly.entities)),
+      ...violationsOf(first.assembly.entities, world.hosts, openGrants),
       ...book.kept(world.witness),
       ...(this.#mix.isCalm === true ? world.alarms.splice(0) : []),
+      ...(world.hasOneOwnerEach() ? [] : ['not every shard has one owner']),
     ];
+    for (const { name, assembly } of controllers)
+      for (const fault of await mirrorFaults(world.disk, assembly.entities))
+        found.push(`${name}: ${fault}`);
     this.#violations.push(...found.map((one) => `${when}: ${one}`));
   }
 

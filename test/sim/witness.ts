@@ -41,6 +41,8 @@ export class Witness {
   readonly #grants = new Map<string, string>();
   readonly #saved = new Map<string, Saved>();
   entries = 0;
+  /** Operations that have begun and not ended. */
+  underWay = 0;
 
   constructor(hosts: readonly SimulatedHost[]) {
     this.#hosts = hosts;
@@ -114,12 +116,20 @@ export class Witness {
     }
   }
 
+  /** The newest grant that a host has saved for a server, if it is open. */
+  openGrants(host: string): readonly string[] {
+    return [...this.#saved]
+      .filter(([key, { isOver }]) => key.startsWith(`${host}/`) && !isOver)
+      .map(([key, { runEpoch }]) => `${key.slice(host.length + 1)}@${runEpoch}`);
+  }
+
   #start(id: string, name: OperationName, operationId: string): void {
     const history = this.historyOf(id);
     history.started.set(operationId, (history.started.get(operationId) ?? 0) + 1);
     if (name === 'delete') history.deletes += 1;
     if (history.operation !== undefined)
       this.#found(`steps: ${operationId} began while ${history.operation.id} ran`);
+    if (history.operation === undefined) this.underWay += 1;
     history.operation = { id: operationId, name, step: 0 };
   }
 
@@ -143,6 +153,7 @@ export class Witness {
     const history = this.historyOf(id);
     const { operation } = history;
     history.ended.add(operationId);
+    if (operation !== undefined) this.underWay -= 1;
     history.operation = undefined;
     if (operation?.id !== operationId)
       return this.#found(`steps: ${operationId} ended and did not run`);

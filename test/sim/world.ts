@@ -1,6 +1,6 @@
-// The world of a walk: a store, hosts, and controllers that come and go, all on one virtual clock. It is where things
-// go wrong (nemeses.ts) and where users ask (users.ts); it decides nothing by itself, but that a dead controller's
-// supervisor starts it again.
+// The world of a walk: a store, a network, hosts, and processes that come and go, all on one virtual clock. It is where
+// things go wrong (nemeses.ts) and where users ask (users.ts); it decides nothing by itself, but that the supervisor of
+// a dead process starts it again.
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { SimulatedGuest } from '#hypervisor/simulated/guest.ts';
@@ -8,14 +8,20 @@ import { SimulatedHost, type SimulatedHostOptions } from '#hypervisor/simulated/
 import type { StateTable } from '#hypervisor/simulated/state-log.ts';
 import type { Cancel, Log } from '#runtime/env/env.ts';
 import { createMemoryDisk, type MemoryDisk } from '#runtime/journal/memory-disk.ts';
+import { openMemoryClusterStore } from '#runtime/membership/memory-store.ts';
+import { noFaults } from '#runtime/transport/memory/faults.ts';
+import { createMemoryNetwork, type MemoryNetwork } from '#runtime/transport/memory/network.ts';
 import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
 import { chosen } from './acts.ts';
-import { Boundaries } from './boundaries.ts';
-import { Process } from './process.ts';
+import { ClusterController, SHARDS } from './cluster-controller.ts';
+import { ComputeMember } from './compute-member.ts';
+import { LoneController } from './lone-controller.ts';
+import { Controller, type Process } from './process.ts';
 import { Witness } from './witness.ts';
 
 export interface WorldOptions {
   readonly seed: string;
+  /** 0 or 1: one process has everything. */
   readonly controllers: number;
   readonly hosts: number;
   readonly shutdownMs: number;
@@ -31,8 +37,12 @@ const RESTART_MS = 2_000;
 /** A store's usual latency. */
 export const STORE_MS = 3;
 
+/** What is started anew whenever its process has died. */
 interface Seat {
-  readonly number: number;
+  readonly id: string;
+  readonly host: SimulatedHost | undefined;
+  /** A compute member's own. */
+  readonly disk: MemoryDisk;
   starts: number;
   process: Process | undefined;
   cancelStart: Cancel | undefined;
@@ -59,52 +69,79 @@ class WatchedHost extends SimulatedHost {
 export class World {
   readonly env: VirtualEnv;
   readonly hosts: readonly SimulatedHost[];
+  readonly network: MemoryNetwork;
+  readonly disk: MemoryDisk = createMemoryDisk();
   readonly witness: Witness;
   /** What was logged as an error: holes that were found and mended. */
   readonly alarms: string[] = [];
   /** Bugs that production code found in itself. */
   readonly crashes: string[] = [];
   readonly #options: WorldOptions;
-  readonly #disk: MemoryDisk = createMemoryDisk();
   readonly #seats: readonly Seat[];
   readonly #restoreGlobals: () => void;
   readonly #endings = new Set<() => void>();
-  #starts = 0;
 
   constructor(options: WorldOptions) {
-    const { seed, hosts, controllers, shutdownMs, slowChance } = options;
+    const { seed, hosts, shutdownMs, slowChance } = options;
     this.#options = options;
     this.env = createVirtualEnv({ seed, log: this.#log() });
     this.#restoreGlobals = this.env.installGlobals();
+    this.network = createMemoryNetwork({ env: this.env });
     const slow = this.env.random.fork('host latency');
     const latencyMs = (): number => (slow.chance(slowChance) ? slow.below(30) : 0);
     this.hosts = Array.from({ length: hosts }, (_, index) =>
       this.#makeHost(index, latencyMs, shutdownMs),
     );
     this.witness = new Witness(this.hosts);
-    this.#disk.subscribe((entry) => this.witness.hearEntry(entry));
-    this.#seats = Array.from({ length: controllers }, (_, index) => ({
-      number: index + 1,
+    this.#seats = this.#makeSeats();
+    const disks = new Set([this.disk, ...this.#seats.map(({ disk }) => disk)]);
+    for (const disk of disks) disk.subscribe((entry) => this.witness.hearEntry(entry));
+  }
+
+  get isCluster(): boolean {
+    return this.#options.controllers > 1;
+  }
+
+  #makeSeats(): readonly Seat[] {
+    const seat = (id: string, disk: MemoryDisk, host?: SimulatedHost): Seat => ({
+      id,
+      host,
+      disk,
       starts: 0,
       process: undefined,
       cancelStart: undefined,
-    }));
-  }
-
-  /** All controllers start. */
-  begin(): void {
-    for (const seat of this.#seats) this.#start(seat);
+    });
+    if (!this.isCluster) return [seat('cloud', this.disk)];
+    const controllers = Array.from({ length: this.#options.controllers }, (_, index) =>
+      seat(`controller-${index + 1}`, this.disk),
+    );
+    const computes = this.hosts.map((host) =>
+      seat(`compute-${host.name}`, createMemoryDisk(), host),
+    );
+    return [...controllers, ...computes];
   }
 
   #makeHost(index: number, latencyMs: () => number, shutdownMs: number): SimulatedHost {
-    const options = {
-      env: this.env,
-      name: `host-${index + 1}`,
-      diskGiB: 1_024,
-      latencyMs,
-      shutdownMs,
-    };
+    const { env } = this;
+    const options = { env, name: `host-${index + 1}`, diskGiB: 1_024, latencyMs, shutdownMs };
     return new WatchedHost(options, (host, guest) => this.witness.hearGuest(host, guest));
+  }
+
+  /** The cluster's table is made, and everything starts. */
+  async begin(): Promise<void> {
+    if (this.isCluster) await this.#found();
+    for (const seat of this.#seats) this.#start(seat);
+  }
+
+  async #found(): Promise<void> {
+    const store = openMemoryClusterStore(this.disk, this.env);
+    await this.env.complete(store.initialise(SHARDS), 'the table');
+    for (const { id, host } of this.#seats) {
+      if (host === undefined) continue;
+      const { name } = host;
+      const about = { role: 'compute', addresses: [], apiUrl: undefined, admittedAtMs: 0 } as const;
+      await this.env.complete(store.admit({ id, name, ...about }), 'the members');
+    }
   }
 
   dispose(): void {
@@ -114,10 +151,6 @@ export class World {
   note(text: string): void {
     this.env.trace(text);
     this.#options.onNote(text);
-  }
-
-  get disk(): MemoryDisk {
-    return this.#disk;
   }
 
   get nowMs(): number {
@@ -131,10 +164,19 @@ export class World {
     );
   }
 
+  controllers(): readonly Controller[] {
+    return this.processes().filter((process) => process instanceof Controller);
+  }
+
+  /** Of all members, also of those that are dead. */
+  memberIds(): readonly string[] {
+    return this.#seats.map(({ id }) => id);
+  }
+
   /** A controller that takes requests, counting round; undefined if there is none. */
-  serving(number: number): Process | undefined {
+  serving(number: number): Controller | undefined {
     return chosen(
-      this.processes().filter(({ phase }) => phase === 'serving'),
+      this.controllers().filter(({ phase }) => phase === 'serving'),
       number,
     );
   }
@@ -144,10 +186,10 @@ export class World {
   }
 
   servers(): readonly InstanceState[] {
-    const [process] = this.processes();
-    return process === undefined
+    const controller = this.serving(0);
+    return controller === undefined
       ? []
-      : [...process.assembly.entities.view(instanceDefinition).values()];
+      : [...controller.assembly.entities.view(instanceDefinition).values()];
   }
 
   host(number: number): SimulatedHost {
@@ -161,18 +203,48 @@ export class World {
     this.#startIn(this.#seatOf(process), backMs);
   }
 
-  /** SIGTERM; started again when it has ended. */
+  /** SIGTERM; started again when it has ended, or was cut off like systemd does. */
   shutDown(process: Process, backMs: number): void {
-    const seat = this.#seatOf(process);
-    process.member.env.timers.soon(() => {
-      process.shutDown().then(
-        () => this.#startIn(seat, backMs),
-        (error: unknown) => this.crashes.push(`${process.name} could not stop: ${String(error)}`),
-      );
+    const end = (): void => {
+      if (process.isDead) return;
+      cancel();
+      this.kill(process, backMs);
+    };
+    const cancel = this.env.timers.after(90_000, end);
+    process.ask(
+      () => process.shutDown(),
+      ({ error }) => {
+        if (error !== undefined) this.#foundBug(`${process.name} could not stop`, error);
+        end();
+      },
+    );
+  }
+
+  pause(process: Process, forMs: number): void {
+    const { id } = this.#seatOf(process);
+    process.member.pause();
+    if (this.isCluster) this.network.pause(id);
+    this.endLater(forMs, () => {
+      process.member.resume();
+      if (this.isCluster && !process.isDead) this.network.resume(id);
     });
   }
 
-  /** Undoes `start` after a time, or when the world heals, whichever comes first. */
+  /** The machine goes dark with all its guests, and with the process that minds it. */
+  losePower(host: SimulatedHost, forMs: number): void {
+    host.losePower();
+    const seat = this.#seats.find((one) => one.host === host);
+    if (seat?.process instanceof ComputeMember) {
+      seat.process.kill('machine');
+      seat.cancelStart?.();
+    }
+    this.endLater(forMs, () => {
+      host.restoreConnection();
+      if (seat?.process?.isDead === true) this.#start(seat);
+    });
+  }
+
+  /** Calls `end` after a time, or when the world heals, whichever comes first. */
   endLater(afterMs: number, end: () => void): void {
     const once = (): void => {
       cancel();
@@ -185,6 +257,8 @@ export class World {
   /** Nothing is wrong any more; what is dead is started. */
   async heal(): Promise<void> {
     for (const end of [...this.#endings]) end();
+    this.network.healAll();
+    this.network.setFaults(noFaults);
     for (const host of this.hosts) {
       host.faults.clear();
       host.files.resize(DISK_BYTES);
@@ -192,18 +266,32 @@ export class World {
     }
     for (const process of this.processes()) {
       process.boundaries.disarm();
-      process.journal.setFaults({ maxLatencyMs: STORE_MS });
+      process.setStore({ maxLatencyMs: STORE_MS });
     }
     for (const seat of this.#seats) if (seat.process?.isDead !== false) this.#start(seat);
-    const isServing = (): boolean =>
-      this.#seats.every(({ process }) => process?.phase === 'serving');
-    await this.env.runUntil(isServing, 'all controllers to serve', 60_000);
+    await this.env.runUntil(
+      () => this.#seats.every(({ process }) => process?.phase === 'serving'),
+      'every process to serve',
+      120_000,
+    );
+    await this.env.runUntil(() => this.hasOneOwnerEach(), 'each shard to have one owner', 60_000);
   }
 
-  /** Runs until no server has an operation under way. */
+  /** Whether every shard is served by exactly one controller. */
+  hasOneOwnerEach(): boolean {
+    if (!this.isCluster) return true;
+    const clusters = this.controllers().map(
+      (controller) => (controller as ClusterController).cluster.shards,
+    );
+    return Array.from({ length: SHARDS }, (_, shard) => shard).every(
+      (shard) => clusters.filter((shards) => shards.isServing(shard)).length === 1,
+    );
+  }
+
+  /** Runs until the journal shows no operation under way. */
   async rest(withinMs: number): Promise<void> {
     await this.env.runUntil(
-      () => this.servers().every(({ operation }) => operation === undefined),
+      () => this.witness.underWay === 0,
       'all servers to come to rest',
       withinMs,
     );
@@ -224,30 +312,53 @@ export class World {
     seat.cancelStart?.();
     seat.cancelStart = undefined;
     seat.starts += 1;
-    this.#starts += 1;
-    const process: Process = new Process({
-      env: this.env,
-      name: `controller-${seat.number}.${seat.starts}`,
-      epoch: this.#starts,
-      disk: this.#disk,
-      hosts: this.hosts,
-      onDeath: () => {
-        this.note(`${process.name} dies at ${process.boundaries.names.at(-1) ?? 'a boundary'}`);
-        this.kill(process, RESTART_MS);
-      },
-    });
-    process.journal.setFaults({ maxLatencyMs: STORE_MS });
+    const process = this.#make(seat, `${seat.id}.${seat.starts}`);
+    process.setStore({ maxLatencyMs: STORE_MS });
     seat.process = process;
     this.note(`${process.name} starts`);
-    process.member.env.timers.soon(() => {
-      process.start().catch((error: unknown) => {
-        if (process.isDead) return;
-        this.note(
-          `${process.name} can't start: ${error instanceof Error ? error.message : 'no reason'}`,
-        );
-        this.kill(process, RESTART_MS);
+    process.ask(
+      () => process.start(),
+      ({ error }) => {
+        if (error !== undefined) this.#end(process, `can't start: ${wordsOf(error)}`);
+      },
+    );
+  }
+
+  #make(seat: Seat, name: string): Process {
+    const { env, network } = this;
+    const { id, host, disk } = seat;
+    const onDeath = (): void => {
+      const made = seat.process;
+      if (made !== undefined) this.#end(made, `dies at ${made.boundaries.names.at(-1) ?? 'once'}`);
+    };
+    const onExpelled = (reason: string): void => {
+      if (seat.process?.name === name) this.#end(seat.process, `was expelled: ${reason}`);
+    };
+    if (host !== undefined) {
+      const controllers = this.#seats
+        .filter((one) => one.host === undefined)
+        .map((one) => ({ id: one.id, addresses: [`memory:${one.id}`] }));
+      const isServing = (controller: string): boolean =>
+        this.#seats.some((one) => one.id === controller && one.process?.phase === 'serving');
+      return new ComputeMember({
+        ...{ env, id, name, host, disk, network, controllers, isServing, onDeath },
       });
-    });
+    }
+    if (this.isCluster)
+      return new ClusterController({ env, id, name, disk, network, onDeath, onExpelled });
+    const onFenced = (): void => onExpelled('fenced');
+    return new LoneController({ env, name, disk, hosts: this.hosts, onDeath, onFenced });
+  }
+
+  /** The process ends by itself; its supervisor starts it again. */
+  #end(process: Process, why: string): void {
+    if (process.isDead) return;
+    this.note(`${process.name} ${why}`);
+    this.kill(process, RESTART_MS);
+  }
+
+  #foundBug(what: string, error: unknown): void {
+    if (this.crashes.length < 20) this.crashes.push(`crash: ${what}: ${wordsOf(error)}`);
   }
 
   /** Errors are alarms; a crash that nobody provoked is a bug. */
@@ -273,10 +384,12 @@ export class World {
       readonly err?: unknown;
     };
     if (kind !== 'restarting' && kind !== 'failed') return;
-    const reason = err instanceof Error ? err.message : String(err);
-    if (!reason.includes(POISON) && this.crashes.length < 20)
-      this.crashes.push(`crash: ${path ?? 'an actor'}: ${reason}`);
+    if (!wordsOf(err).includes(POISON)) this.#foundBug(path ?? 'an actor', err);
   }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** In every message that is meant to break whoever reads it. */
