@@ -13,6 +13,10 @@ export interface PrivateRedisOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Listens on a free TCP port as well, for replicas. */
   readonly hasPort?: boolean;
+  /** Files of another one that has ended. Default: a new directory. */
+  readonly directory?: string;
+  /** Default: in the directory. */
+  readonly socket?: string;
 }
 
 const durable: Readonly<Record<string, string>> = {
@@ -28,23 +32,26 @@ const startWithinMs = 20_000;
 export class PrivateRedis {
   readonly directory: string;
   readonly port: number;
+  readonly socket: string;
   readonly #settings: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
   #output = '';
 
-  private constructor(directory: string, port: number, settings: Readonly<Record<string, string>>) {
+  private constructor(
+    directory: string,
+    port: number,
+    { settings = {}, socket = join(directory, 'redis.sock') }: PrivateRedisOptions,
+  ) {
     this.directory = directory;
     this.port = port;
-    this.#settings = settings;
+    this.socket = socket;
+    this.#settings = { ...durable, ...settings };
   }
 
-  static async start({
-    settings = {},
-    hasPort = false,
-  }: PrivateRedisOptions = {}): Promise<PrivateRedis> {
-    const directory = await mkdtemp(join(tmpdir(), 'kilonova-redis-'));
-    const port = hasPort ? await freePort() : 0;
-    const redis = new PrivateRedis(directory, port, { ...durable, ...settings });
+  static async start(options: PrivateRedisOptions = {}): Promise<PrivateRedis> {
+    const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'kilonova-redis-')));
+    const port = options.hasPort === true ? await freePort() : 0;
+    const redis = new PrivateRedis(directory, port, options);
     await redis.start();
     return redis;
   }
@@ -52,10 +59,6 @@ export class PrivateRedis {
   /** For RedisStoreOptions. */
   get url(): string {
     return this.port === 0 ? `unix:${this.socket}` : `redis://127.0.0.1:${this.port}`;
-  }
-
-  get socket(): string {
-    return join(this.directory, 'redis.sock');
   }
 
   get pid(): number {

@@ -119,14 +119,14 @@ async function begin(connection: Connection, beginning: Beginning): Promise<Sess
   const loss =
     heard === undefined ? 'none' : checkHistory(connection.label, peeked, heard, beginning);
   const isChanged = peeked.server !== '' && peeked.server !== serverId;
-  const isOlder = known.generation > peeked.generation;
+  const isOlder = known.generation > peeked.generation || isForgetful(peeked, known);
   const lowest =
     Math.max(peeked.generation, known.generation) +
     (loss !== 'none' || isChanged || isOlder ? 1 : 0);
   const hasWaitAof = major > 7 || minor >= 2;
   let { generation, store } = peeked;
   if (peeked.server !== serverId || lowest !== generation) {
-    const id = options.env.random.uuid();
+    const id = known.store === '' ? options.env.random.uuid() : known.store;
     generation = Number(await call('adopt', id, serverId, lowest, peeked.server));
     store = peekedOf(await call('peek', position)).store;
     await confirm({ connection, replicas, hasWaitAof }, options);
@@ -164,6 +164,11 @@ function checkHistory(
   if (hasAll && (isForked || heard.from <= peeked.head)) return 'reparable';
   if (isAccepted) return 'accepted';
   throw goneBack(label, peeked.head, lastKnown);
+}
+
+/** It does not even know that it was in use: whatever it gave out before, it would give out again. */
+function isForgetful(peeked: Peeked, known: KnownStore): boolean {
+  return known.store !== '' && peeked.store !== known.store;
 }
 
 export function goneBack(label: string, head: number, lastKnown: number): StoreRefusal {

@@ -115,6 +115,8 @@ local function restore(keys, args)
     key = key, first = first, version = tonumber(args[4]), epoch = math.max(tonumber(args[5]), tonumber(meta[2] or 0)),
     chain = tonumber(meta[3] or 0), about = args[7], text = args[8], crc = tonumber(args[9]),
   }
+  -- The stream must be the one that the entry was written to: as long, and with the same entries.
+  if (entry.chain * 31 + entry.crc) % CHAIN_SIZE ~= tonumber(args[10]) then return 4 end
   local isNext = head_of(root) < tonumber(position)
   write_entry(root, isNext and '0-' .. position or '0-*', entry)
   if args[6] ~= '' then remember(root, key, args[6], entry.version, math.floor(now_ms() / DAY_MS)) end

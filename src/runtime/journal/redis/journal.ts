@@ -47,6 +47,7 @@ export async function openRedisJournal(options: RedisStoreOptions): Promise<Jour
 }
 
 const entriesPage = 500;
+const keysPart = 50;
 
 class RedisJournal implements Journal {
   readonly #options: RedisStoreOptions;
@@ -129,16 +130,13 @@ class RedisJournal implements Journal {
     });
   }
 
+  /** Asked in parts, all at once: while one is decoded here, Redis reads the next, and others get a turn in between. */
   load(keys: readonly EntityKey[]): Promise<readonly StoredEntity[]> {
     return this.#track(async () => {
-      const loaded: StoredEntity[] = [];
-      while (loaded.length < keys.length) {
-        const rest = keys.slice(loaded.length);
-        const rows = (await this.#call('load', rest)) as readonly EntityRow[];
-        for (const [index, row] of rows.entries())
-          loaded.push(await this.#entity(rest[index]!, row));
-      }
-      return loaded;
+      const parts: Promise<readonly StoredEntity[]>[] = [];
+      for (let at = 0; at < keys.length; at += keysPart)
+        parts.push(this.#loadPart(keys.slice(at, at + keysPart)));
+      return (await Promise.all(parts)).flat();
     });
   }
 
@@ -279,6 +277,16 @@ class RedisJournal implements Journal {
       if (read.isLast) return entries;
       after = entries.at(-1)?.version ?? after;
     }
+  }
+
+  async #loadPart(keys: readonly EntityKey[]): Promise<readonly StoredEntity[]> {
+    const loaded: StoredEntity[] = [];
+    while (loaded.length < keys.length) {
+      const rest = keys.slice(loaded.length);
+      const rows = (await this.#call('load', rest)) as readonly EntityRow[];
+      for (const [index, row] of rows.entries()) loaded.push(await this.#entity(rest[index]!, row));
+    }
+    return loaded;
   }
 
   async #entity(key: EntityKey, row: EntityRow): Promise<StoredEntity> {
