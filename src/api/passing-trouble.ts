@@ -32,6 +32,10 @@ export function passingTrouble(
   return { status: 503, message, headers: RETRY_LATER };
 }
 
+export function isPassing(error: unknown): boolean {
+  return outcomeOf(error) !== undefined;
+}
+
 /** `none`: the command that failed had no effect. `unknown`: it may have one. Undefined: trouble that does not pass. */
 function outcomeOf(error: unknown): 'none' | 'unknown' | undefined {
   if (isRuntimeFault(error)) {

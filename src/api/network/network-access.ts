@@ -145,22 +145,6 @@ export function wantedRevision(request: FastifyRequest): { ifRevision?: number }
   return { ifRevision: Number(found[1]) };
 }
 
-/** One after the other; when one fails, those made before are undone and its error stands. */
-export async function makeAll<T, R>(
-  wanted: readonly T[],
-  make: (one: T) => Promise<R>,
-  undo: (made: R) => Promise<void>,
-): Promise<readonly R[]> {
-  const made: R[] = [];
-  try {
-    for (const one of wanted) made.push(await make(one));
-  } catch (error) {
-    for (const one of made) await undo(one);
-    throw error;
-  }
-  return made;
-}
-
 /** `2026-01-31T12:00:00Z` */
 export function timeText(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 19)}Z`;

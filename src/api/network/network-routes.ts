@@ -3,10 +3,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { NetworkAttributes, NetworkChanges } from '#actors/services/network/protocol.ts';
 import type { NetworkState } from '#actors/services/network/state.ts';
 import { type Attributes, bodiesOf, bodyOf, parseChange, parseNew } from './attributes.ts';
+import { makeAll } from './bulk.ts';
 import { listReply, queryOf, view } from './collection.ts';
 import {
   conflictError,
-  makeAll,
   type NetworkAccess,
   refuseIf,
   requireOwner,
@@ -72,12 +72,12 @@ async function createNetworks(
   });
   for (const { projectId } of wanted)
     refuseIf(access.embedded.overQuota(projectId, 'network', wanted.length));
-  const made = await makeAll(
-    wanted,
-    (attributes) => createNetwork(access, request, attributes),
-    (network) => removeNetwork(access, request, network),
-  );
   await access.ensureDefaultGroup(request, wanted[0]?.projectId);
+  const made = await makeAll(access.context.env, {
+    wanted,
+    make: (attributes) => createNetwork(access, request, attributes),
+    undo: (network) => removeNetwork(access, request, network),
+  });
   const [first] = made;
   const body =
     isBulk || first === undefined

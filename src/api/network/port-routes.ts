@@ -15,10 +15,10 @@ import {
   parseNew,
   type Speaker,
 } from './attributes.ts';
+import { makeAll } from './bulk.ts';
 import { type Item, listReply, queryOf, view } from './collection.ts';
 import {
   conflictError,
-  makeAll,
   type NetworkAccess,
   owns,
   refuseIf,
@@ -106,16 +106,16 @@ async function createPorts(
   for (const body of bodies) wanted.push(await wantedPort(access, request, body));
   for (const { projectId } of wanted)
     refuseIf(access.embedded.overQuota(projectId, 'port', wanted.length));
-  const made = await makeAll(
+  const made = await makeAll(access.context.env, {
     wanted,
-    (one) => createPort(access, request, one),
-    ({ network, port }) =>
+    make: (one) => createPort(access, request, one),
+    undo: ({ network, port }) =>
       access.askNetwork(request, network.id, {
         type: 'network.delete-port',
         portId: port.id,
         changeId: access.newId(),
       }),
-  );
+  });
   const [first] = made;
   const body =
     isBulk || first === undefined

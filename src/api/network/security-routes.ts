@@ -4,6 +4,7 @@ import type { Caller } from '#actors/ports/identity.ts';
 import type { FoundGroup } from '#actors/services/network/security-groups.ts';
 import { startingRules } from '#actors/services/network/security-rules.ts';
 import { refuse } from '#runtime/message/refusal.ts';
+import { isPassing } from '#api/passing-trouble.ts';
 import { bodiesOf, bodyOf, parseChange, parseNew } from './attributes.ts';
 import { type Item, listReply, queryOf, view } from './collection.ts';
 import { type NetworkAccess, owns, requireWriter } from './network-access.ts';
@@ -28,14 +29,22 @@ export function securityRoutes(app: FastifyInstance, access: NetworkAccess): voi
   app.delete(`${RULES}/:id`, (request, reply) => deleteRule(access, request, reply));
 }
 
-/** A project has its default group before it sees its groups for the first time. */
+/**
+ * A project has its default group before it sees its groups for the first time. With the store away it is a look all the
+ * same, without that group.
+ */
 async function prepare(access: NetworkAccess, request: FastifyRequest): Promise<void> {
   await access.settle();
   const query = queryOf(request);
   const asked = query.get('project_id') ?? query.get('tenant_id') ?? undefined;
   const { caller } = request;
   const projectId = asked !== undefined && owns(caller, asked) ? asked : caller.projectId;
-  await access.ensureDefaultGroup(request, projectId);
+  try {
+    await access.ensureDefaultGroup(request, projectId);
+  } catch (error) {
+    if (!isPassing(error)) throw error;
+    access.context.env.log.debug({ err: error, projectId }, 'no default security group was made');
+  }
 }
 
 function* groupsOf(access: NetworkAccess, caller: Caller): Iterable<FoundGroup> {

@@ -2,9 +2,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { FoundSubnet } from '#actors/services/network/network-index.ts';
 import { bodiesOf, bodyOf, parseChange, parseNew } from './attributes.ts';
+import { makeAll } from './bulk.ts';
 import { listReply, queryOf, view } from './collection.ts';
 import {
-  makeAll,
   type NetworkAccess,
   refuseIf,
   requireOwner,
@@ -65,9 +65,9 @@ async function createSubnets(
   });
   for (const { subnet } of wanted)
     refuseIf(access.embedded.overQuota(subnet.projectId, 'subnet', wanted.length));
-  const made = await makeAll(
+  const made = await makeAll(access.context.env, {
     wanted,
-    async ({ networkId, subnet }) => {
+    make: async ({ networkId, subnet }) => {
       const changeId = access.newId();
       await access.askNetwork(request, networkId, {
         type: 'network.create-subnet',
@@ -76,13 +76,13 @@ async function createSubnets(
       });
       return access.subnet(caller, subnet.id);
     },
-    ({ network, subnet }) =>
+    undo: ({ network, subnet }) =>
       access.askNetwork(request, network.id, {
         type: 'network.delete-subnet',
         subnetId: subnet.id,
         changeId: access.newId(),
       }),
-  );
+  });
   const [first] = made;
   const body =
     isBulk || first === undefined

@@ -96,7 +96,7 @@ const send = (method: Method, url: string, body?: object | Buffer, type = 'appli
       : { payload: body instanceof Buffer ? body : JSON.stringify(body) }),
   });
 
-async function login(): Promise<number> {
+async function login(name = 'admin'): Promise<number> {
   const domain = { id: 'default' };
   const reply = await app.inject({
     method: 'POST',
@@ -105,9 +105,9 @@ async function login(): Promise<number> {
       auth: {
         identity: {
           methods: ['password'],
-          password: { user: { name: 'admin', password: 'admin-secret', domain } },
+          password: { user: { name, password: `${name}-secret`, domain } },
         },
-        scope: { project: { name: 'admin', domain } },
+        scope: { project: { name, domain } },
       },
     },
   });
@@ -235,6 +235,18 @@ describe('with the journal away', () => {
   it.each(lists)('%s is read at %s', async (_service, path) => {
     journal.setFaults({ isUnavailable: true });
     expect((await send('GET', path)).statusCode).toBe(200);
+  });
+
+  it('the first look of a project at its security groups goes on, without the default one', async () => {
+    journal.setFaults({ isUnavailable: true });
+    expect(await login('demo')).toBe(201);
+    const path = '/network/v2.0/security-groups';
+    const away = await send('GET', path);
+    expect([away.statusCode, away.json()]).toEqual([200, { security_groups: [] }]);
+    journal.setFaults({});
+    const back = (await send('GET', path)).json<{ security_groups: { name: string }[] }>();
+    expect(back.security_groups.map(({ name }) => name)).toEqual(['default']);
+    await login();
   });
 
   it('logins go on', async () => {
