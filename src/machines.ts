@@ -20,6 +20,8 @@ export interface HostsOptions {
   readonly config: Config;
   /** Names what is this cloud's on a host that several share. */
   readonly cluster: string;
+  /** Default: the machine's name; of simulated hosts host-1 and so on, as many as the settings say. */
+  readonly names?: readonly string[];
 }
 
 export function openHosts(options: HostsOptions): Promise<OpenHosts> {
@@ -29,7 +31,7 @@ export function openHosts(options: HostsOptions): Promise<OpenHosts> {
 }
 
 /** A connection that can't be made yet is no error here: the driver goes on trying, and the host counts as down. */
-async function openLibvirt({ env, config, cluster }: HostsOptions): Promise<OpenHosts> {
+async function openLibvirt({ env, config, cluster, names }: HostsOptions): Promise<OpenHosts> {
   const [{ openLibvirtDriver }, { chooseVirtType }, { HostStorage }, { LinuxHostNetwork }] =
     await Promise.all([
       import('#hypervisor/libvirt/driver.ts'),
@@ -45,7 +47,7 @@ async function openLibvirt({ env, config, cluster }: HostsOptions): Promise<Open
   ]);
   const hypervisor = openLibvirtDriver({ env, uri: config.hypervisor.uri, virtType });
   return {
-    ports: [{ host: hostname(), hypervisor, storage, network }],
+    ports: [{ host: names?.[0] ?? hostname(), hypervisor, storage, network }],
     close: async () => {
       await hypervisor.close();
       await network.close();
@@ -53,7 +55,12 @@ async function openLibvirt({ env, config, cluster }: HostsOptions): Promise<Open
   };
 }
 
-async function openSimulated({ env, config }: HostsOptions): Promise<OpenHosts> {
+/** Names of simulated hosts: the prefix and a number each. */
+export function simulatedNames(count: number, prefix = 'host'): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}-${index + 1}`);
+}
+
+async function openSimulated({ env, config, names }: HostsOptions): Promise<OpenHosts> {
   const [
     { SimulatedHost },
     { SimulatedHypervisor },
@@ -68,8 +75,7 @@ async function openSimulated({ env, config }: HostsOptions): Promise<OpenHosts> 
   const directory = join(config.data, 'simulated');
   mkdirSync(directory, { recursive: true });
   const checkedImages = new Map();
-  const ports = Array.from({ length: config.hypervisor.hosts }, (_, index): HostPorts => {
-    const name = `host-${index + 1}`;
+  const ports = (names ?? simulatedNames(config.hypervisor.hosts)).map((name): HostPorts => {
     const machine = new SimulatedHost({
       env,
       name,

@@ -1,5 +1,6 @@
 // The embedded neighbour services: their entities on the cloud's journal, the ports that compute asks, what a new cloud
 // starts with, and what their API plugins need.
+import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Images } from '#actors/ports/images.ts';
@@ -15,7 +16,7 @@ import { imageDefinition } from '#actors/services/image/entity.ts';
 import { seedImage } from '#actors/services/image/seed.ts';
 import type { ImageStore } from '#actors/services/image/store.ts';
 import { sweepImages } from '#actors/services/image/sweep.ts';
-import { ImageUploads } from '#actors/services/image/upload.ts';
+import { ImageUploads, type UploadOwners } from '#actors/services/image/upload.ts';
 import { type EmbeddedNetworks, embeddedNetworks } from '#actors/services/network/embedded.ts';
 import { networkDefinition } from '#actors/services/network/entity.ts';
 import { seedNetwork } from '#actors/services/network/seed.ts';
@@ -54,13 +55,19 @@ export interface NeighbourOptions {
   readonly env: Env;
   readonly config: Config;
   readonly secrets: CloudSecrets;
+  /** Of a process that shares the store of images with others. */
+  readonly sharing?: ImageSharing;
+}
+
+export interface ImageSharing {
+  /** Of files that this process is writing. */
+  readonly mark: string;
+  readonly owners: UploadOwners;
 }
 
 /** Registers the services' entities; before the assembly recovers. */
-export function addNeighbours(
-  assembly: Assembly,
-  { env, config, secrets }: NeighbourOptions,
-): Neighbours {
+export function addNeighbours(assembly: Assembly, options: NeighbourOptions): Neighbours {
+  const { env, config, secrets } = options;
   const { entities } = assembly;
   assembly.register({ definition: identityEntity });
   const identity = embeddedIdentity({
@@ -72,7 +79,7 @@ export function addNeighbours(
     clock: env.clock,
     tokenLifetimeMs: config.tokenLifetimeMs,
   });
-  const imageService = addImages(assembly, env, join(config.data, 'images'));
+  const imageService = addImages(assembly, options);
   return {
     identity,
     passwords: passwordHasher(env.random),
@@ -82,16 +89,31 @@ export function addNeighbours(
   };
 }
 
-function addImages(assembly: Assembly, env: Env, directory: string): Neighbours['imageService'] {
+/** Where the image service keeps its files. */
+export function imageDirectory({ images, data }: Pick<Config, 'images' | 'data'>): string {
+  return images.directory ?? join(data, 'images');
+}
+
+function addImages(
+  assembly: Assembly,
+  { env, config, sharing }: NeighbourOptions,
+): Neighbours['imageService'] {
+  const directory = imageDirectory(config);
   mkdirSync(directory, { recursive: true });
-  const store: ImageStore = diskImageStore(directory);
+  const store: ImageStore = diskImageStore(directory, sharing?.mark);
   const run = lazily(() => imageEffects({ store, uploads }));
   assembly.register({
     definition: imageDefinition,
     run: (effect: never, context) => run()(effect, context),
   });
   const view = assembly.entities.view(imageDefinition);
-  const uploads = new ImageUploads({ env, router: assembly.router, store, view });
+  const uploads = new ImageUploads({
+    env,
+    router: assembly.router,
+    store,
+    view,
+    ...(sharing === undefined ? {} : { owners: sharing.owners }),
+  });
   return { view, views: assembly.entities, store, uploads };
 }
 
@@ -126,16 +148,21 @@ function lazily<T>(make: () => T): () => T {
 }
 
 /** Takes away what uploads that a crash cut off left on disk; after the assembly has recovered. */
-export async function sweepNeighbours({ imageService }: Neighbours): Promise<void> {
-  await sweepImages(imageService);
+export async function sweepNeighbours(
+  { imageService }: Neighbours,
+  isShared = false,
+): Promise<void> {
+  const { views } = imageService;
+  await sweepImages({ ...imageService, ...(isShared ? { shared: views } : {}) });
 }
 
 /** What a new cloud has: accounts, flavors, the network, the tiny image. Each is made once; what people change stays so. */
 export async function seedCloud(
   assembly: Assembly,
   neighbours: Neighbours,
-  { env, config, secrets, tinyImage }: NeighbourOptions & { readonly tinyImage: TinyImage },
+  options: NeighbourOptions & { readonly tinyImage: TinyImage },
 ): Promise<void> {
+  const { env, config, secrets, tinyImage, sharing } = options;
   const { entities } = assembly;
   const requestId = `req-${env.random.uuid()}`;
   const view = entities.view(identityEntity);
@@ -157,19 +184,37 @@ export async function seedCloud(
     { env, router: assembly.router, views: entities, networks: entities.view(networkDefinition) },
     {
       name: 'private',
+      id: seededId(secrets.cluster, 'network private'),
       projectId: adminProjectId,
       cidr: config.network.cidr,
       mtu: NETWORK_MTU,
       dnsServers: config.network.dnsServers,
     },
   );
-  await seedTinyImage(assembly, neighbours, { env, tinyImage, ownerId: adminProjectId });
+  const keepsEarlier = sharing !== undefined;
+  await seedTinyImage(assembly, neighbours, {
+    env,
+    tinyImage,
+    ownerId: adminProjectId,
+    keepsEarlier,
+  });
+}
+
+/** The same in every process of a cloud: a UUID of version 8 (RFC 9562, 5.8). */
+function seededId(cluster: string, what: string): string {
+  const hex = createHash('sha256').update(`${cluster} ${what}`).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 async function seedTinyImage(
   assembly: Assembly,
   neighbours: Neighbours,
-  image: { readonly env: Env; readonly tinyImage: TinyImage; readonly ownerId: string },
+  image: {
+    readonly env: Env;
+    readonly tinyImage: TinyImage;
+    readonly ownerId: string;
+    readonly keepsEarlier: boolean;
+  },
 ): Promise<void> {
   const { imageService } = neighbours;
   await seedImage(
@@ -178,6 +223,7 @@ async function seedTinyImage(
       name: 'tiny',
       ...image.tinyImage,
       ownerId: image.ownerId,
+      keepsEarlier: image.keepsEarlier,
       minDiskGiB: 0,
       minRamMiB: 64,
       properties: {},

@@ -5,12 +5,29 @@ export interface ConfigArguments {
   readonly data?: string;
   readonly listen?: string;
 }
-export interface UpArguments extends ConfigArguments {
-  readonly detach?: boolean;
+export interface MemberArguments extends ConfigArguments {
   readonly hypervisor?: 'libvirt' | 'simulated';
   readonly hosts?: string;
+  readonly redis?: string;
+  readonly role?: 'controller' | 'compute' | 'both';
+  readonly peerListen?: string;
+}
+export interface UpArguments extends MemberArguments {
+  readonly detach?: boolean;
+}
+export interface JoinArguments extends UpArguments {
+  readonly name?: string;
 }
 export interface DownArguments extends ConfigArguments {
   readonly purge?: boolean;
 }
-export type DoctorArguments = ConfigArguments;
+export type DoctorArguments = MemberArguments;
+export interface ControlArguments extends ConfigArguments {
+  readonly json?: boolean;
+}
+export interface TokenArguments extends ControlArguments {
+  readonly role: 'controller' | 'compute';
+}
+export interface LeaveArguments extends ControlArguments {
+  readonly force?: boolean;
+}

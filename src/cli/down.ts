@@ -2,6 +2,7 @@
 // all that the cloud made on this host.
 import { rmSync } from 'node:fs';
 import type { DownArguments } from './arguments.ts';
+import { readMemberFile } from '../member-file.ts';
 import { findRunning, removeRunFile, startTicksOf } from './run-file.ts';
 import { readSettings } from './settings.ts';
 
@@ -10,6 +11,7 @@ const LOOK_MS = 20;
 
 export async function down(options: DownArguments): Promise<void> {
   const config = await readSettings(options);
+  refusePurge(config.data, options);
   const running = findRunning(config.data);
   if (running === undefined) say(`no cloud runs on ${config.data}`);
   else {
@@ -39,6 +41,15 @@ export async function down(options: DownArguments): Promise<void> {
   await purge(config, say);
   rmSync(config.data, { recursive: true, force: true });
   say(`removed ${config.data}`);
+}
+
+/** Before anything is stopped. */
+function refusePurge(data: string, { purge }: DownArguments): void {
+  const member = purge === true ? readMemberFile(data) : undefined;
+  if (member !== undefined)
+    throw new Error(
+      `${data} is member ${member.name} of a cluster: let it leave first (./kilonova leave), so that the cluster does not count on it`,
+    );
 }
 
 function say(line: string): void {

@@ -1,6 +1,14 @@
-// The command line: up, down, doctor, test. Each command's code is loaded when it is asked for.
+// The command line: up, down, doctor, test, and those of a cluster. Each command's code is loaded when it is asked for.
 import { Command, Option } from 'commander';
-import type { DoctorArguments, DownArguments, UpArguments } from './arguments.ts';
+import type {
+  ControlArguments,
+  DoctorArguments,
+  DownArguments,
+  JoinArguments,
+  LeaveArguments,
+  TokenArguments,
+  UpArguments,
+} from './arguments.ts';
 
 const program = new Command('kilonova')
   .description("OpenStack Nova's job in one program")
@@ -16,6 +24,15 @@ program
     new Option('--hypervisor <kind>', 'what runs the guests').choices(['libvirt', 'simulated']),
   )
   .option('--hosts <count>', 'how many simulated hosts')
+  .option('--redis <url>', 'the store of a cluster: start its first controller')
+  .addOption(
+    new Option('--role <role>', 'of a member of a cluster').choices([
+      'controller',
+      'compute',
+      'both',
+    ]),
+  )
+  .option('--peer-listen <host:port>', 'where other members reach this one')
   .option('--config <file>', 'settings', 'cluster.config.ts')
   .action(async (options: UpArguments) => {
     const { up } = await import('./up.ts');
@@ -42,6 +59,98 @@ program
   .action(async (options: DoctorArguments) => {
     const { doctor } = await import('./doctor.ts');
     process.exitCode = await doctor(options);
+  });
+
+const token = program.command('token').description('join tokens of a cluster');
+token
+  .command('create')
+  .description('a token for one new member, good for 15 minutes')
+  .addOption(
+    new Option('--role <role>', 'of the new member')
+      .choices(['controller', 'compute'])
+      .default('compute'),
+  )
+  .option('--data <directory>', 'of a controller that runs here')
+  .option('--json', 'for programs')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (options: TokenArguments) => {
+    const { createToken } = await import('./cluster.ts');
+    await createToken(options);
+  });
+
+program
+  .command('join')
+  .description('become a member of the cluster that a token is of, and start')
+  .argument('<token>', 'from kilonova token create')
+  .option('--detach', 'return when the member is ready, and leave it running')
+  .addOption(
+    new Option('--role <role>', "the token's; both: a controller with hosts").choices([
+      'controller',
+      'compute',
+      'both',
+    ]),
+  )
+  .option('--name <name>', "of the new member; default: this machine's")
+  .option('--data <directory>', 'where the member keeps everything')
+  .option('--listen <host:port>', "where a controller's APIs answer")
+  .option('--peer-listen <host:port>', 'where other members reach a controller')
+  .option(
+    '--redis <url>',
+    'where a controller reaches the store; default: as the other controllers',
+  )
+  .addOption(
+    new Option('--hypervisor <kind>', 'what runs the guests').choices(['libvirt', 'simulated']),
+  )
+  .option('--hosts <count>', 'how many simulated hosts a controller with hosts has')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (word: string, options: JoinArguments) => {
+    const { join } = await import('./join.ts');
+    await join(word, options);
+  });
+
+program
+  .command('members')
+  .description('who is in the cluster')
+  .option('--data <directory>', 'of a controller that runs here')
+  .option('--json', 'for programs')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (options: ControlArguments) => {
+    const { members } = await import('./cluster.ts');
+    await members(options);
+  });
+
+program
+  .command('shards')
+  .description('which controller serves which part of the entities')
+  .option('--data <directory>', 'of a controller that runs here')
+  .option('--json', 'for programs')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (options: ControlArguments) => {
+    const { shards } = await import('./cluster.ts');
+    await shards(options);
+  });
+
+program
+  .command('leave')
+  .description('hand everything over, stop, and be no member any more')
+  .option('--force', 'even if servers are here, or nobody is left to serve')
+  .option('--data <directory>', 'of the member that runs here')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (options: LeaveArguments) => {
+    const { leave } = await import('./cluster.ts');
+    await leave(options);
+  });
+
+const member = program.command('member').description('other members of the cluster');
+member
+  .command('revoke')
+  .description('shut a member out for ever: its key is not accepted any more')
+  .argument('<member>', 'its id, a part of it, or its name')
+  .option('--data <directory>', 'of a controller that runs here')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (wanted: string, options: ControlArguments) => {
+    const { revoke } = await import('./cluster.ts');
+    await revoke(wanted, options);
   });
 
 program

@@ -7,9 +7,16 @@ import type { TinyImage } from '#main';
 import { installNeeds, isThere, missingNeeds, type Need } from './debian.ts';
 import { root } from './settings.ts';
 
-/** Returns the image that the cloud offers as `tiny`. */
+/** Returns the image that the cloud offers as `tiny`; of a compute member, which offers none, it has no path. */
 export async function prepareHost(config: Config, say: (line: string) => void): Promise<TinyImage> {
   if (config.hypervisor.kind === 'simulated') return simulatedImage(config.data);
+  const hasHosts = config.cluster.roles.includes('compute');
+  if (hasHosts) await prepareHypervisor(config, say);
+  const isOffering = config.cluster.roles.includes('controller');
+  return { path: isOffering ? await tinyImage(say) : '', diskFormat: 'qcow2' };
+}
+
+async function prepareHypervisor(config: Config, say: (line: string) => void): Promise<void> {
   const missing = missingNeeds({ tests: false });
   if (missing.length > 0) {
     if (!canInstall()) throw new Error(whatIsMissing(missing));
@@ -18,7 +25,6 @@ export async function prepareHost(config: Config, say: (line: string) => void): 
   if (process.getuid?.() !== 0) throw new Error(notRoot());
   const { startLibvirtDaemon } = await import('./libvirt-daemon.ts');
   await startLibvirtDaemon({ uri: config.hypervisor.uri, data: config.data, say });
-  return { path: await tinyImage(say), diskFormat: 'qcow2' };
 }
 
 /** Built once per version of its builder, and kept with the checkout's tools. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '#config/schema.ts';
 import { realEnv } from '#runtime/env/real.ts';
 import { silentLog } from '#runtime/telemetry/silent-log.ts';
+import { memberClusterOf } from '../member-file.ts';
 import { loadSecrets } from './secrets.ts';
 import { stopLibvirtDaemon } from './libvirt-daemon.ts';
 
@@ -12,7 +13,7 @@ const CONNECT_WITHIN_MS = 5_000;
 
 export async function purge(config: Config, say: (line: string) => void): Promise<void> {
   if (!existsSync(join(config.data, 'host'))) return;
-  const { cluster } = loadSecrets(config.data);
+  const cluster = memberClusterOf(config.data) ?? loadSecrets(config.data).cluster;
   const env = realEnv(silentLog);
   const guests = await endGuests(config, cluster);
   const { LinuxHostNetwork } = await import('#hypervisor/network/linux-host-network.ts');

@@ -2,7 +2,7 @@
 // Run directly by `up --detach`, with the configuration as its argument.
 import { mkdirSync } from 'node:fs';
 import type { Config } from '#config/schema.ts';
-import { startCloud, type TinyImage } from '#main';
+import { type Cloud, processKindOf, startCloud, startCompute, type TinyImage } from '#main';
 import { writeClientFiles } from './client-files.ts';
 import { followLoad } from './heap-mode.ts';
 import { removeRunFile, writeRunFile } from './run-file.ts';
@@ -11,31 +11,35 @@ import { loadSecrets } from './secrets.ts';
 /** Resolves when the APIs answer. SIGTERM and SIGINT stop the cloud in order; a second one ends it at once. */
 export async function serve(config: Config, tinyImage: TinyImage): Promise<void> {
   mkdirSync(config.data, { recursive: true });
-  const secrets = loadSecrets(config.data);
-  const cloud = await startCloud({
-    config,
-    secrets,
-    tinyImage,
-    onFenced: () => stop('another process took over this data directory', 1),
-  });
+  let cloud: Cloud | undefined;
   let isStopping = false;
   function stop(reason: string, code: number): void {
-    if (isStopping) process.exit(1);
+    if (isStopping || cloud === undefined) process.exit(isStopping ? 1 : code);
     isStopping = true;
-    cloud.log.info({ reason }, 'stopping');
-    removeRunFile(config.data);
-    cloud.stop().then(
-      () => process.exit(code),
-      (error: unknown) => {
-        cloud.log.error({ err: error }, 'stopping failed');
-        process.exit(1);
-      },
-    );
+    const { log } = cloud;
+    log.info({ reason }, 'stopping');
+    cloud
+      .stop()
+      .finally(() => removeRunFile(config.data))
+      .then(
+        () => process.exit(code),
+        (error: unknown) => {
+          log.error({ err: error }, 'stopping failed');
+          process.exit(1);
+        },
+      );
   }
+  const isCompute = processKindOf(config) === 'compute';
+  const secrets = isCompute ? undefined : loadSecrets(config.data);
+  cloud =
+    secrets === undefined
+      ? await startCompute({ config, onEnd: stop })
+      : await startCloud({ config, secrets, tinyImage, onEnd: stop });
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   process.on('SIGINT', () => stop('SIGINT', 0));
   followLoad();
-  writeClientFiles(config.data, { url: cloud.url, region: config.region, secrets });
+  if (secrets !== undefined)
+    writeClientFiles(config.data, { url: cloud.url, region: config.region, secrets });
   writeRunFile(config.data, { url: cloud.url, hypervisor: config.hypervisor.kind });
 }
 

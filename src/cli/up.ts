@@ -4,8 +4,9 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Config } from '#config/schema.ts';
-import type { TinyImage } from '#main';
-import type { UpArguments } from './arguments.ts';
+import { processKindOf, type TinyImage } from '#main';
+import type { MemberArguments, UpArguments } from './arguments.ts';
+import { readMemberFile } from '../member-file.ts';
 import { findRunning } from './run-file.ts';
 import { readSettings } from './settings.ts';
 
@@ -19,19 +20,35 @@ export async function up(options: UpArguments): Promise<void> {
   const running = findRunning(config.data);
   if (running !== undefined) {
     throw new Error(
-      `a cloud runs already on ${config.data}: process ${running.pid}, ${running.url}. Stop it with: ./kilonova down${dataOption(options)}`,
+      `a ${running.url === '' ? 'compute member' : 'cloud'} runs already on ${config.data}: process ${running.pid}, ${running.url}. Stop it with: ./kilonova down${dataOption(options)}`,
     );
   }
+  refuseNonsense(options, config);
   mkdirSync(config.data, { recursive: true, mode: 0o755 });
   const image = await prepare(config);
   if (options.detach === true) await startDetached(config, image);
   else await startHere(config, image);
   const { url, hypervisor } = findRunning(config.data) ?? { url: '', hypervisor: '' };
+  const warning =
+    hypervisor === 'simulated'
+      ? 'SIMULATED hypervisor: servers are made up, nothing really runs. '
+      : '';
   say(
-    `${hypervisor === 'simulated' ? 'SIMULATED hypervisor: servers are made up, nothing really runs. ' : ''}APIs at ${url}`,
+    `${warning}${url === '' ? 'a compute member: its controllers have the APIs' : `APIs at ${url}`}`,
   );
-  sayNext(config);
+  if (url !== '') sayNext(config);
   say(`ready in ${((performance.now() - startedMs) / 1000).toFixed(2)} s`);
+}
+
+/** What is said for members of a cluster makes sense for them alone. Throws in words. */
+function refuseNonsense({ role, peerListen }: MemberArguments, config: Config): void {
+  const kind = processKindOf(config);
+  if (kind === 'embedded' && (role !== undefined || peerListen !== undefined))
+    throw new Error('--role and --peer-listen are for members of a cluster: give --redis URL, too');
+  if (kind === 'compute' && readMemberFile(config.data) === undefined)
+    throw new Error(
+      'a compute member joins with a token: ./kilonova token create --role compute on a controller, then ./kilonova join TOKEN here',
+    );
 }
 
 /** What the host must have. Only what is missing is looked into, so that a warm start stays quick. */
@@ -100,7 +117,7 @@ function sayNext(config: Config): void {
   say('  openstack console log show vm1');
 }
 
-function dataOption(options: UpArguments): string {
+function dataOption(options: Pick<UpArguments, 'data'>): string {
   return options.data === undefined ? '' : ` --data ${options.data}`;
 }
 

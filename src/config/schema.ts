@@ -37,6 +37,47 @@ export const configSchema = Type.Object(
       },
       closed,
     ),
+    images: Type.Object(
+      {
+        /** Directory of the image service's files; in a cluster the same for all controllers. Default: `images` in `data`. */
+        directory: Type.Optional(Type.String({ minLength: 1 })),
+      },
+      closed,
+    ),
+    cluster: Type.Object(
+      {
+        /** `redis://[user:password@]host[:port][/database]`: a controller of a cluster. Without it: one process alone. */
+        redis: Type.Optional(Type.String({ minLength: 1 })),
+        /** durable refuses a Redis that may lose what it has acknowledged; dev warns. */
+        profile: oneOf('durable', 'dev'),
+        /** How many replicas of Redis must have a write before it counts. Default: what its own settings say. */
+        replicas: Type.Optional(Type.Integer({ minimum: 0, maximum: 10 })),
+        /** Begins the names of all keys, so that several clusters can share a Redis. */
+        cell: Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$' }),
+        /** Serve a store that has lost what this process knows of; for one start, after a restored backup. */
+        acceptRollback: Type.Boolean(),
+        /** Of a new cluster; never changed afterwards. */
+        shards: Type.Integer({ minimum: 1, maximum: 4_096 }),
+        /** What this process is when it starts a cluster: controller, and a compute member for each of its hosts. */
+        roles: Type.Array(oneOf('controller', 'compute'), { minItems: 1, uniqueItems: true }),
+        transport: Type.Object(
+          {
+            kind: oneOf('libp2p', 'redis'),
+            /**
+             * For kind redis: a Redis that all members reach and that keeps nothing that matters. Default: the cluster's; but
+             * then no compute member can join, since those are never told where the store is.
+             */
+            redis: Type.Optional(Type.String({ minLength: 1 })),
+            /** Where other members reach this one; port 0 takes a free one, which is kept. */
+            listen: Type.Object({ host: Type.String({ minLength: 1 }), port }, closed),
+            /** Addresses to tell others instead of those listened on, such as `/dns4/one.example.org/tcp/4001`. */
+            announce: Type.Array(Type.String({ pattern: '^/' })),
+          },
+          closed,
+        ),
+      },
+      closed,
+    ),
     allocationRatios: Type.Object({ cpu: ratio, ram: ratio, disk: ratio }, closed),
     tokenLifetimeMs: Type.Integer({ minimum: 60_000 }),
     logLevel: oneOf('debug', 'info', 'warn', 'error'),
@@ -47,12 +88,14 @@ export const configSchema = Type.Object(
 export type Config = Static<typeof configSchema>;
 
 /** A configuration with parts left out, at any depth. */
-export type PartialConfig = {
-  readonly [K in keyof Config]?: Config[K] extends readonly unknown[]
-    ? Config[K]
-    : Config[K] extends object
-      ? Partial<Config[K]>
-      : Config[K];
+export type PartialConfig = PartsOf<Config>;
+
+type PartsOf<T> = {
+  readonly [K in keyof T]?: NonNullable<T[K]> extends readonly unknown[]
+    ? T[K]
+    : NonNullable<T[K]> extends object
+      ? PartsOf<NonNullable<T[K]>>
+      : T[K];
 };
 
 export const defaultConfig: Config = {
@@ -62,6 +105,15 @@ export const defaultConfig: Config = {
   availabilityZone: 'nova',
   hypervisor: { kind: 'libvirt', uri: 'qemu:///system', hosts: 1 },
   network: { cidr: '10.87.0.0/20', dnsServers: [], metadataPort: 0 },
+  images: {},
+  cluster: {
+    profile: 'durable',
+    cell: 'kilonova',
+    acceptRollback: false,
+    shards: 64,
+    roles: ['controller', 'compute'],
+    transport: { kind: 'libp2p', listen: { host: '127.0.0.1', port: 0 }, announce: [] },
+  },
   allocationRatios: { cpu: 16, ram: 1, disk: 1 },
   tokenLifetimeMs: 24 * 3_600_000,
   logLevel: 'info',

@@ -65,7 +65,7 @@ export class WholeCloud {
         tokenKeys: [{ id: whole.keyId, secret: whole.secret }],
       },
       tinyImage: { path: tiny, diskFormat: 'raw' },
-      onFenced: () => undefined,
+      onEnd: () => undefined,
     });
     const login = (user: string): Promise<ApiClient> =>
       ApiClient.login(whole.#cloud.url, { user, password: `${user}-secret`, project: user });

@@ -1,0 +1,44 @@
+// How a front door is closed without a request lost: clients hear with every answer that the connection ends, then no
+// connection is taken any more, and what is under way is finished.
+import type { FastifyInstance } from 'fastify';
+import type { Env } from '#runtime/env/env.ts';
+
+/** From now on every reply ends its connection, so that clients take their next request elsewhere. */
+export function turnAway(app: FastifyInstance): () => void {
+  let isClosing = false;
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (isClosing) reply.header('connection', 'close');
+    done(null, payload);
+  });
+  return () => {
+    isClosing = true;
+  };
+}
+
+const IDLE_LOOK_MS = 50;
+
+/** Takes no connection any more and finishes the requests that it has, for as long as the time allows. */
+export async function closeGently(app: FastifyInstance, env: Env, withinMs: number): Promise<void> {
+  // Connections that wait to be taken are taken first: the loop has just looked for them when this runs.
+  await new Promise<void>((resolve) => {
+    env.timers.soon(resolve);
+  });
+  const { server } = app;
+  const ended = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  let cancelLook = (): void => undefined;
+  const look = (): void => {
+    server.closeIdleConnections();
+    cancelLook = env.timers.after(IDLE_LOOK_MS, look);
+  };
+  look();
+  let cancel = (): void => undefined;
+  const late = new Promise<void>((resolve) => {
+    cancel = env.timers.after(withinMs, resolve);
+  });
+  await Promise.race([ended, late]);
+  cancel();
+  cancelLook();
+  await app.close();
+}
