@@ -1,4 +1,7 @@
 // Members as processes of their own: killed, stopped, started again.
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { createIdentityKey } from '#runtime/transport/libp2p/keys.ts';
@@ -71,6 +74,40 @@ describe('a member as another process', () => {
     const answer = alice.transport.ask(other.peer.id, message('late'), { deadlineMs: 5000 });
     expect(await complete(answer, 'an answer')).toBe('late');
     expect(alice.events.map((event) => event.type)).toEqual(['up']);
+  });
+
+  it('closed: nothing is left that would keep its process alive', async () => {
+    const script = `
+      import { openLibp2pTransport } from '#runtime/transport/libp2p/transport.ts';
+      import { createIdentityKey, createNetworkKey } from '#runtime/transport/libp2p/keys.ts';
+      import { realEnv } from '#runtime/env/real.ts';
+      import { silentLog } from '#runtime/telemetry/silent-log.ts';
+      const networkKey = createNetworkKey();
+      const open = async (listen) => openLibp2pTransport({
+        env: realEnv(silentLog), incarnation: 1, identityKey: await createIdentityKey(), networkKey, listen,
+      });
+      const [one, other] = [await open(['${loopback}']), await open([])];
+      one.onMessage(({ body }) => body);
+      other.onMessage(({ body }) => body);
+      const up = new Promise((resolve) => other.onLink(resolve));
+      one.setPeers([{ id: other.self, addresses: [] }, { id: 'nobody', addresses: [] }]);
+      other.setPeers([{ id: one.self, addresses: one.addresses() }]);
+      await up;
+      console.log(await other.ask(one.self, { type: 'a.b', version: 1, body: 'hello' }, { deadlineMs: 60_000 }));
+      await Promise.all([one.close(), other.close()]);
+      console.log('closed');
+    `;
+    const child = execFile(process.execPath, ['--input-type=module', '--eval', script]);
+    let said = '';
+    child.stdout?.on('data', (chunk) => void (said += String(chunk)));
+    child.stderr?.on('data', (chunk) => void (said += String(chunk)));
+    scene.onEnd(async () => void child.kill('SIGKILL'));
+    const ended = once(child, 'exit');
+    await until(() => said.includes('closed'), 'the end of both');
+    const closedAtMs = performance.now();
+    expect(await complete(ended, 'the end of the process')).toEqual([0, null]);
+    expect(performance.now() - closedAtMs).toBeLessThan(3000);
+    expect(said).toBe('hello\nclosed\n');
   });
 
   it('killed and started again: the end is heard at once, and the link is back soon after it listens', async () => {

@@ -53,7 +53,7 @@ interface Dial {
 }
 
 const addressPrefix = 'redis:';
-const dialMs = 3000;
+const dialMs = 1000;
 /** Sessions that are being made or asked in at the same time, and strangers let in within one second. */
 const mostArrivals = 500;
 const strangersPerSecond = 20;
