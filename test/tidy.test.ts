@@ -111,6 +111,10 @@ describe('imports', () => {
   it.each([
     ['nact', /^src\/runtime\/system\//],
     ['libp2p', /^src\/runtime\/transport\/libp2p\//],
+    ['@libp2p', /^src\/runtime\/transport\/libp2p\//],
+    ['@chainsafe', /^src\/runtime\/transport\/libp2p\//],
+    ['@multiformats', /^src\/runtime\/transport\/libp2p\//],
+    ['msgpackr', /^src\/runtime\/transport\//],
     ['ioredis', /^src\/runtime\/(redis|journal\/redis|membership\/redis|transport\/redis)\//],
     ['fastify', /^src\/(api\/|main\.ts)/],
     ['node:sqlite', /^src\/runtime\/journal\/sqlite\//],
