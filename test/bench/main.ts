@@ -4,6 +4,7 @@ import { bootSpeed } from './boot.ts';
 import { createLatency, createStorm } from './create.ts';
 import { listSpeed } from './list.ts';
 import { overload } from './overload.ts';
+import { recovery } from './recovery.ts';
 import { realGuest } from './real-guest.ts';
 import { printTable, type Row } from './table.ts';
 import { transportSpeed } from './transport.ts';
@@ -15,6 +16,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   list: listSpeed,
   overload,
   transport: transportSpeed,
+  recovery,
   guest: realGuest,
 };
 
