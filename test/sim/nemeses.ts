@@ -124,7 +124,7 @@ export const nemeses = {
     ({ world }, { controller, fault, forMs }) => {
       const process = chosen(world.processes(), controller);
       if (process === undefined) return undefined;
-      process.setStore(storeFaults[fault as keyof typeof storeFaults]);
+      process.setStore(storeFaults[fault]);
       world.endLater(forMs, () => process.setStore({ maxLatencyMs: STORE_MS }));
       return `${process.name}: store ${fault} for ${forMs} ms`;
     },
@@ -183,14 +183,13 @@ export const nemeses = {
     }),
     ({ world }, { host: number, call, code, kind, forMs }) => {
       const host = world.host(number);
-      const operation = call as SimulatedOperation;
       const retryable = code !== 'failed' && code !== 'wrong-state';
-      const fault = new HypervisorFault(code as 'failed', `the seed made ${call} fail`, {
+      const fault = new HypervisorFault(code, `the seed made ${call} fail`, {
         retryable,
       });
-      if (kind === 'refuse') host.faults.next(operation, fault);
-      else if (kind === 'lose-reply') host.faults.loseReply(operation, fault);
-      else world.endLater(forMs, host.faults.hang(operation));
+      if (kind === 'refuse') host.faults.next(call, fault);
+      else if (kind === 'lose-reply') host.faults.loseReply(call, fault);
+      else world.endLater(forMs, host.faults.hang(call));
       return `${host.name}: ${kind} ${call} ${kind === 'hang' ? `${forMs} ms` : code}`;
     },
   ),
@@ -304,7 +303,7 @@ export const nemeses = {
       if (!world.isCluster) return undefined;
       world.network.setFaults({
         ...noFaults,
-        ...messageFaults[kind as keyof typeof messageFaults],
+        ...messageFaults[kind],
       });
       world.endLater(forMs, () => world.network.setFaults(noFaults));
       return `network: messages ${kind} for ${forMs} ms`;

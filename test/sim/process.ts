@@ -142,7 +142,7 @@ type Call = (...args: readonly unknown[]) => unknown;
 
 /** Answers and events come in through the process's task list: a process that stands still gets them later. */
 function delivered<T extends object>(part: T, { member }: Process): T {
-  const { soon } = member.env.timers;
+  const soon = (fn: () => void): void => void member.env.timers.soon(fn);
   return new Proxy(part, {
     get: (target, property) => {
       const method = Reflect.get(target, property, target) as unknown;
@@ -150,14 +150,14 @@ function delivered<T extends object>(part: T, { member }: Process): T {
       const call: Call = (...args) => (method as Call).apply(target, [...args]);
       if (property === 'subscribe')
         return (listener: (event: unknown) => void) =>
-          call((event: unknown) => void soon(() => listener(event)));
+          call((event: unknown) => soon(() => listener(event)));
       return (...args: readonly unknown[]): unknown => {
         const answer = call(...args);
         if (!(answer instanceof Promise)) return answer;
         return new Promise((resolve, reject) => {
           answer.then(
-            (value) => void soon(() => resolve(value)),
-            (error: unknown) => void soon(() => reject(error)),
+            (value) => soon(() => resolve(value)),
+            (error: unknown) => soon(() => reject(error)),
           );
         });
       };

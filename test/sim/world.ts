@@ -8,6 +8,7 @@ import { SimulatedHost, type SimulatedHostOptions } from '#hypervisor/simulated/
 import type { StateTable } from '#hypervisor/simulated/state-log.ts';
 import type { Cancel, Log } from '#runtime/env/env.ts';
 import { createMemoryDisk, type MemoryDisk } from '#runtime/journal/memory-disk.ts';
+import type { JournalEntry } from '#runtime/journal/port.ts';
 import { openMemoryClusterStore } from '#runtime/membership/memory-store.ts';
 import { noFaults } from '#runtime/transport/memory/faults.ts';
 import { createMemoryNetwork, type MemoryNetwork } from '#runtime/transport/memory/network.ts';
@@ -94,8 +95,13 @@ export class World {
     );
     this.witness = new Witness(this.hosts);
     this.#seats = this.#makeSeats();
-    const disks = new Set([this.disk, ...this.#seats.map(({ disk }) => disk)]);
-    for (const disk of disks) disk.subscribe((entry) => this.witness.hearEntry(entry));
+    this.onEntry((entry) => this.witness.hearEntry(entry));
+  }
+
+  /** Hears what is stored anywhere, at once. */
+  onEntry(listener: (entry: JournalEntry) => void): void {
+    for (const disk of new Set([this.disk, ...this.#seats.map(({ disk }) => disk)]))
+      disk.subscribe(listener);
   }
 
   get isCluster(): boolean {
@@ -256,7 +262,7 @@ export class World {
 
   /** Nothing is wrong any more; what is dead is started. */
   async heal(): Promise<void> {
-    for (const end of [...this.#endings]) end();
+    for (const end of this.#endings) end();
     this.network.healAll();
     this.network.setFaults(noFaults);
     for (const host of this.hosts) {
@@ -340,9 +346,8 @@ export class World {
         .map((one) => ({ id: one.id, addresses: [`memory:${one.id}`] }));
       const isServing = (controller: string): boolean =>
         this.#seats.some((one) => one.id === controller && one.process?.phase === 'serving');
-      return new ComputeMember({
-        ...{ env, id, name, host, disk, network, controllers, isServing, onDeath },
-      });
+      const about = { id, name, host, disk, controllers };
+      return new ComputeMember({ env, network, ...about, isServing, onDeath });
     }
     if (this.isCluster)
       return new ClusterController({ env, id, name, disk, network, onDeath, onExpelled });

@@ -2,7 +2,7 @@
 // tasks of a simulation, and there are thousands of tasks. Node ends each of its own callbacks this way.
 
 /** What Node runs after each of its callbacks: promises, next ticks, and the report of rejections nobody handles. */
-const settleNow = (process as unknown as { readonly _tickCallback?: () => void })._tickCallback;
+const settleNow = Reflect.get(process, '_tickCallback') as (() => void) | undefined;
 if (settleNow === undefined)
   throw new Error('this Node has no process._tickCallback to settle promises with');
 
