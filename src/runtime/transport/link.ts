@@ -187,6 +187,10 @@ export class Link implements WireEvents {
     this.#takeFrame(lane, frame, seq);
   }
 
+  alive(): void {
+    this.#silentPings = 0;
+  }
+
   drained(lane: Lane): void {
     const state = this.#lanes[lane];
     state.isBlocked = false;

@@ -64,7 +64,10 @@ export interface Transport {
   /** Peers whose link is up now. */
   connected(): readonly MemberId[];
   isConnected(peer: MemberId): boolean;
-  /** False if there is no link or its bound of unsent bytes is reached: then nothing was sent. */
+  /**
+   * False if there is no link or its bound of unsent bytes is reached: then nothing was sent. Throws a TransportFault
+   * `refused` if the message is larger than its lane takes at all; an ask rejects with it.
+   */
   tell(to: MemberId, message: Message, lane?: Lane): boolean;
   /** Resolves with what the peer's handler returned, or rejects with a TransportFault. */
   ask(to: MemberId, message: Message, options: AskOptions): Promise<unknown>;

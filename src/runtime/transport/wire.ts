@@ -21,6 +21,8 @@ export interface WireEvents {
   /** A whole frame, without its length. */
   received(lane: Lane, frame: Uint8Array): void;
   drained(lane: Lane): void;
+  /** Bytes came, if no whole frame yet: the other side lives. */
+  alive(): void;
   /** Once, unless this side cut it. Foul: the peer sent what no peer in order sends. */
   broken(reason: string, isFoul?: boolean): void;
 }

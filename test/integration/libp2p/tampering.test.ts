@@ -76,7 +76,7 @@ describe.each([
     expect(await complete(answer, 'an answer')).toBe('still');
     await until(() => warningsOf(bob).length > 0, 'the log line');
     expect(warningsOf(bob)).toEqual([
-      'its handshake failed: it has another network key, or is no member at all',
+      'its handshake did not succeed: it has another network key, is no member at all, or broke off',
     ]);
     expect(bob.events.map((event) => event.type)).toEqual(['up']);
   });
@@ -105,7 +105,7 @@ describe('a network key', () => {
       await until(() => warningsOf(bob).length > 0 && warningsOf(alice).length > 0, 'log lines');
       expect([alice.events, bob.events]).toEqual([[], []]);
       expect(warningsOf(bob)).toEqual([
-        'its handshake failed: it has another network key, or is no member at all',
+        'its handshake did not succeed: it has another network key, is no member at all, or broke off',
       ]);
       expect(warningsOf(alice)).toHaveLength(1);
     },

@@ -32,7 +32,7 @@ export class Gatekeeper {
         if (!this.#known.has(connection))
           this.#options.noteOnce(
             host,
-            'its handshake failed: it has another network key, or is no member at all',
+            'its handshake did not succeed: it has another network key, is no member at all, or broke off',
           );
       });
       return false;

@@ -10,6 +10,7 @@ export interface LaneStreamOptions {
   readonly env: Env;
   readonly stream: Stream;
   readonly mostFrameBytes: number;
+  readonly onBytes: () => void;
   readonly onFrame: (frame: Uint8Array) => void;
   /** The frame that was refused has left, and the next may come. */
   readonly onDrained: () => void;
@@ -76,7 +77,9 @@ export class LaneStream {
   }
 
   #take(chunk: Uint8Array): void {
-    if (!this.#isOver) this.#framer.push(chunk);
+    if (this.#isOver) return;
+    this.#options.onBytes();
+    this.#framer.push(chunk);
   }
 
   /** Sends the next slice of a large frame; if the stream takes it at once, the one after it waits for its turn. */

@@ -61,6 +61,7 @@ export class Libp2pWire implements Wire {
       env,
       stream: streams[lane],
       mostFrameBytes: limits.frameBytes[lane],
+      onBytes: () => this.#events?.alive(),
       onFrame: (frame) => this.#events?.received(lane, frame),
       onDrained: () => this.#events?.drained(lane),
       onFoul: (cause) => this.#break(`it sent ${wordsOf(cause)}`, true),

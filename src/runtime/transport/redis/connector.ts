@@ -140,6 +140,7 @@ export class RedisConnector implements Connector {
             resolve(frame);
           },
           drained: () => undefined,
+          alive: () => undefined,
           broken: (reason) => fail(new TransportFault('disconnected', reason)),
         });
         session.send('control', question);
@@ -363,6 +364,7 @@ export class RedisConnector implements Connector {
           resolve(frame);
         },
         drained: () => undefined,
+        alive: () => undefined,
         broken: (reason) => {
           cancel();
           reject(new Error(reason));

@@ -115,6 +115,7 @@ export class Session implements Wire {
   #takeSlice(lane: Lane, plain: Buffer): void {
     const side = this.#sides[lane];
     side.arrivedBytes += plain.length;
+    this.#events?.alive();
     if (side.arrivedBytes - side.reportedBytes >= windowBytes[lane] / 4) {
       side.reportedBytes = side.arrivedBytes;
       const report = Buffer.alloc(7);
