@@ -176,14 +176,25 @@ export class MemberWorld {
 
   /** Starts, or starts again, the member of a host; resolves when its start is over. */
   async member(host: string, id = `member-of-${host}`): Promise<Member> {
+    const { starting, ...member } = this.starting(host, { id });
+    await this.env.complete(starting, `the start of ${id}`);
+    return member;
+  }
+
+  /** One whose start is under way; its disk takes so long for each call. */
+  starting(
+    host: string,
+    { id, diskMs = 0 }: { readonly id: string; readonly diskMs?: number },
+  ): Member & { readonly starting: Promise<void> } {
     const log: LogLine[] = [];
     const process = this.env.member(`${id}-${this.#incarnation}`);
     const env = { ...process.env, log: troubleLog(log) };
     const disk = this.#disks.get(id);
-    const journal = openMemoryJournal({ env, ...(disk === undefined ? {} : { disk }) });
+    const faults = { minLatencyMs: diskMs, maxLatencyMs: diskMs };
+    const journal = openMemoryJournal({ env, faults, ...(disk === undefined ? {} : { disk }) });
     this.#disks.set(id, journal.disk);
     const epoch = this.#nextIncarnation();
-    const transport = this.network.join(id, env, epoch);
+    const transport = this.network.join(id, env, epoch, { isListening: false });
     const machine = this.host(host);
     const assembly = new ComputeAssembly({
       env,
@@ -208,8 +219,7 @@ export class MemberWorld {
     transport.setPeers(
       this.controllers.map((one) => ({ id: one.id, addresses: one.transport.addresses() })),
     );
-    await this.env.complete(assembly.start(), `the start of ${id}`);
-    return { id, assembly, process, journal, transport, log };
+    return { id, assembly, process, journal, transport, log, starting: assembly.start() };
   }
 
   /** kill -9: the host and what is on its disk stay. */
@@ -227,7 +237,9 @@ export class MemberWorld {
 
   /** A process that has a member’s key and says what it likes. */
   async impostor(host: string, id = `impostor-of-${host}`): Promise<Transport> {
-    const transport = this.network.join(id, this.env.member(id).env, this.#nextIncarnation());
+    const { env } = this.env.member(id);
+    const options = { isListening: false };
+    const transport = this.network.join(id, env, this.#nextIncarnation(), options);
     this.#admit({ id, role: 'compute', name: host });
     transport.setPeers(
       this.controllers.map((one) => ({ id: one.id, addresses: one.transport.addresses() })),

@@ -102,13 +102,20 @@ describe('an order', () => {
     expect(world.env.clock.monotonic()).toBeGreaterThan(20 * 60_000);
   });
 
-  it('to a member that has not read its ledger yet is refused until it has', async () => {
+  it('to a member that has not read its ledger yet is turned away', async () => {
     world.kill(member);
-    const again = world.member('host-1');
+    await world.until(() => !controller.transport.isConnected(member.id), 'the end of the link');
+    const { starting } = world.starting('host-1', { id: member.id, diskMs: 3_000 });
     await world.until(() => controller.transport.isConnected(member.id), 'the link');
-    const early = outcome(give(world.order('node.build')));
-    await world.complete(again, 'the start');
-    expect(['host-unreachable', running]).toContainEqual(await world.complete(early, 'the answer'));
+    const early = give(world.order('node.build'));
+    await expect(world.complete(early, 'the answer', 100)).rejects.toMatchObject({
+      code: 'host-unreachable',
+      retryable: true,
+      message: 'host host-1 is starting',
+    });
+    await world.complete(starting, 'the start');
+    await world.until(() => controller.nodes.isUp('host-1'), 'the host to be up');
+    expect(await world.complete(give(world.order('node.build')), 'the build')).toEqual(running);
   });
 });
 
