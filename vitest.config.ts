@@ -1,4 +1,4 @@
-// Test projects, one after the other: `fast` needs nothing but node; `integration` and `e2e` need the packages that
+// Test projects, one after the other: `fast` needs node and redis-server; `integration` and `e2e` need the packages that
 // ./kilonova installs, and share the host's libvirt, so their files run one by one.
 import { defineConfig } from 'vitest/config';
 

@@ -40,6 +40,11 @@ const testNeeds: readonly Need[] = [
   { package: 'genisoimage', proof: 'isoinfo', purpose: 'checks config drives' },
   { package: 'openssl', proof: 'openssl', purpose: 'makes certificates for TLS tests' },
   { package: 'busybox-static', proof: 'busybox', purpose: 'a DHCP client in network tests' },
+  {
+    package: 'redis-server',
+    proof: 'redis-server',
+    purpose: 'stores of clusters in tests',
+  },
   { package: 'procps', proof: 'pgrep', purpose: 'finds processes' },
 ];
 

@@ -33,6 +33,7 @@ export class Connection {
   #graceMs = 0;
   #isWatching = false;
   #isEnded = false;
+  #isConnected = false;
   #cause: JournalFault | undefined;
   #cancelWatch: Cancel = () => undefined;
 
@@ -95,6 +96,8 @@ export class Connection {
   end(cause?: JournalFault): void {
     this.#cause ??= cause;
     this.#redis.disconnect();
+    // Without this ioredis waits for the server to close its side, and a frozen one never does.
+    if (this.#isConnected) this.#redis.stream.destroy();
   }
 
   async #connect(): Promise<void> {
@@ -103,6 +106,7 @@ export class Connection {
     const cancel = env.timers.after(2 * silenceMs, () => this.end(this.#silent(2 * silenceMs)));
     try {
       await this.#redis.connect();
+      this.#isConnected = true;
       this.#redis.stream.on('data', () => {
         this.#heardAtMs = env.clock.monotonic();
       });

@@ -36,7 +36,7 @@ export class Hearing {
     return this.#head;
   }
 
-  subscribe(hear: Listener['hear'], onGap: Listener['onGap']): () => void {
+  subscribe(hear: Listener['hear'], onGap?: Listener['onGap']): () => void {
     const listener = { hear, onGap };
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
