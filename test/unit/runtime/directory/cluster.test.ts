@@ -155,6 +155,20 @@ describe('three controllers', () => {
     expect({ done, faults }).toEqual({ done: asked, faults: [] });
   });
 
+  it('take what one that leaves hands over, and do not give it back', async () => {
+    const leaver = all[1]!;
+    const rows = () => all[0]!.cluster.membership.table.shards;
+    await cluster.env.complete(all[0]!.cluster.membership.refresh(), 'a look at the table');
+    const before = rows();
+    const its = before.filter(({ owner }) => owner === leaver.id);
+    expect(its.length).toBeGreaterThan(0);
+    await cluster.env.complete(leaver.cluster.leave(), 'it to leave');
+    await cluster.settled(1_000);
+    await cluster.env.complete(all[0]!.cluster.membership.refresh(), 'a look at the table');
+    const moves = its.map(({ shard, epoch }) => (rows()[shard]?.epoch ?? 0) - epoch);
+    expect(moves).toEqual(its.map(() => 1));
+  });
+
   it('go on without one that is killed: its entities answer elsewhere within 5 s', async () => {
     const victim = all[1]!;
     const its = ids.filter((id) =>
