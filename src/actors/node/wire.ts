@@ -100,6 +100,9 @@ const answers = {
 } as const;
 export type AnswerName = keyof typeof answers;
 
+/** Everything that travels, for the fingerprints in test/protocol. */
+export const nodeShapes = { version: VERSION, bodies, answers } as const;
+
 /** An answer of that shape. Throws in words. */
 export function answerOf<N extends AnswerName>(
   name: N,

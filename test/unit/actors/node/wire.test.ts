@@ -1,4 +1,7 @@
 // Shapes on the wire: what is sent comes out as it was, after MessagePack; what is not of its shape is said in words.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { NodeFault, type NodeOrder } from '#actors/node/protocol.ts';
 import {
@@ -7,6 +10,7 @@ import {
   controllerFaultIn,
   nodeFaultFrom,
   nodeMessage,
+  nodeShapes,
   orderOf,
   outputFrom,
   reportFrom,
@@ -15,6 +19,7 @@ import {
 import { RuntimeFault } from '#runtime/system/faults.ts';
 import { decodeValue, encodeValue } from '#runtime/transport/codec.ts';
 import type { Message, Received } from '#runtime/transport/port.ts';
+import { canonicalJson } from '#test/support/docs/shape-text.ts';
 import { plan, serverId } from './node-world.ts';
 
 const sent = (message: Message): Received => ({
@@ -97,5 +102,29 @@ describe('an answer of another shape', () => {
     expect(() => answerOf('world', { imageIds: [1], networkIds: [] })).toThrow(
       'the answer (world) is not of its shape: /imageIds/0 must be string',
     );
+  });
+});
+
+describe('the shapes', () => {
+  const goldenPath = join(
+    resolve(import.meta.dirname, '../../../..'),
+    'test/protocol/node-messages.golden.txt',
+  );
+  const digestOf = (shape: unknown): string =>
+    createHash('sha256').update(canonicalJson(shape)).digest('hex').slice(0, 16);
+  const { version, bodies, answers } = nodeShapes;
+  const lines = [...Object.entries(bodies), ...Object.entries(answers)]
+    .map(([name, shape]) => `${name} ${version} ${digestOf(shape)}`)
+    .toSorted();
+
+  it('change with their version only: give wire.ts the next one, then run this with -u', async () => {
+    const golden = readFileSync(goldenPath, 'utf8').trim().split('\n');
+    const isSame = (line: string): boolean => {
+      const [name, number] = line.split(' ');
+      const before = golden.find((one) => one.startsWith(`${name} ${number} `));
+      return before === undefined || before === line;
+    };
+    expect(lines.filter((line) => !isSame(line))).toEqual([]);
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(goldenPath);
   });
 });
