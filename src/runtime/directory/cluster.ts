@@ -5,16 +5,9 @@ import type { Env } from '../env/env.ts';
 import type { EntityKey, Journal } from '../journal/port.ts';
 import { Membership } from '../membership/membership.ts';
 import type { ClusterStore, MemberRecord, ShardRow } from '../membership/store.ts';
-import { type Peer, type Received, type Transport, TransportFault } from '../transport/port.ts';
+import type { Peer, Received, Transport } from '../transport/port.ts';
 import { ClusterRouter } from './cluster-router.ts';
-import {
-  ENTITY_ASK,
-  type EntityAsk,
-  LOOK_AGAIN,
-  lookAgain,
-  SHARD_ROWS,
-  shardRows,
-} from './entity-messages.ts';
+import { ENTITY_ASK, type EntityAsk, SHARD_ROWS, shardRows } from './entity-messages.ts';
 import { answerEntityAsk } from './entity-server.ts';
 import type { EntityHost } from './host.ts';
 import { ShardOwner } from './shard-owner.ts';
@@ -33,8 +26,6 @@ export interface ClusterOptions {
 }
 
 const SETTLE_MS = 10_000;
-/** A controller that does not answer by then learns with its next beat that this one leaves. */
-const LOOK_MS = 1_000;
 /** Whoever serves this key's shard does what one member of the cluster is to do. */
 const LEAD_KEY: EntityKey = 'cluster/lead';
 
@@ -103,29 +94,12 @@ export class Cluster {
   /** Hands everything over to the controllers that stay. Commands that come later are sent there. */
   async leave(): Promise<void> {
     await this.membership.leave();
-    await this.#tellLeaving();
     await this.shards.leave();
   }
 
   stop(): void {
     this.membership.stop();
     this.shards.stop();
-  }
-
-  /** Who gets a shard without knowing that its last owner leaves would give it back. */
-  async #tellLeaving(): Promise<void> {
-    const { transport, env } = this.#options;
-    const others = this.membership.stayingControllers();
-    await Promise.all(
-      others.map(async (id) => {
-        try {
-          await transport.ask(id, lookAgain(), { deadlineMs: LOOK_MS });
-        } catch (error) {
-          if (!(error instanceof TransportFault)) throw error;
-          env.log.debug({ err: error, member: id }, 'a controller was not told that we leave');
-        }
-      }),
-    );
   }
 
   #peers(members: readonly MemberRecord[]): readonly Peer[] {
@@ -155,20 +129,11 @@ export class Cluster {
         if (isController(sender))
           this.shards.learn((message.body as { readonly rows: readonly ShardRow[] }).rows);
         return undefined;
-      case LOOK_AGAIN:
-        return this.#look();
       default:
         if (this.#options.onOther === undefined)
           throw new Error(`nobody here handles ${message.type}`);
         return this.#options.onOther(message, sender);
     }
-  }
-
-  /** A look that is under way may have begun too early. */
-  async #look(): Promise<object> {
-    await this.membership.refresh();
-    await this.membership.refresh();
-    return {};
   }
 
   #answer(message: Received, sender: MemberRecord): Promise<unknown> {

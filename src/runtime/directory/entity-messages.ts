@@ -6,8 +6,6 @@ import type { RuntimeFaultCode } from '../system/faults.ts';
 
 export const ENTITY_ASK = 'entity.ask';
 export const SHARD_ROWS = 'shard.rows';
-/** The table of members has changed: read it before answering. */
-export const LOOK_AGAIN = 'cluster.look';
 const VERSION = 1;
 
 export interface EntityAsk {
@@ -36,8 +34,4 @@ export function entityAsk(body: EntityAsk, requestId: string): Message {
 
 export function shardRows(rows: readonly ShardRow[]): Message {
   return { type: SHARD_ROWS, version: VERSION, body: { rows } };
-}
-
-export function lookAgain(): Message {
-  return { type: LOOK_AGAIN, version: VERSION, body: {} };
 }

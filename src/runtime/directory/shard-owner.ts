@@ -167,15 +167,13 @@ export class ShardOwner implements Authority {
     return false;
   }
 
-  /** Hands everything to those who stay; what nobody takes is let go. */
+  /** Hands everything to those who stay, and what comes later as well; what nobody takes is let go. */
   async leave(): Promise<void> {
     await this.#round;
-    await this.#handOver().catch((error: unknown) =>
-      this.#options.env.log.warn(
-        { err: error },
-        'shards could not be handed over; they are let go',
-      ),
-    );
+    await this.#work();
+    const { membership } = this.#options;
+    // Who has not seen yet that this one leaves may still hand something over; it goes on to the next.
+    if (this.#held.size === 0 && membership.stayingControllers().length > 0) return;
     this.#isStopped = true;
     const rest = [...this.#held.keys()];
     const isRest = (key: EntityKey): boolean => rest.includes(this.shardOf(key));
@@ -281,15 +279,27 @@ export class ShardOwner implements Authority {
   }
 
   async #handOver(): Promise<void> {
-    const { membership } = this.#options;
-    const others = membership.stayingControllers();
-    const moves = Map.groupBy(this.serving(), (shard) => preferredOwner(shard, others));
-    for (const [target, shards] of moves) {
-      if (target === undefined || target === membership.self) continue;
-      if (!membership.isLeaving && !membership.reaches(target)) continue;
+    if (this.#moves().size === 0) return;
+    // The target may be leaving by now, and would have to give them back: look again, and not by a look that is under way.
+    await this.#options.membership.refresh();
+    await this.#options.membership.refresh();
+    for (const [target, shards] of this.#moves())
       for (let from = 0; from < shards.length; from += HANDOVER_BATCH)
         await this.#give(shards.slice(from, from + HANDOVER_BATCH), target);
+  }
+
+  /** Shards that others should have, and can take. */
+  #moves(): ReadonlyMap<MemberId, readonly number[]> {
+    const { membership } = this.#options;
+    const others = membership.stayingControllers();
+    const moves = new Map<MemberId, number[]>();
+    for (const shard of this.serving()) {
+      const target = preferredOwner(shard, others);
+      if (target === undefined || target === membership.self) continue;
+      if (!membership.isLeaving && !membership.reaches(target)) continue;
+      moves.set(target, [...(moves.get(target) ?? []), shard]);
     }
+    return moves;
   }
 
   async #give(shards: readonly number[], target: MemberId): Promise<void> {
