@@ -36,6 +36,12 @@ export function isPassing(error: unknown): boolean {
   return outcomeOf(error) !== undefined;
 }
 
+/** Instead of "there is none": what others have made since may not be known here while the store is away. */
+export function doubtfulAbsence(request: FastifyRequest): PassingTrouble {
+  const message = `The store is away, so that it can't be told whether there is such a thing; please try again in a moment. Request id: ${request.requestId}.`;
+  return { status: 503, message, headers: RETRY_LATER };
+}
+
 /** `none`: the command that failed had no effect. `unknown`: it may have one. Undefined: trouble that does not pass. */
 function outcomeOf(error: unknown): 'none' | 'unknown' | undefined {
   if (isRuntimeFault(error)) {
