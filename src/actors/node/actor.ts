@@ -415,9 +415,16 @@ export class NodeActor implements Grants {
       power,
       reason,
     } as const;
-    await this.#options.router.ask(instances.ref(serverId), command, {
-      requestId: `observed-${serverId}`,
-    });
+    const ordered = this.#watchOrders();
+    try {
+      await this.#options.router.ask(instances.ref(serverId), command, {
+        requestId: `observed-${serverId}`,
+      });
+    } finally {
+      this.#ordered.delete(ordered);
+      // On its way it may have been overtaken by the report of an order, and then told what was before that.
+      if (ordered.has(serverId)) this.#lookAgain(serverId, 'shutdown', 'order.meanwhile');
+    }
   }
 
   /** Before anybody hears that a suspended server runs: nobody may resume it from memory then. */

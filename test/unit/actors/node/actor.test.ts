@@ -265,6 +265,18 @@ describe('an event', () => {
     expect(seen).toEqual([looked('shutdown', 'guest.stopped')]);
   });
 
+  it('whose news an order overtakes on its way is looked into again', async () => {
+    onObserved = async () => {
+      onObserved = async () => undefined;
+      await node.perform(world.order('node.unpause'));
+    };
+    await world.machine.hypervisor.pause(serverId);
+    await world.env.settle();
+    expect(seen).toEqual([looked('paused', 'guest.paused')]);
+    await world.env.advance(2_000);
+    expect(seen.at(-1)).toEqual(looked('running', 'order.meanwhile'));
+  });
+
   it('is looked into: what the hypervisor says counts', async () => {
     await world.machine.hypervisor.pause(serverId);
     await world.machine.hypervisor.resume(serverId);
