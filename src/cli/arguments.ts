@@ -31,3 +31,12 @@ export interface TokenArguments extends ControlArguments {
 export interface LeaveArguments extends ControlArguments {
   readonly force?: boolean;
 }
+export interface ChaosArguments {
+  readonly minutes: string;
+  readonly seed?: string;
+  readonly controllers: string;
+  readonly computes: string;
+  readonly rate: string;
+  readonly data?: string;
+  readonly keep?: boolean;
+}

@@ -1,6 +1,7 @@
 // The command line: up, down, doctor, test, and those of a cluster. Each command's code is loaded when it is asked for.
 import { Command, Option } from 'commander';
 import type {
+  ChaosArguments,
   ControlArguments,
   DoctorArguments,
   DownArguments,
@@ -55,6 +56,7 @@ program
   .description('tell what works here, what does not, and the mend')
   .option('--data <directory>', 'where the cloud keeps everything')
   .option('--listen <host:port>', 'where the APIs answer')
+  .option('--redis <url>', 'the store of a cluster')
   .option('--config <file>', 'settings', 'cluster.config.ts')
   .action(async (options: DoctorArguments) => {
     const { doctor } = await import('./doctor.ts');
@@ -151,6 +153,21 @@ member
   .action(async (wanted: string, options: ControlArguments) => {
     const { revoke } = await import('./cluster.ts');
     await revoke(wanted, options);
+  });
+
+program
+  .command('chaos')
+  .description('break a cluster of real processes at random, then check what was acknowledged')
+  .option('--minutes <number>', 'of faults', '2')
+  .option('--seed <number>', 'repeats a run, as far as real processes allow')
+  .option('--controllers <number>', 'of the cluster', '3')
+  .option('--computes <number>', 'compute members, one simulated host each', '3')
+  .option('--rate <number>', 'requests per second of all users', '60')
+  .option('--data <directory>', 'an empty one, which is kept; default: a temporary one')
+  .option('--keep', 'keep the directory also when all is well')
+  .action(async (options: ChaosArguments) => {
+    const { chaos } = await import('./chaos/command.ts');
+    process.exitCode = await chaos(options);
   });
 
 program

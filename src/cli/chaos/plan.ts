@@ -16,6 +16,8 @@ export interface PlannedFault {
   readonly target: Target;
   readonly does: 'kill' | 'stop';
   readonly forMs: number;
+  /** Also when the member has not come back yet from the last one; else it waits until it has. */
+  readonly isMerciless: boolean;
 }
 
 export interface PlanOptions {
@@ -31,7 +33,7 @@ const GAP_MS = { least: 300, most: 2_200 } as const;
 const RECOVERY_MS: Readonly<Record<TargetKind, number>> = {
   controller: 2_500,
   compute: 1_500,
-  redis: 3_000,
+  redis: 6_000,
 };
 /** How often each kind is hit. */
 const WEIGHTS: readonly TargetKind[] = [
@@ -54,7 +56,8 @@ export function planFaults(options: PlanOptions): readonly PlannedFault[] {
     const target = chooseTarget(options, faults, atMs);
     if (target === undefined) continue;
     const does = random.chance(0.6) ? 'kill' : 'stop';
-    faults.push({ atMs, target, does, forMs: durationOf(random, target.kind, does) });
+    const isMerciless = random.chance(0.25);
+    faults.push({ atMs, target, does, forMs: durationOf(random, target.kind, does), isMerciless });
   }
   return faults;
 }

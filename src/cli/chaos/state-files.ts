@@ -10,8 +10,8 @@ export interface SimulatedFact {
 
 export interface GuestFact {
   readonly id: string;
-  /** `off` for one that is kept for its console log. */
-  readonly power: 'running' | 'paused' | 'off' | string;
+  /** running, paused …; `off` for one that is kept for its console log. */
+  readonly power: string;
   readonly mark?: { readonly runEpoch: number };
 }
 
