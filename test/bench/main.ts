@@ -1,6 +1,7 @@
 // `npm run bench`: every bar of the product on this machine, printed as a table with the bar beside the figure.
 // Ratios are against a floor measured in the same run. `npm run bench -- NAME…` runs only measures whose name has it.
 import { bootSpeed } from './boot.ts';
+import { clusterStorm } from './cluster-storm.ts';
 import { createLatency, createStorm } from './create.ts';
 import { listSpeed } from './list.ts';
 import { overload } from './overload.ts';
@@ -16,6 +17,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   list: listSpeed,
   overload,
   transport: transportSpeed,
+  'cluster-storm': clusterStorm,
   recovery,
   guest: realGuest,
 };

@@ -58,6 +58,8 @@ export class LaunchedCloud {
     readonly cidr: string;
     readonly hypervisor?: 'libvirt' | 'simulated';
     readonly hosts?: number;
+    /** Address of the store of a cluster; absent: one process on its own. */
+    readonly redis?: string;
   }): Promise<LaunchedCloud> {
     const cloud = new LaunchedCloud(mkdtempSync(join(tmpdir(), 'kilonova-e2e-')));
     const config = {
@@ -65,6 +67,7 @@ export class LaunchedCloud {
       data: cloud.data,
       hypervisor: { kind: options.hypervisor ?? 'libvirt', hosts: options.hosts ?? 1 },
       network: { cidr: options.cidr },
+      ...(options.redis === undefined ? {} : { cluster: { redis: options.redis } }),
     };
     writeFileSync(cloud.config, `export default ${JSON.stringify(config)};\n`);
     return cloud;

@@ -33,6 +33,8 @@ const PAGE = 500;
 const REREAD_MS = 500;
 /** A read waits no longer than this for the store; then it is answered from what is known, marked stale. */
 const BARRIER_MS = 1_000;
+/** And no longer than this when the last one waited in vain. */
+const STALE_BARRIER_MS = 150;
 
 export class Follower {
   readonly #options: FollowerOptions;
@@ -73,12 +75,12 @@ export class Follower {
   async barrier(): Promise<void> {
     const { journal, isShared, env } = this.#options;
     if (!isShared) return;
+    const withinMs = this.isStale ? STALE_BARRIER_MS : BARRIER_MS;
     const asked = journal.latest().then(
-      (position) => this.reached(position, BARRIER_MS),
+      (position) => this.reached(position, withinMs),
       () => false,
     );
-    const isInTime = await firstOf(asked, env, BARRIER_MS);
-    this.#isStale = !isInTime;
+    this.#isStale = !(await firstOf(asked, env, withinMs));
   }
 
   /** Whether the states have come to a position of the journal within the time. */

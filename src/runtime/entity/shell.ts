@@ -223,8 +223,13 @@ export class EntityShell {
       if (from !== to)
         env.log.info({ entity: this.#key, requestId: change.requestId, from, to }, 'state changed');
     }
-    if (change.version - this.#snapshotVersion >= (definition.snapshotEvery ?? SNAPSHOT_EVERY))
+    if (change.version - this.#snapshotVersion >= this.#snapshotDistance(change.version))
       this.#snapshot(change);
+  }
+
+  /** Further apart as the stream grows: states that do so take long to write, and not much longer to replay. */
+  #snapshotDistance(version: number): number {
+    return Math.max(this.#options.definition.snapshotEvery ?? SNAPSHOT_EVERY, version >> 3);
   }
 
   /** From here on nothing is decided on this state: the next command reads it anew. */
