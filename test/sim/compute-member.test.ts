@@ -207,7 +207,7 @@ describe('a server on a compute member', () => {
     await rest();
     host.killGuest(serverId);
     await env.runUntil(() => server()?.powerState === 'shutdown', 'the report', 10_000);
-    expect(shown()).toMatchObject({ power: 'shutdown', guest: undefined });
+    expect(shown()).toEqual({ vmState: 'stopped', power: 'shutdown', guest: 'off' });
   });
 
   it.each([1, 3, 5, 8, 13, 21, 34, 40])(
