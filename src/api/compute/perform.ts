@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { InstanceState } from '#actors/instance/state.ts';
 import { present } from '#runtime/assert.ts';
+import { doubtfulAbsence } from '../passing-trouble.ts';
 import { baseUrl } from '../server.ts';
 import type { ComputeContext } from './context.ts';
 import { badRequest, ComputeFault, notFound, plainWords, sendFault } from './envelope.ts';
@@ -47,8 +48,9 @@ export async function perform(
     const result = await run(call, row, operation);
     return send(reply, call.status ?? successOf(operation.success, request.microversion), result);
   } catch (error) {
-    if (error instanceof ComputeFault) return sendFault(reply, error);
-    throw error;
+    if (!(error instanceof ComputeFault)) throw error;
+    const isDoubtful = error.status === 404 && service.context.views.isStale;
+    return sendFault(reply, isDoubtful ? doubtfulAbsence(request) : error);
   }
 }
 

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyReque
 import { unreachable } from '#runtime/assert.ts';
 import { authenticate } from '../authenticate.ts';
 import { takeJson } from '../json-body.ts';
-import { doubtfulAbsence, passingTrouble } from '../passing-trouble.ts';
+import { passingTrouble } from '../passing-trouble.ts';
 import { messageOf, statusOf } from '../server.ts';
 import type { ComputeContext } from './context.ts';
 import { badRequest, ComputeFault, plainWords, sendFault } from './envelope.ts';
@@ -148,10 +148,7 @@ function acceptComputeJson(app: FastifyInstance): void {
 
 function handleErrors(app: FastifyInstance, context: ComputeContext): void {
   app.setErrorHandler((error, request, reply) => {
-    if (error instanceof ComputeFault) {
-      const isDoubtful = error.status === 404 && context.views.isStale;
-      return sendFault(reply, isDoubtful ? doubtfulAbsence(request) : error);
-    }
+    if (error instanceof ComputeFault) return sendFault(reply, error);
     const passing = passingTrouble(error, request, context.env);
     if (passing !== undefined) {
       // Refused before this service's own hooks ran.
