@@ -20,11 +20,13 @@ interface Finding {
 
 const MIN_DISK_GIB = 5;
 const LIBVIRT_WITHIN_MS = 3_000;
+const REDIS_WITHIN_MS = 3_000;
 
 export async function doctor(options: DoctorArguments): Promise<number> {
   const config = await readSettings(options);
   const findings: Finding[] = [node(), root(), ...packages()];
   for (const look of [libvirt, kvm, port, disk]) findings.push(await look(config));
+  if (config.cluster.redis !== undefined) findings.push(await redis(config.cluster.redis, config));
   for (const { what, state, detail, mend } of findings) {
     const sign = { ok: 'ok    ', note: 'note  ', broken: 'BROKEN' }[state];
     process.stdout.write(`${sign} ${what}: ${detail}\n`);
@@ -132,6 +134,39 @@ async function disk(config: Config): Promise<Finding> {
     detail,
     mend: `make room: ${MIN_DISK_GIB} GiB at least, or choose another place with --data`,
   };
+}
+
+/** The store of a cluster, if the settings name one: whether it is reached, and keeps what it acknowledges. */
+async function redis(url: string, { cluster }: Config): Promise<Finding> {
+  const { parseRedisUrl } = await import('#runtime/redis/address.ts');
+  const { Connection } = await import('#runtime/redis/connection.ts');
+  const { checkSettings } = await import('#runtime/redis/settings.ts');
+  const env = realEnv(silentLog);
+  const what = 'redis';
+  try {
+    const [address] = parseRedisUrl(url);
+    if (address === undefined) throw new Error('no address is given');
+    const connection = await Connection.open({
+      env,
+      address,
+      silenceMs: REDIS_WITHIN_MS,
+      onEnd: () => undefined,
+    });
+    try {
+      await checkSettings(connection, { env, url, profile: cluster.profile }, 0);
+    } finally {
+      connection.end();
+    }
+    const settings = cluster.profile === 'dev' ? 'its settings are not looked at (dev)' : 'durable';
+    return { what, state: 'ok', detail: `${address.label} answers; ${settings}` };
+  } catch (error) {
+    return {
+      what,
+      state: 'broken',
+      detail: error instanceof Error ? error.message : String(error),
+      mend: 'let it run with appendonly yes, appendfsync always and maxmemory-policy noeviction, or name another with --redis',
+    };
+  }
 }
 
 function existing(path: string): string {
