@@ -5,6 +5,7 @@ import { NodeGateway } from '#actors/node/gateway.ts';
 import type { ImageUrls } from '#actors/node/image-urls.ts';
 import type { Members } from '#actors/node/members.ts';
 import type { RemoteNodes } from '#actors/node/remote-nodes.ts';
+import { isRelayType } from '#actors/node/wire.ts';
 import { hostDefinition } from '#actors/topology/entity.ts';
 import type { Cluster } from '#runtime/directory/cluster.ts';
 import type { ClusterStore, MemberRecord } from '#runtime/membership/store.ts';
@@ -50,7 +51,9 @@ export class MessageDesk {
           isLive: this.#parts.neighbours.imageService.uploads.isLive(uploadIdOf(message)),
         };
       default:
-        return this.#gateway.receive(message, sender);
+        return isRelayType(message.type)
+          ? this.#parts.remoteNodes.receive(message, sender)
+          : this.#gateway.receive(message, sender);
     }
   }
 

@@ -181,7 +181,9 @@ async function assemble(seat: Seat): Promise<Parts> {
   });
   endings.add(() => cluster.stop());
   const members = membersIn(() => cluster.membership.table.members);
-  const remoteNodes = new RemoteNodes({ env, transport, members });
+  const isController = (id: string): boolean =>
+    cluster.membership.record(id)?.role === 'controller';
+  const remoteNodes = new RemoteNodes({ env, transport, members, isController });
   endings.add(() => remoteNodes.stop());
   const assembly = new Assembly({
     env,

@@ -5,6 +5,7 @@ import { instanceDefinition } from '#actors/instance/entity.ts';
 import { NodeGateway } from '#actors/node/gateway.ts';
 import { membersIn } from '#actors/node/members.ts';
 import { RemoteNodes } from '#actors/node/remote-nodes.ts';
+import { isRelayType } from '#actors/node/wire.ts';
 import { defaultQuotaLimits } from '#actors/project/core.ts';
 import type { EmbeddedNetworks } from '#actors/services/network/embedded.ts';
 import { hostDefinition } from '#actors/topology/entity.ts';
@@ -128,10 +129,15 @@ export class ClusterController extends Controller {
       incarnation,
       shards,
       onExpelled: (reason) => this.#options.onExpelled(reason),
-      onOther: (message, sender) => gateway.receive(message, sender),
+      onOther: (message, sender) =>
+        isRelayType(message.type)
+          ? nodes.receive(message, sender)
+          : gateway.receive(message, sender),
     });
     const members = membersIn(() => cluster.membership.table.members);
-    const nodes = new RemoteNodes({ env, transport, members });
+    const isController = (id: string): boolean =>
+      cluster.membership.record(id)?.role === 'controller';
+    const nodes = new RemoteNodes({ env, transport, members, isController });
     const assembly = new Assembly({
       env,
       name: this.name,

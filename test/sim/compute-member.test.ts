@@ -63,7 +63,7 @@ afterEach(() => restoreGlobals());
 async function startController(): Promise<RemoteNodes> {
   const transport = network.join('controller', env, 1);
   const members = membersIn(() => records);
-  const remoteNodes = new RemoteNodes({ env, transport, members });
+  const remoteNodes = new RemoteNodes({ env, transport, members, isController: () => false });
   const journal = openMemoryJournal({ env });
   const authority = soleAuthority({ epoch: 4 }, () => undefined);
   const quotas = defaultQuotaLimits;

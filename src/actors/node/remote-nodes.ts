@@ -1,18 +1,27 @@
 // The nodes of compute members, reached over the transport. An order takes as long as it takes: the ask for it is made
 // again under the same name, which the node joins, for as long as somebody wants it. So no order is lost with a reply and
-// none is done twice. What a member does not say in time is not known to be undone: host-unreachable, to be tried again.
+// none is done twice. A host that this controller has no link to is reached through one that has. What a member does not say in time is not known to be undone: host-unreachable, to be tried again.
 import type { Env } from '#runtime/env/env.ts';
-import { type Lane, type Transport, TransportFault } from '#runtime/transport/port.ts';
+import {
+  type Lane,
+  type Message,
+  type Received,
+  type Transport,
+  TransportFault,
+} from '#runtime/transport/port.ts';
 import type { MemberId, MemberRecord } from '#runtime/membership/store.ts';
 import type { NodeClient, PerformOptions } from './client.ts';
+import { HostSightings } from './host-sightings.ts';
 import type { Members } from './members.ts';
 import { type HostName, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
-import { nodeMessage, outputFrom, reportFrom } from './wire.ts';
+import { bodyOf, nodeMessage, outputFrom, reportFrom } from './wire.ts';
 
 export interface RemoteNodesOptions {
   readonly env: Env;
   readonly transport: Transport;
   readonly members: Members;
+  /** Whether a member is a controller, which may pass orders on. */
+  readonly isController: (member: MemberId) => boolean;
 }
 
 /** A lost message is noticed after this; an order under way is joined by the next ask. */
@@ -23,13 +32,21 @@ const ORDER_MS = 20 * 60_000;
 export class RemoteNodes implements NodeClient {
   readonly #options: RemoteNodesOptions;
   /** What each member last said of its host, over the link that it has now. */
-  readonly #up = new Map<MemberId, boolean>();
+  readonly #up = new Map<MemberId, HostName>();
+  readonly #sightings: HostSightings;
   readonly #unsubscribe: () => void;
 
   constructor(options: RemoteNodesOptions) {
+    const { transport, isController } = options;
     this.#options = options;
-    this.#unsubscribe = options.transport.onLink(({ type, peer }) => {
-      if (type === 'down') this.#up.delete(peer);
+    this.#sightings = new HostSightings({
+      transport,
+      isController,
+      own: () => [...this.#up.values()],
+    });
+    this.#unsubscribe = transport.onLink(({ type, peer }) => {
+      this.#sightings.linked(peer, type === 'up');
+      if (type === 'down') this.#setUp(peer, undefined);
     });
   }
 
@@ -39,13 +56,43 @@ export class RemoteNodes implements NodeClient {
 
   /** A member tells how its host is. */
   told(sender: MemberRecord, isUp: boolean): void {
-    this.#up.set(sender.id, isUp);
+    this.#setUp(sender.id, isUp ? this.#options.members.hostOf(sender) : undefined);
   }
 
+  #setUp(member: MemberId, host: HostName | undefined): void {
+    const before = this.#up.get(member);
+    if (host === before) return;
+    if (host === undefined) this.#up.delete(member);
+    else this.#up.set(member, host);
+    if (before !== undefined) this.#sightings.changed(before, false);
+    if (host !== undefined) this.#sightings.changed(host, true);
+  }
+
+  /** By a link of this controller, or by one of another that is reached. */
   isUp(host: HostName): boolean {
     const member = this.#options.members.ofHost(host);
-    if (member === undefined || !this.#options.transport.isConnected(member)) return false;
-    return this.#up.get(member) ?? false;
+    if (member === undefined) return false;
+    return this.#isLinked(member) ? this.#up.has(member) : this.#sightings.via(host) !== undefined;
+  }
+
+  #isLinked(member: MemberId): boolean {
+    return this.#options.transport.isConnected(member);
+  }
+
+  /** What other controllers tell and ask about hosts; see `isRelayType`. What it throws is for the sender. */
+  async receive(message: Received, sender: MemberRecord): Promise<unknown> {
+    if (sender.role !== 'controller') throw new Error(`${sender.name} is no controller`);
+    if (message.type === 'node.sight') {
+      this.#sightings.heard(sender.id, bodyOf(message, 'node.sight'));
+      return {};
+    }
+    const { host, type, body } = bodyOf(message, 'node.relay');
+    const member = this.#options.members.ofHost(host);
+    if (member === undefined || !this.#isLinked(member))
+      throw new Error(`host ${host} is not reachable from here either`);
+    const lane = type === 'node.console' ? 'bulk' : 'control';
+    const order = nodeMessage(type, body as never, message.requestId);
+    return this.#options.transport.ask(member, order, { deadlineMs: ASK_MS, lane });
   }
 
   async perform(
@@ -79,10 +126,16 @@ export class RemoteNodes implements NodeClient {
     }
   }
 
-  #ask(host: HostName, message: ReturnType<typeof nodeMessage>, lane: Lane): Promise<unknown> {
-    const member = this.#options.members.ofHost(host);
+  #ask(host: HostName, message: Message, lane: Lane): Promise<unknown> {
+    const { members, transport } = this.#options;
+    const member = members.ofHost(host);
     if (member === undefined) throw unreachable(host, 'no member of the cluster runs it');
-    return this.#options.transport.ask(member, message, { deadlineMs: ASK_MS, lane });
+    const options = { deadlineMs: ASK_MS, lane };
+    const via = this.#isLinked(member) ? undefined : this.#sightings.via(host);
+    if (via === undefined) return transport.ask(member, message, options);
+    const { type, body, requestId } = message;
+    const relayed = { host, type: type as 'node.perform' | 'node.console', body };
+    return transport.ask(via, nodeMessage('node.relay', relayed, requestId), options);
   }
 }
 

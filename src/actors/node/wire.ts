@@ -28,6 +28,22 @@ export const orderBodies = {
   'node.console': Type.Object({ serverId: text, maxBytes: count }),
 } as const;
 
+/** Of controllers to each other. */
+export const relayBodies = {
+  /** Hosts that the sender has a link to and that are up, and those that are no more; all of them, or what has changed. */
+  'node.sight': Type.Object({
+    isAll: Type.Boolean(),
+    up: Type.Array(text),
+    down: Type.Array(text),
+  }),
+  /** To be passed on, once, to the member of a host that the sender has no link to. */
+  'node.relay': Type.Object({
+    host: text,
+    type: Type.Union([Type.Literal('node.perform'), Type.Literal('node.console')]),
+    body: Type.Any(),
+  }),
+} as const;
+
 /** Of compute members to controllers. */
 export const requestBodies = {
   /** A command to an entity; only few of them are let through (gateway.ts). */
@@ -55,13 +71,17 @@ export const requestBodies = {
   'node.controllers': Type.Object({}),
 } as const;
 
-const bodies = { ...orderBodies, ...requestBodies };
+const bodies = { ...orderBodies, ...relayBodies, ...requestBodies };
 export type NodeMessageType = keyof typeof bodies;
 export type RequestType = keyof typeof requestBodies;
 export type BodyOf<T extends NodeMessageType> = Static<(typeof bodies)[T]>;
 
 export function isRequestType(type: string): type is RequestType {
   return Object.hasOwn(requestBodies, type);
+}
+
+export function isRelayType(type: string): type is keyof typeof relayBodies {
+  return Object.hasOwn(relayBodies, type);
 }
 
 export function nodeMessage<T extends NodeMessageType>(

@@ -7,6 +7,7 @@ import { ImageUrls } from '#actors/node/image-urls.ts';
 import { membersIn } from '#actors/node/members.ts';
 import type { NodeOrder } from '#actors/node/protocol.ts';
 import { RemoteNodes } from '#actors/node/remote-nodes.ts';
+import { isRelayType } from '#actors/node/wire.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
 import { hostDefinition } from '#actors/topology/entity.ts';
@@ -97,7 +98,9 @@ export class MemberWorld {
     const members = membersIn(() => this.records);
     const key = new TextEncoder().encode('only controllers have it');
     const urls = new ImageUrls({ clock: env.clock, key, apiUrl: () => `http://${id}` });
-    const nodes = new RemoteNodes({ env, transport, members });
+    const isController = (other: string): boolean =>
+      this.records.some((record) => record.id === other && record.role === 'controller');
+    const nodes = new RemoteNodes({ env, transport, members, isController });
     const controller: Controller = {
       id,
       transport,
@@ -114,7 +117,9 @@ export class MemberWorld {
       controller.heard.push(message);
       const sender = this.records.find((record) => record.id === message.from);
       if (sender === undefined) throw new Error('no member');
-      return controller.gateway.receive(message, sender);
+      return isRelayType(message.type)
+        ? nodes.receive(message, sender)
+        : controller.gateway.receive(message, sender);
     });
     this.controllers.push(controller);
     this.#admit({ id, role: 'controller', name: id });
@@ -322,9 +327,13 @@ export class MemberWorld {
     const record = { ...member, addresses: [], apiUrl: undefined, isRevoked: false };
     const admittedAtMs = this.records.length;
     this.records = [...others, { ...record, admittedAtMs }];
+    const addressesOf = (id: string): readonly string[] =>
+      this.controllers.find((one) => one.id === id)?.transport.addresses() ?? [];
     for (const { id, transport } of this.controllers)
       transport.setPeers(
-        this.records.filter((one) => one.id !== id).map((one) => ({ id: one.id, addresses: [] })),
+        this.records
+          .filter((one) => one.id !== id)
+          .map((one) => ({ id: one.id, addresses: addressesOf(one.id) })),
       );
   }
 }
