@@ -8,7 +8,7 @@
 export type RequestClass = 'free' | 'transfer' | 'read' | 'create' | 'write';
 
 const VERSION_DOCUMENT = /^\/+(?:[a-z]+\/*(?:v\d[\d.]*|versions)?\/*)?$/;
-const IMAGE_BYTES = /^\/+image\/+v2\/+images\/+[^/]+\/+file\/*$/;
+const IMAGE_BYTES = /^\/+(?:image\/+v2\/+images\/+[^/]+\/+file|internal\/+images\/+[^/]+)\/*$/;
 const SERVERS = /^\/+compute\/+v2(?:\.1)?\/+(?:[^/]+\/+)?servers\/*$/;
 const LOGIN = /^\/+identity\/+v3\/+auth\/+tokens\/*$/;
 

@@ -18,6 +18,7 @@ it.each([
   ['DELETE', '/identity/v3/auth/tokens', 'read'],
   ['PUT', '/image/v2/images/17/file', 'transfer'],
   ['GET', '/image/v2/images/17/file', 'transfer'],
+  ['GET', '/internal/images/17?host=a&expires=1', 'transfer'],
   ['PUT', '/image/v2/images/17/tags/file', 'write'],
   ['POST', '/compute/v2.1/servers', 'create'],
   ['POST', '//compute//v2/0123abcd/servers/?a=b', 'create'],
