@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -66,8 +66,35 @@ describe('the settings', () => {
     [{ config: empty, hypervisor: 'simulated', hosts: 'many' }, '--hosts wants a whole number'],
     [{ config: empty, hypervisor: 'simulated', hosts: '0' }, 'hypervisor.hosts must be >= 1'],
     [{ config: empty, listen: '70000' }, 'listen.port must be <= 65535'],
+    [{ config: empty, peerListen: 'here' }, '--peer-listen here is not HOST:PORT'],
+    [{ config: file('export default { cluster: { shards: 0 } };') }, 'cluster.shards must be >= 1'],
+    [
+      { config: file("export default { cluster: { transport: { announce: ['a:1'] } } };") },
+      'cluster.transport.announce.0 must match pattern',
+    ],
   ])('of %j are refused in words', async (options, words) => {
     await expect(readSettings(options)).rejects.toThrow(words);
+  });
+
+  it('of a member of a cluster: the command line over what it has kept over the file', async () => {
+    const data = join(directory, 'member');
+    mkdirSync(data);
+    const kept = { listen: { host: '127.0.0.1', port: 4_001 }, cluster: { redis: 'redis://kept' } };
+    const member = { version: 1, networkKey: 'key', settings: kept };
+    writeFileSync(join(data, 'member.json'), JSON.stringify(member));
+    const path = file("export default { region: 'Home', listen: { port: 1 } };");
+    expect(await readSettings({ config: path, data })).toMatchObject({
+      region: 'Home',
+      listen: { host: '127.0.0.1', port: 4_001 },
+      cluster: { redis: 'redis://kept', roles: ['controller', 'compute'] },
+    });
+    const options = { redis: 'redis://new', role: 'controller', peerListen: '[::]:7' } as const;
+    const { cluster } = await readSettings({ config: path, data, ...options });
+    expect(cluster).toMatchObject({
+      redis: 'redis://new',
+      roles: ['controller'],
+      transport: { kind: 'libp2p', listen: { host: '::', port: 7 } },
+    });
   });
 
   it('of a file without a default export are refused in words', async () => {
