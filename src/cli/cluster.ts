@@ -3,11 +3,13 @@
 import type { MemberRow, NewToken, ShardState } from '../control-socket.ts';
 import type { ControlArguments, LeaveArguments, TokenArguments } from './arguments.ts';
 import { ask } from './control-client.ts';
+import { findRunning, hasEnded } from './run-file.ts';
 import { readSettings } from './settings.ts';
 import { table } from './table.ts';
 
 const MINUTE_MS = 60_000;
 const SHORT_ID = 12;
+const END_WITHIN_MS = 30_000;
 
 /** Prints the token alone, so that a script can take it; what to do with it goes to standard error. */
 export async function createToken(options: TokenArguments): Promise<void> {
@@ -52,7 +54,10 @@ export async function shards(options: ControlArguments): Promise<void> {
 
 export async function leave(options: LeaveArguments): Promise<void> {
   const { data } = await readSettings(options);
+  const running = findRunning(data);
   await ask(data, 'POST', '/leave', { force: options.force === true });
+  if (running !== undefined && !(await hasEnded(running, END_WITHIN_MS)))
+    throw new Error(`process ${running.pid} has left the cluster but does not end: kill it`);
   say(`left the cluster; ${data} is no member's any more`);
 }
 

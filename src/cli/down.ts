@@ -3,11 +3,10 @@
 import { rmSync } from 'node:fs';
 import type { DownArguments } from './arguments.ts';
 import { readMemberFile } from '../member-file.ts';
-import { findRunning, removeRunFile, startTicksOf } from './run-file.ts';
+import { findRunning, hasEnded, removeRunFile } from './run-file.ts';
 import { readSettings } from './settings.ts';
 
 const STOP_WITHIN_MS = 30_000;
-const LOOK_MS = 20;
 
 export async function down(options: DownArguments): Promise<void> {
   const config = await readSettings(options);
@@ -16,16 +15,11 @@ export async function down(options: DownArguments): Promise<void> {
   if (running === undefined) say(`no cloud runs on ${config.data}`);
   else {
     process.kill(running.pid, 'SIGTERM');
-    const deadline = performance.now() + STOP_WITHIN_MS;
-    while (startTicksOf(running.pid) === running.startTicks) {
-      if (performance.now() > deadline) {
-        process.kill(running.pid, 'SIGKILL');
-        say(
-          `process ${running.pid} did not stop within ${STOP_WITHIN_MS / 1000} s and was killed; nothing acknowledged is lost`,
-        );
-        break;
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    if (!(await hasEnded(running, STOP_WITHIN_MS))) {
+      process.kill(running.pid, 'SIGKILL');
+      say(
+        `process ${running.pid} did not stop within ${STOP_WITHIN_MS / 1000} s and was killed; nothing acknowledged is lost`,
+      );
     }
     removeRunFile(config.data);
     say(`stopped process ${running.pid}`);

@@ -38,6 +38,18 @@ export function findRunning(data: string): RunFile | undefined {
   return startTicksOf(pid) === startTicks ? (file as RunFile) : undefined;
 }
 
+const LOOK_MS = 20;
+
+/** Whether the process ends within the time. */
+export async function hasEnded(run: RunFile, withinMs: number): Promise<boolean> {
+  const deadline = performance.now() + withinMs;
+  while (startTicksOf(run.pid) === run.startTicks) {
+    if (performance.now() > deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  return true;
+}
+
 /** Field 22 of /proc/PID/stat (proc(5)); undefined if there is no such process. */
 export function startTicksOf(pid: number): string | undefined {
   try {
