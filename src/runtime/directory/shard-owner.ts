@@ -264,9 +264,12 @@ export class ShardOwner implements Authority {
         this.#held.set(row.shard, { epoch: row.epoch, phase: 'taking' });
     const taking = [...this.#held].filter(([, { phase }]) => phase === 'taking');
     if (taking.length === 0) return;
+    const { membership } = this.#options;
     const position = await this.#options.journal.latest();
     const isThere = (await this.#tenants?.reached(position, CATCH_UP_MS)) ?? false;
     if (!isThere) throw new Error(`the states here have not come to position ${position} in time`);
+    // A beat that was long on its way gives no lease, and without one nothing can be taken up; the next table brings us back.
+    if (!membership.hasLease) return;
     const taken = new Set<number>();
     for (const [shard, held] of taking) {
       if (this.#held.get(shard) !== held) continue;
