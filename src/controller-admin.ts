@@ -22,6 +22,7 @@ export interface ControllerAdminOptions {
   readonly desk: JoinDesk;
   readonly servers: StateView<InstanceState>;
   readonly hosts: readonly LocalHost[];
+  readonly isHostUp: (host: string) => boolean;
   /** Hands over, finishes requests, gives up the membership, forgets the keys. */
   readonly leave: () => Promise<void>;
 }
@@ -107,13 +108,13 @@ function byRoleAndName(one: MemberRow, other: MemberRow): number {
   return one.name < other.name ? -1 : one.name > other.name ? 1 : 0;
 }
 
-/** Controllers live by the store, compute members by their link to this controller. */
+/** Controllers live by the store, compute members by a link to this controller or to one that tells of it. */
 function stateOf(
-  { cluster, transport }: ControllerAdminOptions,
-  { id, role, isRevoked }: MemberRecord,
+  { cluster, transport, isHostUp }: ControllerAdminOptions,
+  { id, role, name, isRevoked }: MemberRecord,
 ): MemberState {
   if (isRevoked) return 'revoked';
-  if (role === 'compute') return transport.isConnected(id) ? 'up' : 'away';
+  if (role === 'compute') return transport.isConnected(id) || isHostUp(name) ? 'up' : 'away';
   const { membership } = cluster;
   if (!membership.isAlive(id, membership.incarnationOf(id))) return 'away';
   return membership.stayingControllers().includes(id) ? 'up' : 'leaving';

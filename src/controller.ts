@@ -7,6 +7,7 @@ import { ImageUrls } from '#actors/node/image-urls.ts';
 import { type Members, membersIn } from '#actors/node/members.ts';
 import { RemoteNodes } from '#actors/node/remote-nodes.ts';
 import { defaultQuotaLimits } from '#actors/project/core.ts';
+import { AdminRefusal } from '#api/admin/cluster-admin.ts';
 import { openControlServer } from '#api/admin/control-server.ts';
 import { turnAway } from '#api/closing.ts';
 import { internalPlugin } from '#api/internal/plugin.ts';
@@ -14,7 +15,7 @@ import type { Config } from '#config/schema.ts';
 import { Cluster } from '#runtime/directory/cluster.ts';
 import type { Env } from '#runtime/env/env.ts';
 import { realEnv } from '#runtime/env/real.ts';
-import type { ClusterStore, MemberRecord } from '#runtime/membership/store.ts';
+import type { ClusterStore, MemberRecord, MemberRole } from '#runtime/membership/store.ts';
 import { createLog } from '#runtime/telemetry/log.ts';
 import { memberIdOf } from '#runtime/transport/libp2p/keys.ts';
 import type { Transport } from '#runtime/transport/port.ts';
@@ -305,8 +306,7 @@ async function openControl(parts: Parts, drain: Drain, local: Endings): Promise<
     store,
     cluster: parts.secrets.cluster,
     networkKey: file.networkKey,
-    transport:
-      config.cluster.transport.kind === 'redis' ? config.cluster.transport.redis : undefined,
+    transportFor: (role) => carrierFor(config, role),
     controllers: () => livingControllers(parts),
     shared: sharedWith(parts),
     refresh: () => cluster.membership.refresh(),
@@ -324,13 +324,33 @@ async function openControl(parts: Parts, drain: Drain, local: Endings): Promise<
   const server = await openControlServer({
     log: env.log,
     path: socket.path,
-    admin: controllerAdmin({ cluster, store, transport, desk, servers, hosts, leave }),
+    admin: controllerAdmin({
+      cluster,
+      store,
+      transport,
+      desk,
+      servers,
+      hosts,
+      isHostUp: (host) => assembly.allNodes.isUp(host),
+      leave,
+    }),
     onLeft: () => parts.onEnd('left the cluster', 0),
   });
   endings.add(async () => {
     await server.close();
     socket.release();
   });
+}
+
+/** The Redis that carries messages, if one does. The store's own is for controllers alone. */
+function carrierFor({ cluster }: Config, role: MemberRole): string | undefined {
+  const { kind, redis } = cluster.transport;
+  if (kind !== 'redis') return undefined;
+  if (redis === undefined && role === 'compute')
+    throw new AdminRefusal(
+      'compute members are never told where the store is: set cluster.transport.redis to a Redis that carries messages and nothing else',
+    );
+  return redis ?? cluster.redis;
 }
 
 /** What a controller that joins needs to be the same cloud. */

@@ -15,8 +15,8 @@ export interface JoinDeskOptions {
   readonly cluster: string;
   /** Base64. */
   readonly networkKey: string;
-  /** Of the Redis that carries messages, if one does. */
-  readonly transport: string | undefined;
+  /** Of the Redis that carries messages, if one does. Throws in words if a member of that role may not be told. */
+  readonly transportFor: (role: MemberRole) => string | undefined;
   /** Controllers that live now, this one among them. */
   readonly controllers: () => readonly KnownController[];
   /** What controllers share. */
@@ -47,7 +47,8 @@ export class JoinDesk {
   async createToken(
     role: MemberRole,
   ): Promise<{ readonly token: string; readonly role: MemberRole; readonly expiresAtMs: number }> {
-    const { env, store, networkKey, transport, controllers } = this.#options;
+    const { env, store, networkKey, transportFor, controllers } = this.#options;
+    const transport = transportFor(role);
     const secret = Buffer.from(env.random.bytes(TOKEN_SECRET_BYTES)).toString('base64url');
     const expiresAtMs = env.clock.now() + TOKEN_LIFETIME_MS;
     await store.saveToken({ hash: hashOfSecret(secret), role, expiresAtMs });

@@ -1,6 +1,6 @@
 // The door for the machine's owner: HTTP on a unix socket in the data directory, for its owner only. The command line is
 // its client. Small questions, one answer each; what is refused is said in words.
-import { chmodSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
@@ -44,14 +44,18 @@ export async function openControlServer(options: ControlServerOptions): Promise<
   };
 }
 
-/** The mask is the process's: for the moment between the two the directory's own mode must do. */
+const FOR_OTHERS = 0o177;
+
+/** The socket is its owner's alone from the beginning: it is made within `listen`, under that mask. */
 function listenOn(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, () => {
-      chmodSync(path, 0o600);
-      resolve();
-    });
+    const before = process.umask(FOR_OTHERS);
+    try {
+      server.listen(path, resolve);
+    } finally {
+      process.umask(before);
+    }
   });
 }
 

@@ -31,7 +31,7 @@ beforeEach(async () => {
     store,
     cluster: 'cloud',
     networkKey: 'bmV0',
-    transport: undefined,
+    transportFor: () => undefined,
     controllers: () => controllers,
     shared,
     refresh: async () => {
