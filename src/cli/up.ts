@@ -72,7 +72,11 @@ async function startDetached(config: Config, image: TinyImage): Promise<void> {
   const log = openSync(logPath, 'a', 0o640);
   const child = spawn(
     process.execPath,
-    [...process.execArgv, join(import.meta.dirname, 'serve.ts'), JSON.stringify({ config, image })],
+    [
+      ...heapOptions(config),
+      join(import.meta.dirname, 'serve.ts'),
+      JSON.stringify({ config, image }),
+    ],
     {
       detached: true,
       stdio: ['ignore', log, log],
@@ -101,6 +105,11 @@ async function startDetached(config: Config, image: TinyImage): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   child.unref();
+}
+
+/** The launcher's heap is sized for idle processes; a cluster's controllers are there to be busy. */
+function heapOptions(config: Config): readonly string[] {
+  return processKindOf(config) === 'controller' ? ['--max-semi-space-size=16'] : process.execArgv;
 }
 
 /** Of what was written after `start`, a number of bytes. */
