@@ -11,6 +11,8 @@ import type {
   UpArguments,
 } from './arguments.ts';
 
+const END_WITHIN_MS = 2_000;
+
 const program = new Command('kilonova')
   .description("OpenStack Nova's job in one program")
   .showHelpAfterError();
@@ -186,4 +188,6 @@ try {
   if (process.env['KILONOVA_DEBUG'] !== undefined && error instanceof Error)
     process.stderr.write(`${error.stack ?? ''}\n`);
   process.exitCode = 1;
+  // What a start that failed has left open must not keep the process: its supervisor could not start another.
+  setTimeout(() => process.exit(), END_WITHIN_MS).unref();
 }
