@@ -101,29 +101,34 @@ class Run {
   }
 
   async whole(): Promise<ChaosReport> {
-    const { seed } = this.#options;
     const looking = await this.#login();
     const users = await this.#users(looking);
     const watch = new GuestWatch(this.#cluster.statePaths);
     watch.start();
-    const faults = await this.#storm(users);
-    const healing = performance.now();
-    const rows = await this.#heal(looking.demo);
-    const healedMs = performance.now() - healing;
-    watch.stop();
-    this.#say(`healed after ${(healedMs / 1000).toFixed(1)} s; checking`);
+    let faults: number;
+    let rows: readonly ServerRow[];
+    const healing = { fromMs: 0, tookMs: 0 };
+    try {
+      faults = await this.#storm(users);
+      healing.fromMs = performance.now();
+      rows = await this.#heal(looking.demo);
+      healing.tookMs = performance.now() - healing.fromMs;
+    } finally {
+      watch.stop();
+    }
+    this.#say(`healed after ${(healing.tookMs / 1000).toFixed(1)} s; checking`);
     const journal = await this.#readJournal();
     const found = await this.#check(users, looking, { rows, journal });
     const { acknowledged, refused, unknown, reads, wrong } = this.#record;
     return {
-      seed,
+      seed: this.#options.seed,
       faults,
       acknowledged,
       refused,
       unknown,
       reads,
       servers: rows.length,
-      healedMs: Math.round(healedMs),
+      healedMs: Math.round(healing.tookMs),
       looksAtGuests: watch.looks,
       journal,
       surprises: this.#surprises(),
@@ -177,14 +182,17 @@ class Run {
     const endMs = performance.now() + forMs;
     const total = (): number => this.#record.acknowledged + this.#record.reads;
     let before = total();
-    while (performance.now() < endMs) {
-      await new Promise((done) => setTimeout(done, 1_000));
-      this.#options.signal?.throwIfAborted();
-      await this.#progress(nemesis.begun, total() - before);
-      before = total();
+    try {
+      while (performance.now() < endMs) {
+        await new Promise((done) => setTimeout(done, 1_000));
+        this.#options.signal?.throwIfAborted();
+        await this.#progress(nemesis.begun, total() - before);
+        before = total();
+      }
+    } finally {
+      nemesis.stop();
+      users.stop();
     }
-    nemesis.stop();
-    users.stop();
     this.#mend();
     await load;
     return nemesis.begun;

@@ -19,6 +19,7 @@ export class Nemesis {
   begun = 0;
   readonly #options: NemesisOptions;
   readonly #timers = new Set<NodeJS.Timeout>();
+  #isOver = false;
 
   constructor(options: NemesisOptions) {
     this.#options = options;
@@ -32,6 +33,7 @@ export class Nemesis {
 
   /** No further fault begins and none is mended: the caller mends all. */
   stop(): void {
+    this.#isOver = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -58,6 +60,7 @@ export class Nemesis {
   }
 
   #after(ms: number, then: () => void): void {
+    if (this.#isOver) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       then();
