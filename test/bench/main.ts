@@ -3,6 +3,7 @@
 import { bootSpeed } from './boot.ts';
 import { clusterStorm } from './cluster-storm.ts';
 import { createLatency, createStorm } from './create.ts';
+import { journalSpeed } from './journal.ts';
 import { listSpeed } from './list.ts';
 import { overload } from './overload.ts';
 import { recovery } from './recovery.ts';
@@ -14,6 +15,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   up: bootSpeed,
   create: createLatency,
   storm: createStorm,
+  journal: journalSpeed,
   list: listSpeed,
   overload,
   transport: transportSpeed,

@@ -34,6 +34,7 @@ export class Connection {
   #isWatching = false;
   #isEnded = false;
   #isConnected = false;
+  #isGathering = false;
   #cause: JournalFault | undefined;
   #cancelWatch: Cancel = () => undefined;
 
@@ -88,8 +89,21 @@ export class Connection {
     this.#graceMs = Math.max(this.#graceMs, waitMs);
     this.#pending += 1;
     this.#watch();
+    this.#gather();
     const reply = this.#redis.call(command, args as (string | number)[]) as Promise<Reply>;
     return reply.then(this.#succeeded, this.#failed);
+  }
+
+  /** What is asked in one turn of the event loop leaves in one write: a write costs more than the command in it. */
+  #gather(): void {
+    if (this.#isGathering || !this.#isConnected) return;
+    this.#isGathering = true;
+    const { stream } = this.#redis;
+    stream.cork();
+    this.#options.env.timers.soon(() => {
+      this.#isGathering = false;
+      stream.uncork();
+    });
   }
 
   /** Ends it at once; what is asked fails. */

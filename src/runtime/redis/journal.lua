@@ -2,7 +2,7 @@
 -- a whole cell lies in one slot. What is checked is checked before the first write: a function has no way back.
 --   <root>:log        stream, ids 0-<position>: a = '<chain before> <chain> <about, JSON>', t = events as text
 --   <root>:s:<key>    hash, one per entity: v version, e highest epoch, c chain, bv and bc version and chain before the
---                     first kept entry, sv version of the snapshot
+--                     first kept entry, sv version of the snapshot, d and b the last two days with request ids
 --   <root>:p:<key>    list: version and position of each kept entry, in turn
 --   <root>:n:<key>    snapshot: '<schema> <position> <checksum> <state as text>'
 --   <root>:i:<kind>   sorted set of the ids of a kind, all of score 0: byte order
@@ -32,62 +32,77 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function request_key(root, key, day)
-  return root .. ':r:' .. digits(day) .. ':' .. key
+local function request_key(root, day, key)
+  return root .. ':r:' .. day .. ':' .. key
 end
 
-local function answered(root, key, request, today)
-  local version = redis.call('HGET', request_key(root, key, today), request)
-  return version or redis.call('HGET', request_key(root, key, today - 1), request)
+-- What the request was answered with, if it is known. `meta` ends with the two days that have some.
+local function answered(root, key, meta, request)
+  local version = meta[4] and redis.call('HGET', request_key(root, meta[4], key), request)
+  return version or meta[5] and redis.call('HGET', request_key(root, meta[5], key), request)
 end
 
-local function remember(root, key, request, version, today)
-  local name = request_key(root, key, today)
-  redis.call('HSET', name, request, version)
-  if redis.call('HLEN', name) == 1 then redis.call('PEXPIREAT', name, digits((today + 2) * DAY_MS)) end
-end
-
--- Writes one entry at the end of its stream. `id` is 0-* for the next position.
-local function write_entry(root, id, entry)
-  local chain = (entry.chain * 31 + entry.crc) % CHAIN_SIZE
-  local header = digits(entry.chain) .. ' ' .. digits(chain) .. ' ' .. entry.about
-  local stored = redis.call('XADD', root .. ':log', id, 'a', header, 't', entry.text)
-  local position = string.sub(stored, 3)
-  redis.call('HSET', root .. ':s:' .. entry.key, 'v', entry.version, 'e', digits(entry.epoch), 'c', digits(chain))
-  redis.call('RPUSH', root .. ':p:' .. entry.key, entry.version, position)
-  if entry.first == 0 then
-    local slash = string.find(entry.key, '/', 1, true)
-    redis.call('ZADD', root .. ':i:' .. string.sub(entry.key, 1, slash - 1), 0, string.sub(entry.key, slash + 1))
+-- Days are Redis's own; the caller's clock only says when to look. An id is kept until the end of the next day.
+local function remember(root, key, meta, request, version, today)
+  local day = meta[4]
+  if not day or tonumber(today) > tonumber(day) then
+    local now = math.floor(now_ms() / DAY_MS)
+    if not day or now > tonumber(day) then
+      if day then redis.call('HSET', root .. ':s:' .. key, 'b', day) end
+      redis.call('HSET', root .. ':s:' .. key, 'd', now)
+      local name = request_key(root, now, key)
+      redis.call('HSET', name, request, version)
+      redis.call('PEXPIREAT', name, (now + 2) * DAY_MS)
+      return
+    end
   end
-  return tonumber(position), chain
+  redis.call('HSET', request_key(root, day, key), request, version)
 end
 
--- key, expected version, count, epoch, fence or '', '+' request id or '', about, text, checksum
--- → {1 ok, version, position, chain} | {2 fenced, epoch} | {3 duplicate, version} | {4 conflict, version}
+-- Writes one entry at the end of its stream: as strings, since Lua is slow at numbers. `id` is 0-* for the next position.
+-- `epoch` is nil if the stream has it already.
+local function write_entry(root, id, key, first, version, epoch, before, chain, about, text)
+  local header = before .. ' ' .. chain .. ' ' .. about
+  local position = string.sub(redis.call('XADD', root .. ':log', id, 'a', header, 't', text), 3)
+  if epoch then
+    redis.call('HSET', root .. ':s:' .. key, 'v', version, 'c', chain, 'e', epoch)
+  else
+    redis.call('HSET', root .. ':s:' .. key, 'v', version, 'c', chain)
+  end
+  redis.call('RPUSH', root .. ':p:' .. key, version, position)
+  if first == '0' then
+    local slash = string.find(key, '/', 1, true)
+    redis.call('ZADD', root .. ':i:' .. string.sub(key, 1, slash - 1), 0, string.sub(key, slash + 1))
+  end
+  return position
+end
+
+local function chain_of(before, crc)
+  return (before * 31 + crc) % CHAIN_SIZE
+end
+
+-- key, first version, version after it, epoch, fence or '', '+' request id or '', about, text, checksum, day
+-- → {1 ok, position, chain} | {2 fenced, epoch} | {3 duplicate, version} | {4 conflict, version}
 local function append(keys, args)
   local root, key, fence, request = keys[1], args[1], args[5], args[6]
   local epoch = tonumber(args[4])
   local numbers = redis.call('HMGET', root .. ':epochs', '', fence)
-  local least = tonumber(numbers[1] or 0) * GENERATION_SIZE
-  if fence ~= '' then least = math.max(least, tonumber(numbers[2] or 0)) end
-  if epoch < least then return { 2, least } end
-  local meta = redis.call('HMGET', root .. ':s:' .. key, 'v', 'e', 'c')
-  local version, highest = tonumber(meta[1] or 0), tonumber(meta[2] or 0)
-  if epoch < highest then return { 2, highest } end
-  local today = request ~= '' and math.floor(now_ms() / DAY_MS)
-  if today then
-    local before = answered(root, key, request, today)
-    if before then return { 3, tonumber(before) } end
+  if numbers[1] or numbers[2] then
+    local least = tonumber(numbers[1] or 0) * GENERATION_SIZE
+    if fence ~= '' then least = math.max(least, tonumber(numbers[2] or 0)) end
+    if epoch < least then return { 2, least } end
   end
-  local expected = tonumber(args[2])
-  if expected ~= version then return { 4, version } end
-  local after = version + tonumber(args[3])
-  local position, chain = write_entry(root, '0-*', {
-    key = key, first = version, version = after, epoch = epoch, chain = tonumber(meta[3] or 0),
-    about = args[7], text = args[8], crc = tonumber(args[9]),
-  })
-  if today then remember(root, key, request, after, today) end
-  return { 1, after, position, chain }
+  local meta = redis.call('HMGET', root .. ':s:' .. key, 'v', 'e', 'c', 'd', 'b')
+  local version, before = meta[1] or '0', meta[3] or '0'
+  if meta[2] and epoch < tonumber(meta[2]) then return { 2, tonumber(meta[2]) } end
+  local done = request ~= '' and answered(root, key, meta, request)
+  if done then return { 3, tonumber(done) } end
+  if args[2] ~= version then return { 4, tonumber(version) } end
+  local chain = chain_of(before, args[9])
+  local higher = meta[2] ~= args[4] and args[4] or nil
+  local position = write_entry(root, '0-*', key, version, args[3], higher, before, chain, args[7], args[8])
+  if request ~= '' then remember(root, key, meta, request, args[3], args[10]) end
+  return { 1, position, chain }
 end
 
 -- Position of the last entry ever written, deleted or not.
@@ -103,23 +118,21 @@ local function head_of(root)
   return 0
 end
 
--- Puts back an entry that this store has lost. position, key, first version, version, epoch, '+' request id or '',
--- about, text, checksum, chain → 1 put back where it was, 2 at a new position, 3 it is there, 4 its stream went on without it
+-- Puts back an entry that this store has lost. position, then as append without the fence, and chain
+-- → 1 put back where it was, 2 at a new position, 3 it is there, 4 its stream went on without it
 local function restore(keys, args)
-  local root, position, key, first = keys[1], args[1], args[2], tonumber(args[3])
+  local root, position, key, chain = keys[1], args[1], args[2], args[10]
   local there = redis.call('XRANGE', root .. ':log', '0-' .. position, '0-' .. position)[1]
-  if there and string.match(there[2][2], '^%d+ (%d+) ') == args[10] then return 3 end
-  local meta = redis.call('HMGET', root .. ':s:' .. key, 'v', 'e', 'c')
-  if tonumber(meta[1] or 0) ~= first then return 4 end
-  local entry = {
-    key = key, first = first, version = tonumber(args[4]), epoch = math.max(tonumber(args[5]), tonumber(meta[2] or 0)),
-    chain = tonumber(meta[3] or 0), about = args[7], text = args[8], crc = tonumber(args[9]),
-  }
+  if there and string.match(there[2][2], '^%d+ (%d+) ') == chain then return 3 end
+  local meta = redis.call('HMGET', root .. ':s:' .. key, 'v', 'e', 'c', 'd', 'b')
+  local version, before = meta[1] or '0', meta[3] or '0'
   -- The stream must be the one that the entry was written to: as long, and with the same entries.
-  if (entry.chain * 31 + entry.crc) % CHAIN_SIZE ~= tonumber(args[10]) then return 4 end
+  if version ~= args[3] or chain_of(before, args[9]) ~= tonumber(chain) then return 4 end
+  local epoch = digits(math.max(tonumber(args[5]), tonumber(meta[2] or 0)))
   local isNext = head_of(root) < tonumber(position)
-  write_entry(root, isNext and '0-' .. position or '0-*', entry)
-  if args[6] ~= '' then remember(root, key, args[6], entry.version, math.floor(now_ms() / DAY_MS)) end
+  local id = isNext and '0-' .. position or '0-*'
+  write_entry(root, id, key, version, args[4], epoch, before, chain, args[7], args[8])
+  if args[6] ~= '' then remember(root, key, meta, args[6], args[4], args[11]) end
   return isNext and 1 or 2
 end
 

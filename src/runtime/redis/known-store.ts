@@ -27,7 +27,9 @@ const nothing: Knowledge = { store: '', generation: 0, head: 0 };
 export class KnownStore {
   readonly #env: Env;
   readonly #path: string | undefined;
-  #knowledge = nothing;
+  #store = '';
+  #generation = 0;
+  #head = 0;
   #isDue = false;
   #cancelWrite: Cancel = () => undefined;
 
@@ -40,41 +42,39 @@ export class KnownStore {
 
   /** Id of the store; empty when none is known. */
   get store(): string {
-    return this.#knowledge.store;
+    return this.#store;
   }
 
   get generation(): number {
-    return this.#knowledge.generation;
+    return this.#generation;
   }
 
   get head(): number {
-    return this.#knowledge.head;
+    return this.#head;
   }
 
   /** Others in this process may know more by now. */
   reread(): void {
     if (this.#path === undefined) return;
-    const read = readKnowledge(this.#path, this.#env);
-    const { store, generation, head } = this.#knowledge;
-    if (store !== '' && read.store !== store) return;
-    this.#knowledge = {
-      store: read.store,
-      generation: Math.max(generation, read.generation),
-      head: Math.max(head, read.head),
-    };
+    const { store, generation, head } = readKnowledge(this.#path, this.#env);
+    if (this.#store !== '' && store !== this.#store) return;
+    this.#store = store;
+    this.#generation = Math.max(this.#generation, generation);
+    this.#head = Math.max(this.#head, head);
   }
 
   /** Durable when it returns. `head` may be lower than before: the loss was accepted, or mended elsewhere. */
   learn(store: string, generation: number, head: number): void {
-    const isNew = store !== this.#knowledge.store || generation !== this.#knowledge.generation;
-    const isBack = head < this.#knowledge.head;
-    this.#knowledge = { store, generation, head };
-    if (isNew || isBack) this.#write(true);
+    const isNew = store !== this.#store || generation !== this.#generation || head < this.#head;
+    this.#store = store;
+    this.#generation = generation;
+    this.#head = head;
+    if (isNew) this.#write(true);
   }
 
   heard(position: number): void {
-    if (position <= this.#knowledge.head) return;
-    this.#knowledge = { ...this.#knowledge, head: position };
+    if (position <= this.#head) return;
+    this.#head = position;
     if (this.#isDue || this.#path === undefined) return;
     this.#isDue = true;
     this.#cancelWrite = this.#env.timers.after(writeEveryMs, () => this.#writeHead());
@@ -100,7 +100,8 @@ export class KnownStore {
     const next = `${this.#path}.next`;
     const file = openSync(next, 'w', 0o600);
     try {
-      writeSync(file, `${JSON.stringify(this.#knowledge)}\n`);
+      const knowledge = { store: this.#store, generation: this.#generation, head: this.#head };
+      writeSync(file, `${JSON.stringify(knowledge)}\n`);
       if (isSynced) fsyncSync(file);
     } finally {
       closeSync(file);

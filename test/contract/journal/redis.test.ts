@@ -69,7 +69,7 @@ describe('redis journal: the log is checked when it is read', () => {
       ['HSET', ':s:thing/1', 'bv', '2', 'bc', '7'],
       /thing\/1: the entry at version 3/,
     ],
-    ['another type of value', ['SET', ':log', 'text'], /WRONGTYPE/],
+    ['another type of value', ['SET', ':s:thing/1', 'text'], /WRONGTYPE.*somebody else/],
   ];
   it.each(tamperings)('%s is found', async (_what, [command = '', key = '', ...rest], found) => {
     const { journal, root } = await openOne();
@@ -120,7 +120,12 @@ describe('redis journal: what lies in Redis', () => {
       const day = Number(/:r:(\d+):/.exec(key)?.[1]);
       expect(await client.pttl(key)).toBeGreaterThan(24 * 3_600_000 - 60_000);
       const onDay = (number: number): string => key.replace(`:${day}:`, `:${number}:`);
+      // As if it had been yesterday.
       await client.rename(key, onDay(day - 1));
+      await client.hset(`${root}:s:thing/1`, 'd', day - 1);
+      expect(await journal.append(first)).toMatchObject({ reason: 'duplicate', version: 1 });
+      await journal.append(request('thing/1', 1, { requestId: 'req-2' }));
+      expect(await client.hmget(`${root}:s:thing/1`, 'd', 'b')).toEqual([`${day}`, `${day - 1}`]);
       expect(await journal.append(first)).toMatchObject({ reason: 'duplicate', version: 1 });
       await client.rename(onDay(day - 1), onDay(day - 2));
       expect(await journal.append(first)).toMatchObject({ reason: 'conflict' });

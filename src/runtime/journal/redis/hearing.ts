@@ -21,15 +21,17 @@ export class Hearing {
   readonly recent = new RecentEntries();
   readonly #log: Log;
   readonly #onHead: (position: number) => void;
+  readonly #onAhead: () => void;
   readonly #listeners = new Set<Listener>();
   /** Our own that are ahead, by position. */
   readonly #early = new Map<number, Early>();
   #head = 0;
 
-  /** `onHead` is told each position that was heard. */
-  constructor(log: Log, onHead: (position: number) => void) {
+  /** `onHead` is told each position that was heard; `onAhead`, that an answer shows entries of others before it. */
+  constructor(log: Log, onHead: (position: number) => void, onAhead: () => void) {
     this.#log = log;
     this.#onHead = onHead;
+    this.#onAhead = onAhead;
   }
 
   get head(): number {
@@ -56,7 +58,12 @@ export class Hearing {
   own(early: Early): void {
     const { position } = early.kept;
     if (position <= this.#head) return early.heard();
-    this.#early.set(position, early);
+    if (position > this.#head + 1) {
+      this.#early.set(position, early);
+      return this.#onAhead();
+    }
+    this.#announce(early.entry, early.kept);
+    early.heard();
     this.#tellEarly();
   }
 
@@ -103,7 +110,7 @@ export class Hearing {
   }
 
   #tellEarly(): void {
-    for (;;) {
+    while (this.#early.size > 0) {
       const early = this.#early.get(this.#head + 1);
       if (early === undefined) return;
       this.#early.delete(this.#head + 1);

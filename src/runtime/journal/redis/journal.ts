@@ -3,7 +3,7 @@
 // order, its own before their answers. While the store is away everything is refused `unavailable`, at once. A store
 // that went back in time is given back what was heard (resume.ts), and its generation makes older epochs worthless
 // (../../redis/handshake.ts). `openRedisJournal(options)` takes RedisStoreOptions (../../redis/settings.ts).
-import type { Argument, Connection, Reply } from '../../redis/connection.ts';
+import type { Argument, Reply } from '../../redis/connection.ts';
 import { faultOf } from '../../redis/faults.ts';
 import { confirm, type Heard, type Session } from '../../redis/handshake.ts';
 import { KnownStore } from '../../redis/known-store.ts';
@@ -37,7 +37,7 @@ import {
   snapshotChecksum,
   type StreamPage,
 } from './rows.ts';
-import { followTail } from './tail.ts';
+import { Tail } from './tail.ts';
 
 /** Rejects with a JournalFault in words when the store is not reached, or must not be used. */
 export async function openRedisJournal(options: RedisStoreOptions): Promise<Journal> {
@@ -54,7 +54,7 @@ class RedisJournal implements Journal {
   readonly #known: KnownStore;
   readonly #hearing: Hearing;
   readonly #link: StoreLink;
-  #tail: Connection | undefined;
+  #tail: Tail | undefined;
   #isStarted = false;
   #isClosing = false;
   #generation = 0;
@@ -70,7 +70,11 @@ class RedisJournal implements Journal {
     const { env, memoryPath } = options;
     this.#options = options;
     this.#known = new KnownStore(env, memoryPath);
-    this.#hearing = new Hearing(env.log, (position) => this.#known.heard(position));
+    this.#hearing = new Hearing(
+      env.log,
+      (position) => this.#known.heard(position),
+      () => this.#tail?.kick(),
+    );
     this.#link = new StoreLink(options, this.#known, {
       heard: () => this.#heard(),
       prepare: (session, end) => this.#prepare(session, end),
@@ -86,7 +90,23 @@ class RedisJournal implements Journal {
   }
 
   append(request: AppendRequest): Promise<AppendResult> {
-    return this.#track(() => this.#append(request));
+    if (this.#isClosing) return Promise.reject(closedFault());
+    this.#underWay += 1;
+    return new Promise((resolve, reject) => {
+      const refuse = (error: unknown): void => {
+        this.#answered();
+        reject(error);
+      };
+      const answer = (result: AppendResult): void => {
+        this.#answered();
+        resolve(result);
+      };
+      try {
+        this.#append(request, answer, refuse);
+      } catch (error) {
+        refuse(error);
+      }
+    });
   }
 
   read(key: EntityKey, fromVersion: number): Promise<readonly JournalEntry[]> {
@@ -173,7 +193,7 @@ class RedisJournal implements Journal {
         new Promise((resolve, reject) => {
           this.#options.env.timers.soon(() => {
             this.#latest = undefined;
-            this.#call('latest', []).then((position) => resolve(Number(position)), reject);
+            this.#askLatest().then(resolve, reject);
           });
         }),
     );
@@ -201,54 +221,59 @@ class RedisJournal implements Journal {
     return this.#closed;
   }
 
-  #append(request: AppendRequest): Promise<AppendResult> {
-    const { key, expectedVersion, epoch, fence = '', requestId } = request;
+  async #askLatest(): Promise<number> {
+    const position = Number(await this.#call('latest', []));
+    // Whoever asks will wait until that has been heard.
+    if (position > this.#hearing.head) this.#tail?.kick();
+    return position;
+  }
+
+  /** The hot path: exactly one of the two is called, or it throws. */
+  #append(
+    request: AppendRequest,
+    answer: (result: AppendResult) => void,
+    refuse: (error: unknown) => void,
+  ): void {
+    const { key, expectedVersion, epoch, fence = '', requestId, atMs } = request;
     const events = [...request.events];
     const text = encodeEvents(events);
     checkAppend(request, text);
     const version = expectedVersion + events.length;
     const about = aboutOf(request, version);
     const called = requestId === undefined ? '' : `+${requestId}`;
+    const day = dayOf(this.#options.env.clock.now());
     const session = this.#link.session();
     const reply = this.#call('append', [
       key,
       expectedVersion,
-      events.length,
+      version,
       epoch,
       fence,
       called,
       about,
       text,
       checksumOf(about, text),
+      day,
     ]);
     const confirmed = session.replicas === 0 ? undefined : this.#confirm(session);
-    return reply.then((answer) => {
-      const result = resultOf(answer);
-      if (!result.ok) return result;
+    const tell = (stored: Reply): void => {
+      const result = resultOf(stored, version);
+      if (!result.ok) return answer(result);
       const { position } = result;
-      const [, , , chain = 0] = answer as readonly number[];
-      const { atMs } = request;
-      const entry = {
-        position,
-        key,
-        firstVersion: expectedVersion,
-        version,
-        epoch,
-        requestId,
-        atMs,
+      const [, , chain = 0] = stored as readonly number[];
+      const place = { position, key, firstVersion: expectedVersion, version, epoch };
+      const heard = (): void => {
+        if (confirmed === undefined) answer(result);
+        else confirmed.then(() => answer(result), refuse);
       };
-      const heard = new Promise<AppendResult>((resolve, lost) => {
-        this.#hearing.own({
-          entry: { ...entry, events },
-          kept: { ...entry, about, text, chain },
-          heard: () => resolve(result),
-          lost,
-        });
+      this.#hearing.own({
+        entry: { ...place, requestId, events, atMs },
+        kept: { ...place, requestId, atMs, about, text, chain },
+        heard,
+        lost: refuse,
       });
-      return confirmed === undefined
-        ? heard
-        : Promise.all([heard, confirmed]).then(([told]) => told);
-    });
+    };
+    reply.then(tell).catch(refuse);
   }
 
   /** One for all appends of this turn of the loop, sent behind them. */
@@ -316,11 +341,11 @@ class RedisJournal implements Journal {
   }
 
   async #prepare(session: Session, end: (cause: JournalFault) => void): Promise<void> {
-    const tail = await session.connection.another(end);
+    const connection = await session.connection.another(end);
     try {
-      const about = String(await tail.call('INFO', ['server']));
+      const about = String(await connection.call('INFO', ['server']));
       if (!about.includes(session.runId)) {
-        const message = `Redis ${tail.label} is two servers at one address`;
+        const message = `Redis ${connection.label} is two servers at one address`;
         throw new JournalFault('unavailable', message);
       }
       const { acceptRollback: acceptsRollback = defaults.acceptRollback } = this.#options;
@@ -329,13 +354,14 @@ class RedisJournal implements Journal {
       else await resume({ session, hearing: this.#hearing, log, acceptsRollback });
       await confirm(session, this.#options);
     } catch (error) {
-      tail.end();
+      connection.end();
       throw error;
     }
+    const { env } = this.#options;
     this.#isStarted = true;
-    this.#tail = tail;
     this.#generation = session.generation;
-    void followTail(tail, session.root, this.#hearing);
+    this.#tail = new Tail({ env, connection, root: session.root, hearing: this.#hearing });
+    void this.#tail.follow();
   }
 
   #call(name: string, args: readonly Argument[]): Promise<Reply> {
@@ -349,14 +375,18 @@ class RedisJournal implements Journal {
 
   /** Counts what is under way, so that closing can wait for it; throws become rejections. */
   async #track<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#isClosing) throw new JournalFault('closed', 'the journal is closed');
+    if (this.#isClosing) throw closedFault();
     this.#underWay += 1;
     try {
       return await run();
     } finally {
-      this.#underWay -= 1;
-      if (this.#underWay === 0) this.#onIdle();
+      this.#answered();
     }
+  }
+
+  #answered(): void {
+    this.#underWay -= 1;
+    if (this.#underWay === 0) this.#onIdle();
   }
 
   /** Whatever is under way is answered or given up by its connection. */
@@ -368,6 +398,10 @@ class RedisJournal implements Journal {
     this.#hearing.leave();
     this.#known.close();
   }
+}
+
+function closedFault(): JournalFault {
+  return new JournalFault('closed', 'the journal is closed');
 }
 
 type EntityRow = readonly [
@@ -387,11 +421,12 @@ function pageOf(
   return { version, baseVersion, baseChain, entries, isLast: isLastPage(rows) };
 }
 
-function resultOf(answer: Reply): AppendResult {
-  const [outcome, number = 0, position = 0] = answer as readonly number[];
+function resultOf(answer: Reply, version: number): AppendResult {
+  const [outcome, told] = answer as readonly (number | string)[];
+  const number = Number(told);
   switch (outcome) {
     case 1:
-      return { ok: true, version: number, position };
+      return { ok: true, version, position: number };
     case 2:
       return { ok: false, reason: 'fenced', epoch: number };
     case 3:
@@ -401,6 +436,11 @@ function resultOf(answer: Reply): AppendResult {
     default:
       throw new JournalFault('unavailable', `Redis gave a strange answer: ${String(answer)}`);
   }
+}
+
+/** Days since 1970: when request ids may be forgotten. */
+function dayOf(nowMs: number): number {
+  return Math.floor(nowMs / 86_400_000);
 }
 
 const names = new Map<string, string>();

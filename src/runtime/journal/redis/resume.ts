@@ -89,7 +89,9 @@ async function restore(session: Session, entry: KeptEntry): Promise<number> {
   const request = requestId === undefined ? '' : `+${requestId}`;
   const checksum = checksumOf(about, text);
   const place = [position, key, firstVersion, version, epoch, request] as const;
-  return Number(await call(session, 'restore', ...place, about, text, checksum, chain));
+  // The day of its own is not known any more; remembered for a day from now is long enough.
+  const day = Number.MAX_SAFE_INTEGER;
+  return Number(await call(session, 'restore', ...place, about, text, checksum, chain, day));
 }
 
 /** Chains by position, of all that the store has after a position. */
