@@ -166,9 +166,13 @@ export class Book {
 
 function isSeen({ serverId, operation, requestId }: Request, process: Controller): boolean {
   const state = process.seen(serverId);
-  if (state?.actions.some((action) => action.requestId === requestId) === true) return true;
+  // A delete of a server that is being deleted is answered like the first one, and is in no record of its own.
   return (
-    operation === 'delete' && (state?.existence === 'gone' || state?.operation?.name === 'delete')
+    (operation === 'delete' && state?.existence === 'gone') ||
+    state?.actions.some(
+      (action) =>
+        action.requestId === requestId || (operation === 'delete' && action.action === 'delete'),
+    ) === true
   );
 }
 

@@ -13,15 +13,21 @@ export interface Plan {
   readonly shutdownMs: number;
   readonly slowChance: number;
   readonly steps: readonly Step[];
+  /** Run as well, one by one, for as long as the walk has met too few faults or events. */
+  readonly more: readonly Step[];
 }
 
-/** Some faults meet nothing that they could break: so many are drawn that 50 and more do. */
-export const FAULTS = 100;
-export const REQUESTS = 100;
+/** How many steps of each kind are drawn: enough that most walks meet 50 faults and 2 000 events with them. */
+const FAULTS = 80;
+const REQUESTS = 90;
+/** So many times as many follow, of which a walk takes what it is short of. */
+const MORE = 6;
+const FIRST_REQUESTS = 3;
 
 export function planOf(seed: number, mixName: MixName): Plan {
   const mix: Mix = mixes[mixName];
   const random = seededRandom(`plan ${mixName} ${seed}`);
+  const drawn = random.fork('steps');
   return {
     seed,
     mix: mixName,
@@ -29,7 +35,8 @@ export function planOf(seed: number, mixName: MixName): Plan {
     controllers: between(random, mix.controllers),
     shutdownMs: random.below(3_000),
     slowChance: random.pick([0, 0.3, 0.5]),
-    steps: drawSteps(random.fork('steps'), mix),
+    steps: drawSteps(drawn, mix),
+    more: Array.from({ length: MORE }, () => drawSteps(drawn, mix)).flat(),
   };
 }
 
@@ -38,7 +45,8 @@ function drawSteps(random: SeededRandom, mix: Mix): readonly Step[] {
   let [faults, requests] = [FAULTS, REQUESTS];
   while (faults + requests > 0) {
     // Users come first, so that there is something to break.
-    const isUser = random.below(faults + requests) < requests || requests > REQUESTS - 3;
+    const isUser =
+      random.below(faults + requests) < requests || requests > REQUESTS - FIRST_REQUESTS;
     if (isUser && requests > 0) {
       requests -= 1;
       const name = weighed(random, mix.users);
@@ -57,7 +65,7 @@ function waitMs(random: SeededRandom): number {
   const draw = random.below(100);
   if (draw < 35) return random.below(8);
   if (draw < 75) return random.below(120);
-  return draw < 95 ? random.below(3_000) : random.below(70_000);
+  return draw < 97 ? random.below(2_000) : random.below(30_000);
 }
 
 function between(random: SeededRandom, [least, most]: readonly [number, number]): number {

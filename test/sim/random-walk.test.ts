@@ -26,7 +26,8 @@ const batch = 10;
 describe('a random history ends with nothing broken, stuck or left over', () => {
   it.each(remembered)('seed $seed of $mix, which once found: $found', async (one) => {
     const plan = planOf(one.seed, one.mix);
-    const { violations, story } = await runPlan({ ...plan, steps: one.steps ?? plan.steps });
+    const kept = one.steps === undefined ? plan : { ...plan, steps: one.steps, more: [] };
+    const { violations, story } = await runPlan(kept);
     expect({ violations, story: violations.length > 0 ? story : [] }).toEqual({
       violations: [],
       story: [],

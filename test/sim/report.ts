@@ -13,14 +13,14 @@ export async function reportOf(plan: Plan): Promise<string> {
   const shrunk = await shrink(plan, SHRINK_MS);
   const title = `seed ${seed} of mix ${mix} at commit ${commit()}`;
   if (shrunk === undefined) return `${title} does not fail.`;
-  const { steps, violations, tries } = shrunk;
+  const { steps, of, violations, tries } = shrunk;
   const servers = serversIn(violations).slice(0, MOST_SERVERS);
-  const trace = await traceOf({ ...plan, steps }, servers);
+  const trace = await traceOf({ ...plan, steps, more: [] }, servers);
   return [
     title,
     ...violations.map((one) => `  ${one}`),
     '',
-    `It fails the same way with ${steps.length} of ${plan.steps.length} steps (${tries} runs):`,
+    `It fails the same way with ${steps.length} of ${of} steps (${tries} runs):`,
     ...steps.map((step) => `  ${JSON.stringify(step)}`),
     '',
     servers.length === 0 ? 'What happened:' : `What happened to ${servers.join(' and ')}:`,

@@ -6,6 +6,8 @@ import { runPlan } from './walk.ts';
 
 export interface Shrunk {
   readonly steps: readonly Step[];
+  /** Steps that the walk took as it was planned. */
+  readonly of: number;
   readonly violations: readonly string[];
   readonly story: readonly string[];
   readonly tries: number;
@@ -15,18 +17,19 @@ export interface Shrunk {
 export async function shrink(plan: Plan, withinMs: number): Promise<Shrunk | undefined> {
   const untilMs = performance.now() + withinMs;
   const first = await runPlan(plan);
+  const all = [...plan.steps, ...plan.more].slice(0, first.stepsRun);
   const wanted = signatures(first.violations);
   if (wanted.size === 0) return undefined;
-  let best: Shrunk = { ...first, steps: plan.steps, tries: 1 };
+  let best: Shrunk = { ...first, steps: all, of: all.length, tries: 1 };
   let tries = 1;
-  for (let size = Math.ceil(plan.steps.length / 2); size >= 1; ) {
+  for (let size = Math.ceil(all.length / 2); size >= 1; ) {
     let isShorter = false;
     for (let from = 0; from < best.steps.length && performance.now() < untilMs; ) {
       const steps = [...best.steps.slice(0, from), ...best.steps.slice(from + size)];
-      const { violations, story } = await runPlan({ ...plan, steps });
+      const { violations, story } = await runPlan({ ...plan, steps, more: [] });
       tries += 1;
       if ([...signatures(violations)].some((one) => wanted.has(one))) {
-        best = { steps, violations, story, tries };
+        best = { steps, of: all.length, violations, story, tries };
         isShorter = true;
       } else from += size;
     }

@@ -20,11 +20,16 @@ export interface Outcome {
   readonly faults: Readonly<Record<string, number>>;
   readonly answers: Readonly<Record<string, number>>;
   readonly simulatedMs: number;
+  /** How many of the plan's steps it took. */
+  readonly stepsRun: number;
   /** What happened, with times. */
   readonly story: readonly string[];
 }
 
 const acts: Readonly<Record<string, Act>> = { ...userActs, ...nemeses };
+/** What a walk is to meet at least. */
+const LEAST_FAULTS = 50;
+const LEAST_EVENTS = 2_000;
 /** Every operation and its undo have a deadline; together they are far below this. */
 const REST_MS = 1_200_000;
 /** Relists, settlements and audits come round within this. */
@@ -47,6 +52,7 @@ export class Walk {
   readonly #story: string[] = [];
   readonly #faults: Record<string, number> = {};
   readonly #violations: string[] = [];
+  #stepsRun = 0;
 
   constructor(plan: Plan) {
     this.#plan = plan;
@@ -58,6 +64,7 @@ export class Walk {
       controllers,
       shutdownMs,
       slowChance,
+      isPunctual: this.#mix.isCalm === true,
       onNote: (text) => this.tell(text),
     });
   }
@@ -71,6 +78,7 @@ export class Walk {
     try {
       await world.begin();
       for (const step of this.#plan.steps) await this.#step(step);
+      for (const step of this.#plan.more) if (this.#isShort()) await this.#step(step);
       await this.#settle();
     } catch (error) {
       this.#violations.push(
@@ -82,7 +90,8 @@ export class Walk {
     return {
       violations: this.#violations,
       hash: env.traceHash(),
-      events: env.tasksRun() + witness.entries,
+      events: this.#events,
+      stepsRun: this.#stepsRun,
       faults: this.#faults,
       answers: this.book.answered,
       simulatedMs: env.clock.monotonic(),
@@ -90,7 +99,17 @@ export class Walk {
     };
   }
 
+  get #events(): number {
+    return this.world.env.tasksRun() + this.world.witness.entries;
+  }
+
+  #isShort(): boolean {
+    const faults = Object.values(this.#faults).reduce((sum, count) => sum + count, 0);
+    return faults < LEAST_FAULTS || this.#events < LEAST_EVENTS;
+  }
+
   async #step({ act, args, waitMs }: Step): Promise<void> {
+    this.#stepsRun += 1;
     const happened = acts[act]?.run(this, args as never);
     if (happened !== undefined) {
       this.note(happened);

@@ -6,7 +6,8 @@ import type { InstanceEvent, OperationName } from '#actors/instance/protocol.ts'
 import { operations } from '#actors/instance/operations/all.ts';
 import type { SimulatedGuest } from '#hypervisor/simulated/guest.ts';
 import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
-import type { JournalEntry, StoredEvent } from '#runtime/journal/port.ts';
+import type { EntityKey, JournalEntry, StoredEvent } from '#runtime/journal/port.ts';
+import { Holdings } from './holdings.ts';
 
 /** What the journal tells of one server. */
 export interface History {
@@ -14,11 +15,41 @@ export interface History {
   readonly started: Map<string, number>;
   readonly ended: Set<string>;
   deletes: number;
-  grant: { readonly host: string; readonly runEpoch: number } | undefined;
+  isGone: boolean;
+  grant: Granted | undefined;
   /** Of the last grant. */
   runEpoch: number;
-  operation: { readonly id: string; readonly name: OperationName; step: number } | undefined;
+  operation: Running | undefined;
 }
+
+interface Granted {
+  readonly host: string;
+  readonly providerId: string;
+  readonly runEpoch: number;
+}
+
+interface Running {
+  readonly id: string;
+  readonly name: OperationName;
+  step: number;
+  /** When the step, or its undo, began. */
+  sinceMs: number;
+  isUndoing: boolean;
+  readonly failedHosts: Set<string>;
+}
+
+export interface WitnessOptions {
+  readonly hosts: readonly SimulatedHost[];
+  readonly nowMs: () => number;
+  /** The newest epoch that somebody has taken to write to a stream under; 0 if that is not known. */
+  readonly newestEpoch: (key: EntityKey) => number;
+  /** Processes and store always work, so that deadlines are kept to the second. */
+  readonly isPunctual: boolean;
+}
+
+/** Between a deadline and the record of it, in a world where nothing but hosts is slow. */
+const LATE_MS = 5_000;
+const UNDO_DEADLINE_MS = 60_000;
 
 interface Stream {
   version: number;
@@ -34,7 +65,12 @@ interface Saved {
 
 export class Witness {
   readonly faults: string[] = [];
+  readonly #options: WitnessOptions;
   readonly #hosts: readonly SimulatedHost[];
+  readonly #holdings = new Holdings({
+    historyOf: (serverId) => this.historyOf(serverId),
+    found: (fault) => this.#found(fault),
+  });
   readonly #streams = new Map<string, Stream>();
   readonly #histories = new Map<string, History>();
   /** Host of each grant, by `server@runEpoch`. */
@@ -44,8 +80,9 @@ export class Witness {
   /** Operations that have begun and not ended. */
   underWay = 0;
 
-  constructor(hosts: readonly SimulatedHost[]) {
-    this.#hosts = hosts;
+  constructor(options: WitnessOptions) {
+    this.#options = options;
+    this.#hosts = options.hosts;
   }
 
   historyOf(serverId: string): History {
@@ -55,6 +92,7 @@ export class Witness {
       started: new Map(),
       ended: new Set(),
       deletes: 0,
+      isGone: false,
       grant: undefined,
       runEpoch: 0,
       operation: undefined,
@@ -69,8 +107,11 @@ export class Witness {
     const slash = entry.key.indexOf('/');
     const kind = entry.key.slice(0, slash);
     const id = entry.key.slice(slash + 1);
-    if (kind === 'instance') for (const event of entry.events) this.#hearInstance(id, event);
-    if (kind === 'ledger') for (const event of entry.events) this.#hearLedger(id, event);
+    for (const event of entry.events) {
+      if (kind === 'instance') this.#hearInstance(id, event);
+      else if (kind === 'ledger') this.#hearLedger(id, event);
+      else this.#holdings.hear(kind, id, event);
+    }
   }
 
   #checkStream({ key, firstVersion, version, epoch, requestId }: JournalEntry): void {
@@ -80,6 +121,9 @@ export class Witness {
       this.#found(`journal: ${key} goes on at ${firstVersion}, and is at ${stream.version}`);
     if (epoch < stream.epoch)
       this.#found(`journal: ${key} was written by owner ${epoch} after owner ${stream.epoch}`);
+    const newest = this.#options.newestEpoch(key);
+    if (epoch < newest)
+      this.#found(`journal: ${key} was written by owner ${epoch}, and ${newest} has taken it over`);
     if (requestId !== undefined && stream.requests.has(requestId))
       this.#found(`journal: ${key} has request ${requestId} twice`);
     if (requestId !== undefined) stream.requests.add(requestId);
@@ -98,11 +142,16 @@ export class Witness {
       case 'instance.step-completed':
         return this.#step(id, event.operationId, event.step);
       case 'instance.undone':
-        return this.#stepBack(history, event.step);
+        return this.#stepBack(id, event.step);
+      case 'instance.operation-failed':
+        return this.#stepFailed(id);
+      case 'instance.abandoned':
+        history.isGone = true;
+        return;
       case 'instance.operation-ended':
         return this.#end(id, event.operationId, event.succeeded);
       case 'instance.granted':
-        return this.#grant(id, event.host, event.runEpoch);
+        return this.#grant(id, event);
       case 'instance.released-by-host':
         if (history.grant?.host !== event.host || history.grant.runEpoch !== event.runEpoch)
           this.#found(
@@ -130,7 +179,14 @@ export class Witness {
     if (history.operation !== undefined)
       this.#found(`steps: ${operationId} began while ${history.operation.id} ran`);
     if (history.operation === undefined) this.underWay += 1;
-    history.operation = { id: operationId, name, step: 0 };
+    history.operation = {
+      id: operationId,
+      name,
+      step: 0,
+      sinceMs: this.#options.nowMs(),
+      isUndoing: false,
+      failedHosts: new Set(),
+    };
   }
 
   #step(id: string, operationId: string, step: string): void {
@@ -139,14 +195,37 @@ export class Witness {
       operation === undefined ? undefined : operations[operation.name].steps[operation.step];
     if (operation?.id !== operationId || wanted?.name !== step)
       this.#found(`steps: ${operationId} did ${step}, its next step is ${wanted?.name ?? 'none'}`);
-    if (operation !== undefined) operation.step += 1;
+    if (operation === undefined) return;
+    this.#checkTime(operation);
+    operation.step += 1;
   }
 
-  #stepBack({ operation }: History, step: string): void {
+  #stepFailed(id: string): void {
+    const { operation, grant } = this.historyOf(id);
     if (operation === undefined) return;
+    this.#checkTime(operation);
+    operation.isUndoing = true;
+    if (grant !== undefined) operation.failedHosts.add(grant.host);
+  }
+
+  #stepBack(id: string, step: string): void {
+    const { operation } = this.historyOf(id);
+    if (operation === undefined) return;
+    this.#checkTime(operation);
     const { steps } = operations[operation.name];
-    // A try elsewhere starts at the step that the undo came down to.
+    // A try elsewhere starts at the step that the undo came down to; if that is wrong, so is what it does next.
     operation.step = steps.findIndex(({ name }) => name === step);
+  }
+
+  /** A step has come to its end, well or not: by its deadline, and the next thing begins. */
+  #checkTime(operation: Running): void {
+    const nowMs = this.#options.nowMs();
+    const step = operations[operation.name].steps[operation.step];
+    const withinMs = operation.isUndoing ? UNDO_DEADLINE_MS : (step?.deadlineMs ?? 0);
+    const tookMs = nowMs - operation.sinceMs;
+    if (this.#options.isPunctual && step !== undefined && tookMs > withinMs + LATE_MS)
+      this.#found(`deadline: ${step.name} of ${operation.id} took ${tookMs} of ${withinMs} ms`);
+    operation.sinceMs = nowMs;
   }
 
   #end(id: string, operationId: string, succeeded: boolean): void {
@@ -160,16 +239,21 @@ export class Witness {
     const { length } = operations[operation.name].steps;
     if (succeeded && operation.step !== length)
       this.#found(`steps: ${operationId} succeeded after ${operation.step} of ${length} steps`);
+    if (succeeded && operation.name === 'delete') history.isGone = true;
   }
 
-  #grant(id: string, host: string, runEpoch: number): void {
+  #grant(id: string, granted: Granted): void {
+    const { host, providerId, runEpoch } = granted;
     const history = this.historyOf(id);
-    const { grant } = history;
+    const { grant, operation } = history;
+    if (operation?.failedHosts.has(host) === true)
+      this.#found(`grant: ${operation.id} comes back to ${host}, which has failed it`);
+    if (operation !== undefined) operation.isUndoing = false;
     if (grant !== undefined)
       this.#found(`grant: ${id}@${runEpoch} for ${host} while ${grant.host} has ${grant.runEpoch}`);
     if (runEpoch <= history.runEpoch)
       this.#found(`grant: ${id}@${runEpoch} was given after ${history.runEpoch}`);
-    history.grant = { host, runEpoch };
+    history.grant = { host, providerId, runEpoch };
     history.runEpoch = Math.max(runEpoch, history.runEpoch);
     this.#grants.set(`${id}@${runEpoch}`, host);
   }

@@ -37,7 +37,12 @@ process.on('message', (task: Task) => {
 
 async function run({ seed, mix }: Task): Promise<Result> {
   troubles.length = 0;
-  const { violations, story: _story, ...outcome } = await runPlan(planOf(seed, mix));
+  const {
+    violations,
+    story: _story,
+    stepsRun: _stepsRun,
+    ...outcome
+  } = await runPlan(planOf(seed, mix));
   return { seed, mix, ...outcome, violations: [...violations, ...troubles] };
 }
 

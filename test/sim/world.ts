@@ -8,7 +8,9 @@ import { SimulatedHost, type SimulatedHostOptions } from '#hypervisor/simulated/
 import type { StateTable } from '#hypervisor/simulated/state-log.ts';
 import type { Cancel, Log } from '#runtime/env/env.ts';
 import { createMemoryDisk, type MemoryDisk } from '#runtime/journal/memory-disk.ts';
-import type { JournalEntry } from '#runtime/journal/port.ts';
+import { shardOf } from '#runtime/directory/shards.ts';
+import type { EntityKey, JournalEntry } from '#runtime/journal/port.ts';
+import { fenceOf } from '#runtime/membership/store.ts';
 import { openMemoryClusterStore } from '#runtime/membership/memory-store.ts';
 import { noFaults } from '#runtime/transport/memory/faults.ts';
 import { createMemoryNetwork, type MemoryNetwork } from '#runtime/transport/memory/network.ts';
@@ -28,6 +30,7 @@ export interface WorldOptions {
   readonly shutdownMs: number;
   /** Chance that a call of a host takes time. */
   readonly slowChance: number;
+  readonly isPunctual: boolean;
   /** Told what happens, in words. */
   readonly onNote: (text: string) => void;
 }
@@ -93,7 +96,12 @@ export class World {
     this.hosts = Array.from({ length: hosts }, (_, index) =>
       this.#makeHost(index, latencyMs, shutdownMs),
     );
-    this.witness = new Witness(this.hosts);
+    this.witness = new Witness({
+      hosts: this.hosts,
+      nowMs: () => this.nowMs,
+      newestEpoch: (key) => this.#newestEpoch(key),
+      isPunctual: options.isPunctual,
+    });
     this.#seats = this.#makeSeats();
     this.onEntry((entry) => this.witness.hearEntry(entry));
   }
@@ -131,6 +139,11 @@ export class World {
     const { env } = this;
     const options = { env, name: `host-${index + 1}`, diskGiB: 1_024, latencyMs, shutdownMs };
     return new WatchedHost(options, (host, guest) => this.witness.hearGuest(host, guest));
+  }
+
+  #newestEpoch(key: EntityKey): number {
+    if (key.startsWith('ledger/') && this.isCluster) return 0;
+    return this.disk.epochOf(this.isCluster ? fenceOf(shardOf(key, SHARDS)) : 'process');
   }
 
   /** The cluster's table is made, and everything starts. */
