@@ -25,7 +25,7 @@ import { Nemesis } from './nemesis.ts';
 import { planFaults } from './plan.ts';
 import { isServing, PrivateCluster } from './private-cluster.ts';
 import { Record } from './record.ts';
-import { type Offer, Users } from './users.ts';
+import { findOffer, Users } from './users.ts';
 
 export interface ChaosOptions {
   readonly directory: string;
@@ -307,21 +307,4 @@ function seeAll(
   urls: readonly string[],
 ): Promise<Awaited<ReturnType<typeof see>>[]> {
   return Promise.all(urls.map((url) => see(looking, url)));
-}
-
-async function findOffer(demo: ApiClient): Promise<Offer> {
-  type Named = readonly { readonly id: string; readonly name: string }[];
-  const idOf = (list: Named, name: string): string => {
-    const found = list.find((one) => one.name === name);
-    if (found === undefined) throw new Error(`the cloud offers no ${name}`);
-    return found.id;
-  };
-  const { images } = await demo.get<{ images: Named }>('/image/v2/images');
-  const { flavors } = await demo.get<{ flavors: Named }>('/compute/v2.1/flavors');
-  const { networks } = await demo.get<{ networks: Named }>('/network/v2.0/networks');
-  return {
-    imageId: idOf(images, 'tiny'),
-    flavorId: idOf(flavors, 'm1.tiny'),
-    networkId: idOf(networks, 'private'),
-  };
 }

@@ -258,3 +258,21 @@ export class Users {
 function neverOf(server: ExpectedServer): readonly number[] {
   return server.may.has(GONE) ? [400, 401] : [400, 401, 404];
 }
+
+/** What each cloud has from its start. */
+export async function findOffer(demo: ApiClient): Promise<Offer> {
+  type Named = readonly { readonly id: string; readonly name: string }[];
+  const idOf = (list: Named, name: string): string => {
+    const found = list.find((one) => one.name === name);
+    if (found === undefined) throw new Error(`the cloud offers no ${name}`);
+    return found.id;
+  };
+  const { images } = await demo.get<{ images: Named }>('/image/v2/images');
+  const { flavors } = await demo.get<{ flavors: Named }>('/compute/v2.1/flavors');
+  const { networks } = await demo.get<{ networks: Named }>('/network/v2.0/networks');
+  return {
+    imageId: idOf(images, 'tiny'),
+    flavorId: idOf(flavors, 'm1.tiny'),
+    networkId: idOf(networks, 'private'),
+  };
+}
