@@ -4,6 +4,7 @@
 import type { Env } from '../env/env.ts';
 import { JournalFault } from '../journal/port.ts';
 import { parseRedisUrl } from './address.ts';
+import { beginNewFile } from './append-only-file.ts';
 import { Connection, type Argument, type Reply } from './connection.ts';
 import type { KnownStore } from './known-store.ts';
 import { functionName, libraryText } from './library.ts';
@@ -110,12 +111,17 @@ async function begin(connection: Connection, beginning: Beginning): Promise<Sess
   const root = rootOf(options);
   const call = (name: string, ...args: readonly Argument[]): Promise<Reply> =>
     connection.call('FCALL', [functionName(name), 1, root, ...args]);
-  await loadLibrary(connection);
+  const serverId = `${about('run_id')}/${about('master_replid')}`;
+  let isFileNew = (await connection.call('HGET', [`${root}:store`, 'server'])) === serverId;
+  const beforeWriting = async (): Promise<void> => {
+    if (!isFileNew) await beginNewFile(options.env, connection);
+    isFileNew = true;
+  };
   const replicas = await checkSettings(connection, options, Number(about('connected_slaves')));
+  await loadLibrary(connection, beforeWriting);
   known.reread();
   const position = heard?.position ?? 0;
   const peeked = peekedOf(await call('peek', position));
-  const serverId = `${about('run_id')}/${about('master_replid')}`;
   const loss =
     heard === undefined ? 'none' : checkHistory(connection.label, peeked, heard, beginning);
   const isChanged = peeked.server !== '' && peeked.server !== serverId;
@@ -126,6 +132,7 @@ async function begin(connection: Connection, beginning: Beginning): Promise<Sess
   const hasWaitAof = major > 7 || minor >= 2;
   let { generation, store } = peeked;
   if (peeked.server !== serverId || lowest !== generation) {
+    await beforeWriting();
     const id = known.store === '' ? options.env.random.uuid() : known.store;
     generation = Number(await call('adopt', id, serverId, lowest, peeked.server));
     store = peekedOf(await call('peek', position)).store;
@@ -178,10 +185,14 @@ export function goneBack(label: string, head: number, lastKnown: number): StoreR
   );
 }
 
-async function loadLibrary(connection: Connection): Promise<void> {
+async function loadLibrary(
+  connection: Connection,
+  beforeWriting: () => Promise<void>,
+): Promise<void> {
   const name = functionName('').slice(0, -1);
   const found = await connection.call('FUNCTION', ['LIST', 'LIBRARYNAME', name]);
   if ((found as readonly Reply[]).length > 0) return;
+  await beforeWriting();
   await connection.call('FUNCTION', ['LOAD', 'REPLACE', libraryText]);
 }
 

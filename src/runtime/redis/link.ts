@@ -75,10 +75,15 @@ export class StoreLink {
     const { connection } = session;
     try {
       await this.#hooks.prepare(session, (cause) => connection.end(cause));
-      if (connection.isEnded || this.#isClosed) throw faultOf(undefined, connection.label);
     } catch (error) {
       connection.end();
       throw error;
+    }
+    if (connection.isEnded || this.#isClosed) {
+      const fault = faultOf(undefined, connection.label);
+      connection.end();
+      this.#hooks.lost(fault);
+      throw fault;
     }
     this.#session = session;
     this.#fault = undefined;
@@ -96,6 +101,7 @@ export class StoreLink {
 
   #retryLater(delayMs: number): void {
     if (this.#isClosed) return;
+    this.#cancelRetry();
     this.#cancelRetry = this.#options.env.timers.after(delayMs, () => void this.#retry());
   }
 
