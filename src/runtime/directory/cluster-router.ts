@@ -97,7 +97,7 @@ export class ClusterRouter implements Router {
     const { local, env } = this.#options;
     try {
       const deadlineMs = Math.max(1, untilMs - env.clock.monotonic());
-      return { reply: await local.ask({ kind, id }, command as never, { requestId, deadlineMs }) };
+      return { reply: await local.ask({ kind, id }, command, { requestId, deadlineMs }) };
     } catch (error) {
       if (isRuntimeFault(error, 'moved')) return undefined;
       throw error;

@@ -22,7 +22,7 @@ export interface ClusterOptions {
   readonly shards: number;
   onExpelled(reason: string): void;
   /** Messages of other areas than entities and shards; the sender is a member and not revoked. */
-  onOther?(message: Received, sender: MemberRecord): Promise<unknown> | unknown;
+  onOther?(message: Received, sender: MemberRecord): unknown;
 }
 
 const SETTLE_MS = 10_000;
@@ -36,7 +36,7 @@ export class Cluster {
   #local: EntityHost | undefined;
 
   constructor(options: ClusterOptions) {
-    const { env, store, journal, transport, incarnation, shards, onExpelled } = options;
+    const { env, store, journal, transport, incarnation, shards } = options;
     this.#options = options;
     this.membership = new Membership({
       env,
@@ -45,7 +45,7 @@ export class Cluster {
       incarnation,
       generation: () => journal.generation(),
       isConnected: (member) => transport.isConnected(member),
-      onExpelled,
+      onExpelled: (reason) => options.onExpelled(reason),
     });
     this.shards = new ShardOwner({
       env,
@@ -118,7 +118,7 @@ export class Cluster {
       if (role === 'controller' && id !== this.membership.self) transport.tell(id, shardRows(rows));
   }
 
-  #receive(message: Received): Promise<unknown> | unknown {
+  #receive(message: Received): unknown {
     const sender = this.membership.record(message.from);
     if (sender === undefined || sender.isRevoked)
       throw new Error(`${message.from} is no member of this cluster`);

@@ -28,7 +28,7 @@ export async function answerEntityAsk(
   if (!shards.isServing(shard))
     return (ask.mayPassOn ? await passOn(options, ask, requestId) : undefined) ?? moved();
   try {
-    const reply = await local.ask({ kind, id }, command as never, { requestId, deadlineMs });
+    const reply = await local.ask({ kind, id }, command, { requestId, deadlineMs });
     return { type: 'reply', reply, position: journal.head() };
   } catch (error) {
     if (!isRuntimeFault(error)) throw error;

@@ -68,7 +68,7 @@ export class Follower {
   stop(): void {
     this.#isStopped = true;
     this.#unsubscribe();
-    for (const waiter of [...this.#waiters]) this.#settle(waiter, false);
+    for (const waiter of this.#waiters) this.#settle(waiter, false);
   }
 
   /** Resolves when every write acknowledged by anyone before this call is in the states; never rejects. */
@@ -107,8 +107,7 @@ export class Follower {
   #tellWaiters(): void {
     if (this.#waiters.size === 0 || this.#held !== undefined) return;
     const head = this.#options.journal.head();
-    for (const waiter of [...this.#waiters])
-      if (waiter.position <= head) this.#settle(waiter, true);
+    for (const waiter of this.#waiters) if (waiter.position <= head) this.#settle(waiter, true);
   }
 
   async #readAll(): Promise<number> {
@@ -221,10 +220,11 @@ export class Follower {
 function firstOf(promise: Promise<boolean>, env: Env, withinMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const cancel = env.timers.after(withinMs, () => resolve(false));
-    void promise.then((outcome) => {
+    const settle = (outcome: boolean): void => {
       cancel();
       resolve(outcome);
-    });
+    };
+    void promise.then(settle);
   });
 }
 

@@ -177,7 +177,7 @@ export class Membership {
   }
 
   async #beatOnce(): Promise<void> {
-    const { env, store, onExpelled } = this.#options;
+    const { env, store } = this.#options;
     const sentAtMs = env.clock.monotonic();
     this.#beat += 1;
     try {
@@ -186,7 +186,7 @@ export class Membership {
       this.#isStoreAway = false;
       if (!answer.ok) {
         env.log.error({ member: this.self, reason: answer.reason }, 'the cluster has expelled us');
-        return onExpelled(answer.reason);
+        return this.#options.onExpelled(answer.reason);
       }
       this.#leasedAtMs = sentAtMs;
       this.#observe(answer.table);

@@ -89,10 +89,12 @@ export class ImageUploads {
     if (waiting !== undefined) return new Promise<void>((resolve) => waiting.push(resolve));
     const { owners, env } = this.#options;
     if (owners === undefined || this.isOurs(uploadId)) return;
-    while (signal?.aborted !== true && (await owners.isUnderWay(uploadId)))
+    for (;;) {
+      if (signal?.aborted === true || !(await owners.isUnderWay(uploadId))) return;
       await new Promise<void>((resolve) => {
         env.timers.after(LOOK_MS, resolve);
       });
+    }
   }
 
   /** Whether this process is at it now. */

@@ -6,7 +6,7 @@ const shards = Array.from({ length: 1_024 }, (_, shard) => shard);
 
 describe('shards', () => {
   it('spread entities evenly', () => {
-    const counts = new Array<number>(64).fill(0);
+    const counts = Array.from({ length: 64 }, () => 0);
     for (let server = 0; server < 64_000; server += 1) {
       const shard = shardOf(`instance/aaaa${server}-0000-4000-8000-000000000000`, 64);
       counts[shard] = (counts[shard] ?? 0) + 1;
@@ -25,7 +25,7 @@ describe('shards', () => {
 
   it('spread evenly over members', () => {
     const owned = Map.groupBy(shards, (shard) => preferredOwner(shard, members));
-    expect([...owned.keys()].sort()).toEqual(members);
+    expect(new Set(owned.keys())).toEqual(new Set(members));
     for (const theirs of owned.values()) expect(theirs.length).toBeGreaterThan(150);
   });
 
