@@ -67,24 +67,13 @@ export class PrivateRedis {
 
   /** On the files that are there; resolves when it has read them and answers. */
   async start(): Promise<void> {
-    const settings = {
-      ...this.#settings,
-      port: String(this.port),
-      bind: '127.0.0.1',
-      dir: this.directory,
-      unixsocket: this.socket,
-      daemonize: 'no',
-    };
-    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-    this.#output = '';
-    const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#child = child;
-    const keep = (chunk: Buffer): void => {
-      this.#output = (this.#output + chunk.toString()).slice(-8_000);
-    };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
-    await this.#isReady(child);
+    try {
+      await this.#startOnce();
+    } catch (error) {
+      // It has mended the torn file and wants to be started again, as its supervisor would do.
+      if (!/the truncated file is not the last file/.test(String(error))) throw error;
+      await this.#startOnce();
+    }
   }
 
   /** Without warning, as a crash of its machine would look to its clients. */
@@ -126,6 +115,27 @@ export class PrivateRedis {
     }
   }
 
+  async #startOnce(): Promise<void> {
+    const settings = {
+      ...this.#settings,
+      port: String(this.port),
+      bind: '127.0.0.1',
+      dir: this.directory,
+      unixsocket: this.socket,
+      daemonize: 'no',
+    };
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+    this.#output = '';
+    const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    const keep = (chunk: Buffer): void => {
+      this.#output = (this.#output + chunk.toString()).slice(-8_000);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    await this.#isReady(child);
+  }
+
   #isReady(child: ChildProcess): Promise<void> {
     const ready = /Ready to accept connections|server is now ready to accept connections/;
     return new Promise((resolve, reject) => {
@@ -145,7 +155,8 @@ export class PrivateRedis {
       };
       child.stdout?.on('data', look);
       child.once('error', (error) => fail(`could not be started (${error.message})`));
-      child.once('exit', (code) => {
+      // All that it said has been heard by then.
+      child.once('close', (code) => {
         clearTimeout(timer);
         if (!ready.test(this.#output)) fail(`ended with ${code}`);
       });
