@@ -162,6 +162,8 @@ interface Parts extends Seat {
   readonly neighbours: Neighbours;
   readonly members: Members;
   readonly urls: ImageUrls;
+  /** Built, and not listening yet. */
+  readonly door: { readonly app: Door; readonly turnAway: () => void };
   /** Known once the APIs listen. */
   readonly api: { url: string | undefined };
 }
@@ -209,6 +211,9 @@ async function assemble(seat: Seat): Promise<Parts> {
   const parts = { ...seat, cluster, assembly, neighbours, members, urls, api };
   desk.open({ ...parts, remoteNodes, controllers: () => livingControllers(parts) });
   await assembly.recover();
+  // Its many schemas are compiled in one go: before anything that others ask for lives here.
+  const door = await buildDoor(parts);
+  endings.add(() => door.app.close());
   await cluster.start();
   await sweepNeighbours(neighbours, true);
   const seeds = new LeadersSeeds(env, () =>
@@ -218,7 +223,25 @@ async function assemble(seat: Seat): Promise<Parts> {
   assembly.start();
   await seeds.follow(cluster);
   cluster.onLead((leads) => assembly.auditing(leads));
-  return parts;
+  return { ...parts, door };
+}
+
+async function buildDoor(parts: Omit<Parts, 'door'>): Promise<Parts['door']> {
+  const { store, view } = parts.neighbours.imageService;
+  const imagesForHosts = internalPlugin({
+    log: parts.env.log,
+    urls: parts.urls,
+    imageBytes: (imageId) => view.get(imageId)?.file?.sizeBytes,
+    store,
+  });
+  const app = buildApi({
+    ...parts,
+    isShared: true,
+    more: [{ prefix: '/internal', plugin: imagesForHosts }],
+  });
+  const away = turnAway(app);
+  await app.ready();
+  return { app, turnAway: away };
 }
 
 const expelledWords: Readonly<Record<string, string>> = {
@@ -232,7 +255,11 @@ function imageKey(secret: string): Uint8Array {
   return createHmac('sha256', secret).update('image links').digest();
 }
 
-function livingControllers({ cluster, record, transport }: Parts): readonly KnownController[] {
+function livingControllers({
+  cluster,
+  record,
+  transport,
+}: Pick<Parts, 'cluster' | 'record' | 'transport'>): readonly KnownController[] {
   const { table } = cluster.membership;
   const self = { id: record.id, addresses: transport.addresses() };
   const others = cluster.membership.stayingControllers().filter((id) => id !== record.id);
@@ -246,7 +273,7 @@ function livingControllers({ cluster, record, transport }: Parts): readonly Know
 }
 
 async function openDoors(parts: Parts): Promise<{ readonly url: string; readonly drain: Drain }> {
-  const { env, config, cluster, endings } = parts;
+  const { env, config, cluster, endings, door } = parts;
   const guestDoor = buildGuestDoor(parts);
   endings.add(() => guestDoor.close());
   await guestDoor.listen({ host: '0.0.0.0', port: config.network.metadataPort });
@@ -261,24 +288,11 @@ async function openDoors(parts: Parts): Promise<{ readonly url: string; readonly
     onFenced: (name) => parts.onEnd(`another process took over host ${name}`, 1),
   });
   endings.add(() => local.run());
-  const { store: bytes, view } = parts.neighbours.imageService;
-  const imagesForHosts = internalPlugin({
-    log: env.log,
-    urls: parts.urls,
-    imageBytes: (imageId) => view.get(imageId)?.file?.sizeBytes,
-    store: bytes,
-  });
-  const app = buildApi({
-    ...parts,
-    isShared: true,
-    more: [{ prefix: '/internal', plugin: imagesForHosts }],
-  });
-  const drain = new Drain({ env, cluster, app, turnAway: turnAway(app) });
-  endings.add(() => app.close());
-  await app.listen(config.listen);
-  await announce(parts, app);
+  const drain = new Drain({ env, cluster, ...door });
+  await door.app.listen(config.listen);
+  await announce(parts, door.app);
   await openControl(parts, drain, local);
-  return { url: urlOf(app, config.listen.host), drain };
+  return { url: urlOf(door.app, config.listen.host), drain };
 }
 
 /** Where the APIs answer: for the table, for hosts that fetch images, and for the next start. */
