@@ -126,6 +126,7 @@ export class Book {
     if (process === undefined) return undefined;
     const { operationId } = request;
     request.sent += 1;
+    const existed = exists(world.witness, request.serverId);
     process.ask(
       () => request.send(process),
       (outcome) => {
@@ -134,6 +135,8 @@ export class Book {
         this.answered[answer] += 1;
         world.note(`  ${operationId}: ${answer}`);
         if (answer === 'acknowledged') this.#expectSeen(world, request, process);
+        if (existed && exists(world.witness, request.serverId) && isNotFound(outcome.reply))
+          this.faults.push(`read: ${operationId} was told of no such server, and there is one`);
       },
     );
     const state = process.seen(request.serverId);
@@ -202,6 +205,15 @@ function reserve(process: Controller, serverId: string, request: ServerRequest):
     { type: 'project.reserve', servers: [{ serverId, usage }], userId: 'user-1' },
     { requestId: `req-create-${serverId}` },
   );
+}
+
+function exists(witness: Witness, serverId: string): boolean {
+  const { started, isGone } = witness.historyOf(serverId);
+  return started.size > 0 && !isGone;
+}
+
+function isNotFound(reply: unknown): boolean {
+  return isRefusal(reply) && reply.refused === 'instance-not-found';
 }
 
 function answerOf(outcome: { readonly reply?: unknown; readonly error?: unknown }): Answer {

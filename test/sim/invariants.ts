@@ -19,11 +19,21 @@ interface View {
 
 type Placed = InstanceState & { readonly grant: NonNullable<InstanceState['grant']> };
 
-/** `openGrants` tells what a host has saved as open, as `server@runEpoch`, where its ledger is not among the entities. */
+/** What a witness of the whole run knows better than the states do. */
+export interface Known {
+  /** What a host has saved as open, as `server@runEpoch`. */
+  openGrants(host: string): readonly string[];
+  /** Whether the guest has run since its server was suspended, by a start that came late. */
+  hasRunSince(serverId: string): boolean;
+}
+
 export function violationsOf(
   entities: View,
   hosts: readonly SimulatedHost[],
-  openGrants = (host: string): readonly string[] => openGrantsIn(entities, host),
+  known: Known = {
+    openGrants: (host) => openGrantsIn(entities, host),
+    hasRunSince: () => false,
+  },
 ): readonly string[] {
   const servers = [...entities.view(instanceDefinition).values()];
   const live = servers.filter((server) => server.existence === 'exists');
@@ -42,7 +52,7 @@ export function violationsOf(
       pending.size === 0 ? [] : [`project ${id} has ${pending.size} reservations unsettled`],
     ),
     ...ports(entities, placed),
-    ...hosts.flatMap((host) => onHost(host, openGrants(host.name), placed)),
+    ...hosts.flatMap((host) => onHost(host, known, placed)),
   ];
 }
 
@@ -95,11 +105,7 @@ function ports(entities: View, placed: readonly Placed[]): readonly string[] {
 }
 
 /** A server in error, one that never ran or is half deleted may or may not have what it is granted; all others must. */
-function onHost(
-  host: SimulatedHost,
-  open: readonly string[],
-  placed: readonly Placed[],
-): readonly string[] {
+function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): readonly string[] {
   const here = placed.filter(({ grant }) => grant.host === host.name);
   const guests = [...host.guests.all()].filter(
     (guest) => guest.power !== 'off' && guest.mark !== undefined,
@@ -128,8 +134,10 @@ function onHost(
     ...sure.flatMap((server) => powerFindings(server, guests, host)),
     ...within('directory', host.files.guests(), ({ id }) => [id]),
     ...within('tap', [...host.ports.keys()], (server) => server.ports.map(({ portId }) => portId)),
-    ...within('open grant', open, ({ id, grant }) => [`${id}@${grant.runEpoch}`]),
-    ...sure.flatMap((server) => memoryFindings(server, host)),
+    ...within('open grant', known.openGrants(host.name), ({ id, grant }) => [
+      `${id}@${grant.runEpoch}`,
+    ]),
+    ...sure.flatMap((server) => memoryFindings(server, host, known)),
   ];
 }
 
@@ -141,10 +149,11 @@ function openGrantsIn(entities: View, host: string): readonly string[] {
 }
 
 /** Memory of a guest that has run since is of another disk: to resume from it would destroy the server's data. */
-function memoryFindings(server: Placed, host: SimulatedHost): readonly string[] {
+function memoryFindings(server: Placed, host: SimulatedHost, known: Known): readonly string[] {
   const { id, vmState } = server;
   const isThere = host.files.find(id, 'memory.save') !== undefined;
-  if (vmState === 'suspended' && !isThere) return [`${host.name}: memory of ${id} is missing`];
+  if (vmState === 'suspended' && !isThere && !known.hasRunSince(id))
+    return [`${host.name}: memory of ${id} is missing`];
   const runs = vmState === 'active' || vmState === 'paused';
   return runs && isThere ? [`${host.name}: old memory of ${id} is left over`] : [];
 }

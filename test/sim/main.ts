@@ -1,4 +1,5 @@
-// npm run sim -- [--seeds 10000] [--from 1] [--mix NAME] [--seed N] [--mutant NAME] [--mutants] [--workers N]
+// npm run sim -- [--seeds 10000] [--from 1] [--mix NAME] [--seed N] [--workers N] [--mutant NAME]
+// npm run sim -- --mutants [--mutant NAME,NAME]
 // Runs many walks over all cores, a sample of them twice, and says what they were and which of them failed and how.
 // See docs/simulation.md.
 import { parseArgs } from 'node:util';
@@ -122,9 +123,12 @@ async function tell(failed: readonly Result[], { mutant }: Settings): Promise<vo
 }
 
 /** Each mutant must be caught; says by what, and how soon. */
-async function hunt({ from, mix, workers }: Settings): Promise<boolean> {
+async function hunt({ from, mix, mutant, workers }: Settings): Promise<boolean> {
   const survivors: string[] = [];
-  for (const [name, { about }] of Object.entries(mutants)) {
+  const hunted = Object.entries(mutants).filter(
+    ([name]) => mutant === undefined || mutant.split(',').includes(name),
+  );
+  for (const [name, { about }] of hunted) {
     const pool = new Pool({ mutant: name, ...(workers === undefined ? {} : { workers }) });
     let seeds = 0;
     let caught: Result | undefined;
@@ -142,8 +146,7 @@ async function hunt({ from, mix, workers }: Settings): Promise<boolean> {
         : `seed ${String(seeds).padStart(4)} (${caught.mix})  ${caught.violations[0]?.slice(0, 120)}`;
     say(`${name.padEnd(32)} ${how}${caught === undefined ? `: ${about}` : ''}`);
   }
-  const total = Object.keys(mutants).length;
-  say(`${total - survivors.length} of ${total} mutants were caught`);
+  say(`${hunted.length - survivors.length} of ${hunted.length} mutants were caught`);
   return survivors.length === 0;
 }
 

@@ -46,6 +46,7 @@ export const mixes = {
       store: 12,
       poison: 4,
       overload: 4,
+      liar: 5,
     },
     hosts: [1, 3],
     controllers: [2, 3],
@@ -112,12 +113,29 @@ export const mixes = {
     hosts: [1, 3],
     controllers: [2, 3],
   },
+  'going-back': {
+    about:
+      'the store is set back in time under a cluster that lives: nothing that was told may be lost',
+    users,
+    nemeses: {
+      rollback: 40,
+      'host-call': 20,
+      guest: 12,
+      clock: 8,
+      connection: 8,
+      overload: 4,
+      liar: 6,
+    },
+    hosts: [1, 3],
+    controllers: [2, 3],
+  },
   pressure: {
     about: 'clients repeat themselves, floods, poison, full disks, clocks that step',
     users: { ...users, repeat: 40, delete: 20 },
     nemeses: {
       overload: 20,
       poison: 20,
+      liar: 20,
       clock: 15,
       disk: 10,
       'host-call': 20,

@@ -27,8 +27,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'no-epoch-check': {
     about: 'the store takes appends of an owner that was replaced',
     file: disk,
-    text: "  if (epoch < stream.epoch) return { ok: false, reason: 'fenced', epoch: stream.epoch };",
-    by: '',
+    text: 'const refusal = this.#fenced(request) ?? refusalOf(stream ?? newStream(), request);',
+    by: 'const refusal = refusalOf({ ...(stream ?? newStream()), epoch: 0 }, request);',
   },
   'no-fence-check': {
     about: 'a claim of a shard does not stop its last owner',
@@ -240,10 +240,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     text: "        return this.#tell(finding, 'relisted');",
     by: '        return undefined;',
   },
-  'order-not-joined': {
-    about: 'an order that arrives again while it is carried out is carried out beside itself',
-    file: node,
-    text: '    if (joined !== undefined) return joined;',
-    by: '',
+  'history-not-given-back': {
+    about: 'what a store that went back in time has lost is not given back to it',
+    file: disk,
+    text: '      if ((stream?.version ?? 0) !== entry.firstVersion) continue;',
+    by: '      if (stream !== undefined || entry.position > 0) continue;',
   },
 };

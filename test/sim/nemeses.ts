@@ -1,5 +1,6 @@
 // What goes wrong in a walk. Each fault ends by itself after a time, or when the world heals; all may overlap.
 import { instances } from '#actors/instance/protocol.ts';
+import { isRefusal } from '#runtime/message/refusal.ts';
 import { HypervisorFault } from '#hypervisor/port.ts';
 import type { SimulatedOperation } from '#hypervisor/simulated/faults.ts';
 import type { MemoryJournalFaults } from '#runtime/journal/memory.ts';
@@ -250,6 +251,48 @@ export const nemeses = {
       host.files.resize(1);
       world.endLater(forMs, () => host.files.resize(DISK_BYTES));
       return `${host.name}: disk full for ${forMs} ms`;
+    },
+  ),
+  /** A host tells of a guest that is not its own, or not under this grant: nothing may come of it. */
+  liar: act(
+    (random) => ({
+      controller: random.below(WIDE),
+      server: random.below(WIDE),
+      isOfHost: random.chance(0.5),
+      power: random.pick(['running', 'shutdown', 'paused'] as const),
+    }),
+    ({ world, book }, { controller, server, isOfHost, power }) => {
+      const process = world.serving(controller);
+      const id = chosen(book.servers, server);
+      const { grant } = id === undefined ? {} : world.witness.historyOf(id);
+      if (process === undefined || id === undefined || grant === undefined) return undefined;
+      const host = isOfHost ? grant.host : 'host-9';
+      const runEpoch = isOfHost ? grant.runEpoch + 7 : grant.runEpoch;
+      const command = {
+        type: 'instance.observed',
+        host,
+        runEpoch,
+        power,
+        reason: 'a lie',
+      } as const;
+      process.ask(
+        () => process.assembly.router.ask(instances.ref(id), command, { requestId: 'req-lie' }),
+        ({ reply, error }) => {
+          if (error === undefined && !isRefusal(reply))
+            book.faults.push(`lie: ${host} was believed about ${id}@${runEpoch}`);
+        },
+      );
+      return `${process.name}: ${host} tells that ${id}@${runEpoch} is ${power}`;
+    },
+  ),
+  /** The store is set back to what it was some entries ago: a failover, or an old file. */
+  rollback: act(
+    (random) => ({ entries: 1 + random.below(40) }),
+    ({ world }, { entries }) => {
+      if (!world.isCluster || world.processes().some(({ phase }) => phase !== 'serving'))
+        return undefined;
+      world.disk.rollBack(entries);
+      return `the store goes back by ${entries} entries`;
     },
   ),
   /** Members in one half reach none in the other. */

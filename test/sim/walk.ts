@@ -146,12 +146,16 @@ export class Walk {
     if (first === undefined) throw new Error('no controller is left');
     for (const { assembly } of controllers)
       await world.env.complete(assembly.entities.barrier(), 'the views', 5_000);
-    const openGrants = (host: string): readonly string[] => world.witness.openGrants(host);
+    const known = {
+      openGrants: (host: string) => world.witness.openGrants(host),
+      hasRunSince: (serverId: string) => world.witness.historyOf(serverId).hasRunSince,
+    };
     const found = [
-      ...violationsOf(first.assembly.entities, world.hosts, openGrants),
+      ...violationsOf(first.assembly.entities, world.hosts, known),
       ...book.kept(world.witness),
+      ...world.losses(),
       ...(this.#mix.isCalm === true ? world.alarms.splice(0).filter(isOfAudits) : []),
-      ...(world.hasOneOwnerEach() ? [] : ['not every shard has one owner']),
+      ...(world.isWhole() ? [] : ['not every process serves, or a shard has not one owner']),
     ];
     for (const { name, assembly } of controllers)
       for (const fault of await mirrorFaults(world.disk, assembly.entities))

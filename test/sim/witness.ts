@@ -20,6 +20,8 @@ export interface History {
   /** Of the last grant. */
   runEpoch: number;
   operation: Running | undefined;
+  /** Its guest has run since its last suspend ended: then the memory of that suspend is worth nothing. */
+  hasRunSince: boolean;
 }
 
 interface Granted {
@@ -55,6 +57,8 @@ interface Stream {
   version: number;
   epoch: number;
   readonly requests: Set<string>;
+  /** What was heard, by the version before it: what a store that went back in time is given back must be the same. */
+  readonly heard: Map<number, string>;
 }
 
 /** Of a host's ledger for one server: the newest grant that it has saved. */
@@ -71,7 +75,7 @@ export class Witness {
     historyOf: (serverId) => this.historyOf(serverId),
     found: (fault) => this.#found(fault),
   });
-  readonly #streams = new Map<string, Stream>();
+  readonly #streams = new Map<EntityKey, Stream>();
   readonly #histories = new Map<string, History>();
   /** Host of each grant, by `server@runEpoch`. */
   readonly #grants = new Map<string, string>();
@@ -96,6 +100,7 @@ export class Witness {
       grant: undefined,
       runEpoch: 0,
       operation: undefined,
+      hasRunSince: false,
     };
     this.#histories.set(serverId, history);
     return history;
@@ -103,6 +108,7 @@ export class Witness {
 
   hearEntry(entry: JournalEntry): void {
     this.entries += 1;
+    if (this.#isGivenBack(entry)) return;
     this.#checkStream(entry);
     const slash = entry.key.indexOf('/');
     const kind = entry.key.slice(0, slash);
@@ -114,9 +120,38 @@ export class Witness {
     }
   }
 
-  #checkStream({ key, firstVersion, version, epoch, requestId }: JournalEntry): void {
-    const stream = this.#streams.get(key) ?? { version: 0, epoch: 0, requests: new Set() };
+  /** Of a stream that the store has lost a part of; undefined if it is as it should be. */
+  lossOf(key: EntityKey, version: number): string | undefined {
+    const known = this.#streams.get(key)?.version ?? 0;
+    return known === version ? undefined : `journal: ${key} is at ${version}, and was at ${known}`;
+  }
+
+  streams(): IterableIterator<EntityKey> {
+    return this.#streams.keys();
+  }
+
+  #isGivenBack({ key, firstVersion, requestId, events }: JournalEntry): boolean {
+    const stream = this.#streams.get(key);
+    const text = JSON.stringify([requestId, events]);
+    if (stream === undefined || firstVersion >= stream.version) {
+      this.#streamOf(key).heard.set(firstVersion, text);
+      return false;
+    }
+    if (stream.heard.get(firstVersion) !== text)
+      this.#found(`journal: ${key} has another entry after ${firstVersion} than it had`);
+    return true;
+  }
+
+  #streamOf(key: EntityKey): Stream {
+    const known = this.#streams.get(key);
+    if (known !== undefined) return known;
+    const stream = { version: 0, epoch: 0, requests: new Set<string>(), heard: new Map() };
     this.#streams.set(key, stream);
+    return stream;
+  }
+
+  #checkStream({ key, firstVersion, version, epoch, requestId }: JournalEntry): void {
+    const stream = this.#streamOf(key);
     if (firstVersion !== stream.version)
       this.#found(`journal: ${key} goes on at ${firstVersion}, and is at ${stream.version}`);
     if (epoch < stream.epoch)
@@ -240,6 +275,7 @@ export class Witness {
     if (succeeded && operation.step !== length)
       this.#found(`steps: ${operationId} succeeded after ${operation.step} of ${length} steps`);
     if (succeeded && operation.name === 'delete') history.isGone = true;
+    if (succeeded && operation.name === 'suspend') history.hasRunSince = false;
   }
 
   #grant(id: string, granted: Granted): void {
@@ -265,9 +301,13 @@ export class Witness {
       saved !== undefined &&
       (saved.runEpoch > runEpoch || (saved.runEpoch === runEpoch && saved.isOver));
     if (!isOver) this.#found(`grant: ${id}@${runEpoch} was released without the word of ${host}`);
+    this.#checkEnded(host, id, runEpoch);
+  }
+
+  #checkEnded(host: string, id: string, runEpoch: number): void {
     const guest = this.#hosts.find(({ name }) => name === host)?.guests.find(id);
     if (guest !== undefined && guest.power !== 'off' && guest.mark?.runEpoch === runEpoch)
-      this.#found(`grant: ${id}@${runEpoch} was released and runs on ${host}`);
+      this.#found(`grant: ${id}@${runEpoch} is over and runs on ${host}`);
   }
 
   #hearLedger(host: string, { type, data }: StoredEvent): void {
@@ -283,6 +323,7 @@ export class Witness {
     if (!isOver && before?.runEpoch === runEpoch && before.isOver)
       this.#found(`ledger: ${host} took up ${serverId}@${runEpoch} after it was over`);
     this.#saved.set(key, { runEpoch, isOver });
+    if (isOver) this.#checkEnded(host, serverId, runEpoch);
   }
 
   /** A guest has changed: was stored with another power, or for the first time. */
@@ -290,6 +331,7 @@ export class Witness {
     if (guest === undefined || guest.power === 'off' || guest.mark === undefined) return;
     const { id, mark } = guest;
     const { runEpoch } = mark;
+    if (guest.power === 'running') this.historyOf(id).hasRunSince = true;
     if (this.#grants.get(`${id}@${runEpoch}`) !== host.name)
       this.#found(`guest: ${id} runs on ${host.name} under ${runEpoch}, which was not granted`);
     const saved = this.#saved.get(`${host.name}/${id}`);

@@ -38,6 +38,7 @@ export interface WorldOptions {
 export const DISK_BYTES = 1_024 * 1024 ** 3;
 /** systemd's RestartSec after a start that failed. */
 const RESTART_MS = 2_000;
+const HEALING_MS = 100;
 /** A store's usual latency. */
 export const STORE_MS = 3;
 
@@ -263,6 +264,18 @@ export class World {
     });
   }
 
+  /** What the stores have lost of what they had. */
+  losses(): readonly string[] {
+    const disks = new Set([this.disk, ...this.#seats.map(({ disk }) => disk)]);
+    const keys = [...this.witness.streams()];
+    const kinds = new Set(keys.map((key) => key.slice(0, key.indexOf('/'))));
+    const rows = [...disks].flatMap((disk) =>
+      [...kinds].flatMap((kind) => disk.keys(kind, undefined, 10_000)),
+    );
+    const versions = new Map(rows.map(({ key, version }) => [key, version]));
+    return keys.flatMap((key) => this.witness.lossOf(key, versions.get(key) ?? 0) ?? []);
+  }
+
   /** Calls `end` after a time, or when the world heals, whichever comes first. */
   endLater(afterMs: number, end: () => void): void {
     const once = (): void => {
@@ -288,16 +301,18 @@ export class World {
       process.setStore({ maxLatencyMs: STORE_MS });
     }
     for (const seat of this.#seats) if (seat.process?.isDead !== false) this.#start(seat);
+    // What was told to end while it stood still ends now, and is started again.
+    await this.env.advance(HEALING_MS);
     await this.env.runUntil(
-      () => this.#seats.every(({ process }) => process?.phase === 'serving'),
-      'every process to serve',
-      120_000,
+      () => this.isWhole(),
+      'every process to serve, and each shard to have one owner',
+      150_000,
     );
-    await this.env.runUntil(() => this.hasOneOwnerEach(), 'each shard to have one owner', 60_000);
   }
 
-  /** Whether every shard is served by exactly one controller. */
-  hasOneOwnerEach(): boolean {
+  /** Whether every process serves, and every shard is served by exactly one controller. */
+  isWhole(): boolean {
+    if (this.#seats.some(({ process }) => process?.phase !== 'serving')) return false;
     if (!this.isCluster) return true;
     const clusters = this.controllers().map(
       (controller) => (controller as ClusterController).cluster.shards,
