@@ -14,7 +14,7 @@ import { explainNoHost } from '../scheduler/explain.ts';
 import type { HostRefusal } from '../scheduler/protocol.ts';
 import { networkFaultMessage } from './network-fault.ts';
 import { SHUTDOWN_GRACE_MS } from './operations/power.ts';
-import type { Placement } from './placement.ts';
+import { checkOwner, type Placement } from './placement.ts';
 import type { instanceCommands } from './protocol.ts';
 import type { Grant, InstanceState } from './state.ts';
 import type { InstanceEffect } from './todo.ts';
@@ -102,10 +102,10 @@ async function run(
     case 'place':
       return place(services, effect, context, state);
     case 'release-placement':
-      await releasePlacement(services, effect, state);
+      await releasePlacement(services, effect, { state, context });
       return ended(effect, {});
     case 'release-all':
-      await releaseAll(services, effect, state);
+      await releaseAll(services, effect, { state, context });
       return ended(effect, {});
     case 'deadline':
       return undefined;
@@ -132,6 +132,7 @@ async function place(
       claimId,
       excludedHosts: (state.operation?.excludedHosts ?? []).map(({ host }) => host),
       requestId,
+      owner: context,
     }),
     services.networks.allocate({
       serverId: state.id,
@@ -148,9 +149,9 @@ async function place(
       requestId,
     }),
   ]);
-  if (wasMoved(context.signal)) return undefined;
+  if (wasMoved(context.signal) || !context.isOurs()) return undefined;
   if (context.signal.aborted) {
-    await giveBack(services, effect, state);
+    await giveBack(services, effect, { state, context });
     return undefined;
   }
   if (placed.status === 'rejected') throw placed.reason;
@@ -170,6 +171,12 @@ async function place(
   return ended(effect, { host, node, providerId, availabilityZone, ports });
 }
 
+/** What an effect works with: the state that wants it, and on whose behalf it runs. */
+interface Moment {
+  readonly state: InstanceState;
+  readonly context: EffectContext;
+}
+
 /**
  * A placement that came too late. It may be wanted all the same: when the answer to an append is lost, it is made again
  * while the first one is on record already; and another try may hold the server's ports by now.
@@ -177,35 +184,40 @@ async function place(
 async function giveBack(
   services: InstanceServices,
   effect: InstanceEffect,
-  state: InstanceState,
+  { state, context }: Moment,
 ): Promise<void> {
   const now = services.states.get(state.id);
   if (now?.grant !== undefined) return;
   const { operation } = now ?? {};
   const isTriedAgain = operation?.id === effect.operationId && operation.attempt > effect.attempt;
-  if (isTriedAgain) await services.placement.release(state.id, claimOf(effect), effect.requestId);
-  else await releasePlacement(services, effect, state);
+  const { requestId } = effect;
+  if (isTriedAgain)
+    await services.placement.release(state.id, claimOf(effect), { requestId, owner: context });
+  else await releasePlacement(services, effect, { state, context });
 }
 
 async function releasePlacement(
   services: InstanceServices,
   effect: InstanceEffect,
-  state: InstanceState,
+  { state, context }: Moment,
 ): Promise<void> {
+  const { requestId } = effect;
+  checkOwner(context);
   await Promise.all([
-    services.placement.release(state.id, claimOf(effect), effect.requestId),
-    services.networks.release(state.id, effect.requestId),
+    services.placement.release(state.id, claimOf(effect), { requestId, owner: context }),
+    services.networks.release(state.id, requestId),
   ]);
 }
 
 async function releaseAll(
   services: InstanceServices,
   effect: InstanceEffect,
-  state: InstanceState,
+  { state, context }: Moment,
 ): Promise<void> {
   const { requestId } = effect;
+  checkOwner(context);
   const releases: Promise<unknown>[] = [
-    services.placement.release(state.id, undefined, requestId),
+    services.placement.release(state.id, undefined, { requestId, owner: context }),
     services.networks.release(state.id, requestId),
   ];
   if (state.request !== undefined) {

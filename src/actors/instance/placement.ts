@@ -19,6 +19,14 @@ export interface PlacementRequest {
   readonly claimId: string;
   readonly excludedHosts: readonly string[];
   readonly requestId: string;
+  readonly owner: Owner;
+}
+
+/** On whose behalf claims are made and given back: the owner of the server's entity. */
+export interface Owner {
+  readonly ownerEpoch: number;
+  /** Whether it has not been replaced, as far as is known here. */
+  isOurs(): boolean;
 }
 
 /** Rounds of asking the scheduler anew when every candidate was taken by others in the meantime. */
@@ -62,9 +70,13 @@ export class Placement {
   }
 
   /** Gives back one claim wherever it is held, or, without `claimId`, all that the server holds. */
-  release(serverId: string, claimId: string | undefined, requestId: string): Promise<void> {
+  release(
+    serverId: string,
+    claimId: string | undefined,
+    { requestId, owner }: { readonly requestId: string; readonly owner: Owner },
+  ): Promise<void> {
     const holders = new Set(this.#consumers.holders(serverId));
-    return this.#release(holders, { serverId, claimId, requestId });
+    return this.#release(holders, { serverId, claimId, requestId, owner });
   }
 
   async #release(
@@ -73,15 +85,18 @@ export class Placement {
       readonly serverId: string;
       readonly claimId: string | undefined;
       readonly requestId: string;
+      readonly owner: Owner;
     },
   ): Promise<void> {
-    const { serverId, claimId, requestId } = claim;
+    const { serverId, claimId, requestId, owner } = claim;
+    checkOwner(owner);
     const releases = [...providerIds].map((providerId) =>
       this.#router.ask(
         providers.ref(providerId),
         {
           type: 'provider.release',
           consumer: serverId,
+          ownerEpoch: owner.ownerEpoch,
           ...(claimId === undefined ? {} : { claimId }),
         },
         { requestId },
@@ -91,7 +106,8 @@ export class Placement {
   }
 
   async #claim(candidate: Candidate, wanted: PlacementRequest): Promise<HostRefusal | undefined> {
-    const { serverId, claimId, request, requestId } = wanted;
+    const { serverId, claimId, request, requestId, owner } = wanted;
+    checkOwner(owner);
     const command = {
       type: 'provider.claim',
       consumer: serverId,
@@ -99,17 +115,29 @@ export class Placement {
       resources: flavorResources(request.flavor),
       projectId: request.projectId,
       userId: request.userId,
+      ownerEpoch: owner.ownerEpoch,
     } as const;
     const answer = await this.#router.ask(providers.ref(candidate.providerId), command, {
       requestId,
     });
     if (!isRefusal(answer)) return undefined;
+    if (answer.refused === 'stale-owner') throw movedAway();
     return {
       host: candidate.host,
       filter: 'claim',
       reason: `${answer.refused} ${JSON.stringify(answer.detail)}`,
     };
   }
+}
+
+/** Throws when the server is owned elsewhere by now: then nothing may be taken or given back here. */
+export function checkOwner(owner: Owner): void {
+  if (!owner.isOurs()) throw movedAway();
+}
+
+/** The next owner goes on with it; here it is tried again and finds that out. */
+function movedAway(): Error {
+  return new Error('the server is owned by another member now');
 }
 
 function heldFirst(

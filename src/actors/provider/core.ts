@@ -64,17 +64,24 @@ function decideClaim(state: ProviderState, command: CommandNamed<'provider.claim
     return refuse('claim-closed', { consumer, claimId });
   if (!state.exists) return refuse('provider-not-found', { provider: state.id });
   const held = bucketGet(state.allocations, consumer);
-  if (held?.claimId === claimId)
-    return sameNumbers(held.resources, resources)
-      ? unchanged(state)
-      : refuse('claim-differs', { consumer, claimId, held: held.resources, requested: resources });
+  if (isStaleOwner(held, command)) return refuse('stale-owner', { consumer, claimId });
+  const ownerEpoch = command.ownerEpoch ?? held?.ownerEpoch;
+  if (held?.claimId === claimId && !sameNumbers(held.resources, resources))
+    return refuse('claim-differs', {
+      consumer,
+      claimId,
+      held: held.resources,
+      requested: resources,
+    });
+  if (held?.claimId === claimId && held.ownerEpoch === ownerEpoch) return unchanged(state);
   for (const [resource, amount] of Object.entries(resources)) {
     const used = (state.used[resource] ?? 0) - (held?.resources[resource] ?? 0);
     const misfit = misfitOf(state.inventories[resource], { resource, amount, used });
     if (misfit !== undefined)
       return refuse('claim-refused', { ...misfit, provider: state.id, providerName: state.name });
   }
-  const allocation: Allocation = { resources, claimId, projectId, userId };
+  const owner = ownerEpoch === undefined ? {} : { ownerEpoch };
+  const allocation: Allocation = { resources, claimId, projectId, userId, ...owner };
   return changed(state, { type: 'provider.claimed', consumer, allocation });
 }
 
@@ -82,6 +89,7 @@ function decideClaim(state: ProviderState, command: CommandNamed<'provider.claim
 function decideRelease(state: ProviderState, command: CommandNamed<'provider.release'>): Decision {
   const { consumer, claimId } = command;
   const held = bucketGet(state.allocations, consumer);
+  if (isStaleOwner(held, command)) return refuse('stale-owner', { consumer });
   const lets = held !== undefined && (claimId === undefined || held.claimId === claimId);
   if (!lets && isClosed(state.closed, consumer, claimId)) return unchanged(state);
   return changed(state, {
@@ -89,6 +97,13 @@ function decideRelease(state: ProviderState, command: CommandNamed<'provider.rel
     consumer,
     ...(claimId === undefined ? {} : { claimId }),
   });
+}
+
+function isStaleOwner(
+  held: Allocation | undefined,
+  { ownerEpoch }: { readonly ownerEpoch?: number },
+): boolean {
+  return ownerEpoch !== undefined && ownerEpoch < (held?.ownerEpoch ?? 0);
 }
 
 function isClosed(closed: ClosedClaims, consumer: string, claimId: string | undefined): boolean {

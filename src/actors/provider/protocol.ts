@@ -1,6 +1,7 @@
 // A resource provider (one per compute node): what it has, and who holds how much of it.
 // Refusals: provider-not-found, provider-generation-conflict, claim-refused (detail: resource, requested, used, capacity,
-// reason), claim-closed, claim-differs (a claim id came back with other resources).
+// reason), claim-closed, claim-differs (a claim id came back with other resources), stale-owner (the consumer's owner was
+// replaced by one that has claimed already).
 import { Type } from 'typebox';
 import type { BucketMap } from '../domain/bucket-map.ts';
 import {
@@ -31,6 +32,8 @@ const allocation = Type.Object({
   claimId: text,
   projectId: text,
   userId: text,
+  /** Of the consumer's owner when it claimed: an owner that it has replaced changes nothing here any more. */
+  ownerEpoch: Type.Optional(count),
 });
 
 export const providerCommands = {
@@ -49,20 +52,25 @@ export const providerCommands = {
    * under a new id takes the place of the one held, whose id is closed.
    */
   'provider.claim': command(
-    1,
+    2,
     Type.Object({
       consumer: text,
       claimId: text,
       resources: resourcesSchema,
       projectId: text,
       userId: text,
+      ownerEpoch: Type.Optional(count),
     }),
     Type.Object({ generation: Type.Integer() }),
   ),
   /** Lets go of one claim, or, without `claimId`, of all that the consumer holds now and ever will. */
   'provider.release': command(
-    1,
-    Type.Object({ consumer: text, claimId: Type.Optional(text) }),
+    2,
+    Type.Object({
+      consumer: text,
+      claimId: Type.Optional(text),
+      ownerEpoch: Type.Optional(count),
+    }),
     Type.Object({ generation: Type.Integer() }),
   ),
 } as const;
@@ -76,7 +84,9 @@ export const providerEvents = {
       traits: Type.Array(text),
     }),
   ),
-  'provider.claimed': event(1, Type.Object({ consumer: text, allocation })),
+  'provider.claimed': event(2, Type.Object({ consumer: text, allocation }), {
+    1: (data) => data,
+  }),
   'provider.released': event(1, Type.Object({ consumer: text, claimId: Type.Optional(text) })),
 } as const;
 
@@ -98,6 +108,7 @@ export interface Allocation {
   readonly claimId: string;
   readonly projectId: string;
   readonly userId: string;
+  readonly ownerEpoch?: number;
 }
 
 /** Claims that may not come back. When `recent` is full it becomes `older`, and the older ones are forgotten. */

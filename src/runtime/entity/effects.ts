@@ -15,6 +15,8 @@ export interface EffectContext {
   readonly attempt: number;
   /** Of the owner at the start of this try: who is commanded may refuse an owner that was replaced. */
   readonly ownerEpoch: number;
+  /** Whether that owner still is the owner, as far as is known here: to be asked before anything lasting is done. */
+  isOurs(): boolean;
 }
 
 /** Does the work and returns the command that tells the entity of it; undefined if there is nothing to tell. */
@@ -108,6 +110,7 @@ export class EffectBoard {
       signal: running.abort.signal,
       attempt: running.attempt,
       ownerEpoch,
+      isOurs: () => this.#ownerEpoch() === ownerEpoch,
     };
     void this.#runAndReport(effect, context).catch((error: unknown) =>
       this.#retry(effect, running, error),

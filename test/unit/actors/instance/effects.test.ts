@@ -101,6 +101,7 @@ const context = (signal = new AbortController().signal) => ({
   signal,
   attempt: 1,
   ownerEpoch: 1,
+  isOurs: () => true,
 });
 
 /** The work that the driver's state wants, done against the services. */

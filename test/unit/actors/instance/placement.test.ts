@@ -23,7 +23,9 @@ const wanted: PlacementRequest = {
   claimId: 'op/1',
   excludedHosts: ['h9'],
   requestId: 'req-1',
+  owner: { ownerEpoch: 3, isOurs: () => true },
 };
+const { owner } = wanted;
 
 describe('a placement', () => {
   let cluster: PureCluster;
@@ -142,12 +144,12 @@ describe('a placement', () => {
     for (const host of ['h1', 'h2']) await describeHost(host, 1_000);
     const place = placement(['h1']);
     await place.place(wanted);
-    await place.release(server, 'op/2', 'req-2');
+    await place.release(server, 'op/2', { requestId: 'req-2', owner });
     expect(holders()).toEqual(['rp-h1']);
-    await place.release(server, 'op/1', 'req-2');
+    await place.release(server, 'op/1', { requestId: 'req-2', owner });
     expect(holders()).toEqual([]);
     await placement(['h2']).place({ ...wanted, claimId: 'op/3' });
-    await place.release(server, undefined, 'req-3');
+    await place.release(server, undefined, { requestId: 'req-3', owner });
     expect(holders()).toEqual([]);
   });
 
@@ -155,11 +157,34 @@ describe('a placement', () => {
     await describeHost('h1', 1_000);
     const place = placement(['h1'], []);
     await place.place(wanted);
-    await place.release(server, undefined, 'req-2');
+    await place.release(server, undefined, { requestId: 'req-2', owner });
     expect(await place.place({ ...wanted, claimId: 'op/2' })).toMatchObject({
       refused: 'no-valid-host',
     });
     const [provider] = cluster.view(providerDefinition).values();
     expect([...bucketKeys(provider!.allocations)]).toEqual([]);
+  });
+
+  it('of an owner that has been replaced takes and gives back nothing that the next one holds', async () => {
+    for (const host of ['h1', 'h2']) await describeHost(host, 1_000);
+    await placement(['h1']).place({ ...wanted, owner: { ...owner, ownerEpoch: 4 } });
+    const late = placement(['h2', 'h1']);
+    await expect(late.place(wanted)).rejects.toThrow('owned by another member');
+    await late.release(server, undefined, { requestId: 'req-2', owner });
+    expect(holders()).toEqual(['rp-h1']);
+  });
+
+  it('ends where it is when its owner hears that it has been replaced', async () => {
+    for (const host of ['h1', 'h2']) await describeHost(host, 1_000);
+    let isOurs = true;
+    const place = placement(['h1']);
+    await place.place({ ...wanted, owner: { ...owner, isOurs: () => isOurs } });
+    isOurs = false;
+    const moved = { ...wanted, owner: { ...owner, isOurs: () => isOurs } };
+    await expect(placement(['h2']).place(moved)).rejects.toThrow('owned by another member');
+    await expect(
+      place.release(server, 'op/1', { requestId: 'req-2', owner: moved.owner }),
+    ).rejects.toThrow('owned by another member');
+    expect(holders()).toEqual(['rp-h1']);
   });
 });

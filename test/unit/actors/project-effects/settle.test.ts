@@ -10,7 +10,13 @@ import { serverRequest } from '#test/support/servers.ts';
 import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
 
 const asked = { requestId: 'req-1' };
-const context = { entityId: 'p', signal: new AbortController().signal, attempt: 1, ownerEpoch: 1 };
+const context = {
+  entityId: 'p',
+  signal: new AbortController().signal,
+  attempt: 1,
+  ownerEpoch: 1,
+  isOurs: () => true,
+};
 let env: VirtualEnv;
 let cluster: PureCluster;
 
