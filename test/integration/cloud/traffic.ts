@@ -1,5 +1,6 @@
 // Users at work: several at once create servers, act on them and delete them, and write down what was acknowledged and
 // what is not known because the cloud was killed. Each user owns its servers, so that what each must become is certain.
+import { verdictOf } from '#cli/chaos/record.ts';
 import type { SeededRandom } from '#test/support/seeded-random.ts';
 import {
   type ApiClient,
@@ -9,6 +10,7 @@ import {
 } from '#cli/chaos/api-client.ts';
 
 export const GONE = 'GONE';
+const BUSY = 503;
 
 const actions = {
   'os-stop': 'SHUTOFF',
@@ -100,8 +102,10 @@ export class Traffic {
     this.#maybe.set(name, owned);
     this.unknown += 1;
     const reply = await client.call('POST', '/compute/v2.1/servers', body);
+    if (isUnknown(reply)) return;
     this.unknown -= 1;
     this.#maybe.delete(name);
+    if (reply.status === BUSY) return;
     if (reply.status !== 202) throw refused('create', reply);
     const { id } = (reply.body as { server: { id: string } }).server;
     owned.set(id, { id, name, statuses: ['ACTIVE'] });
@@ -113,7 +117,12 @@ export class Traffic {
     server.statuses = [...before, GONE];
     this.unknown += 1;
     const reply = await client.call('DELETE', `/compute/v2.1/servers/${server.id}`);
+    if (isUnknown(reply)) return;
     this.unknown -= 1;
+    if (reply.status === BUSY) {
+      server.statuses = before;
+      return;
+    }
     if (reply.status !== 204) throw refused('delete', reply);
     server.statuses = [GONE];
     owned.delete(server.id);
@@ -132,8 +141,9 @@ export class Traffic {
     const reply = await client.call('POST', `/compute/v2.1/servers/${server.id}/action`, {
       [action]: argument,
     });
+    if (isUnknown(reply)) return;
     this.unknown -= 1;
-    if (reply.status !== 202 && reply.status !== 409) throw refused(action, reply);
+    if (![202, 409, BUSY].includes(reply.status)) throw refused(action, reply);
     server.statuses = reply.status === 202 ? [after] : before;
     if (reply.status === 202) this.#note(server.id, reply);
   }
@@ -186,6 +196,11 @@ export class Traffic {
     }
     return missing;
   }
+}
+
+/** A busy cloud says whether it left the request undone. */
+function isUnknown({ status, body }: ApiReply): boolean {
+  return status === BUSY && verdictOf(status, body) === 'unknown';
 }
 
 function refused(what: string, reply: ApiReply): Error {
