@@ -20,10 +20,10 @@ export interface MembershipOptions {
 export const BEAT_MS = 500;
 /** Without a new beat for this long a member is dead to others. */
 export const LEASE_MS = 3_000;
-/** And to itself a little earlier: clocks don't run alike. */
-const OWN_LEASE_MS = LEASE_MS - BEAT_MS;
 /** The same for a member that no living controller reaches. */
-const SUSPECT_LEASE_MS = 1_500;
+const SUSPECT_LEASE_MS = 2_000;
+/** And to itself a little earlier than to anybody: it can't know that it is suspected, and clocks don't run alike. */
+const OWN_LEASE_MS = SUSPECT_LEASE_MS - BEAT_MS;
 
 interface Seen {
   readonly presence: Presence;

@@ -94,6 +94,26 @@ describe('one controller', () => {
   });
 });
 
+it('a controller that stood still refuses nothing on what it knew before others took over', async () => {
+  const [a, b] = [await cluster.start('a'), await cluster.start('b')];
+  await cluster.settled();
+  const id = ids.find((one) =>
+    a.cluster.shards.isServing(a.cluster.shards.shardOf(`counter/${one}`)),
+  )!;
+  const shard = a.cluster.shards.shardOf(`counter/${id}`);
+  // Nobody reaches it, so it is waited for less; it still reaches the store.
+  cluster.network.partition([['a'], ['b']]);
+  await cluster.env.advance(4_000);
+  a.member.pause();
+  const isTaken = (): boolean => b.cluster.shards.isServing(shard);
+  await cluster.env.runUntil(isTaken, 'the other one to take over', 10_000);
+  await cluster.env.complete(askVia(b, id), 'an answer');
+  a.member.resume();
+  cluster.network.healAll();
+  const refused = await cluster.env.complete(askVia(a, id, 0), 'a refusal');
+  expect(refused).toEqual({ refused: 'nothing-to-add', detail: { total: 2 } });
+});
+
 describe('three controllers', () => {
   let all: readonly Controller[];
   beforeEach(async () => {
