@@ -26,10 +26,16 @@ interface Report {
   }[];
 }
 
+/** Walks of the simulator: ten thousand where nobody waits for them. */
+const CI_SEEDS = 10_000;
+const LOCAL_SEEDS = 1_000;
+
 export async function test(filter: readonly string[]): Promise<number> {
   await setUp();
-  const checks = filter.length === 0 ? await runChecks() : 0;
+  const isWhole = filter.length === 0;
+  const checks = isWhole ? await runChecks() : 0;
   const report = await runSuites(filter);
+  const simulations = isWhole ? await runSimulations() : { passed: 0, failed: 0 };
   const brokenFiles = report.testResults.filter(
     (file) => file.status === 'failed' && file.assertionResults.length === 0,
   );
@@ -37,10 +43,9 @@ export async function test(filter: readonly string[]): Promise<number> {
   for (const one of report.testResults.flatMap((file) => file.assertionResults))
     if (one.status === 'failed') say(`FAILED ${one.fullName}`);
   const skipped = report.numPendingTests + report.numTodoTests;
-  const failed = report.numFailedTests + brokenFiles.length + checks;
-  say(
-    `${report.numPassedTests} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`,
-  );
+  const failed = report.numFailedTests + brokenFiles.length + checks + simulations.failed;
+  const passed = report.numPassedTests + simulations.passed;
+  say(`${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`);
   return failed === 0 && report.numPassedTests > 0 ? 0 : 1;
 }
 
@@ -64,6 +69,19 @@ async function runChecks(): Promise<number> {
     if (code !== 0) failed += 1;
   }
   return failed;
+}
+
+/** Disasters by the thousand, and proof that the simulator would see a fault: each of the two counts as one test. */
+async function runSimulations(): Promise<{ readonly passed: number; readonly failed: number }> {
+  const seeds = process.env['CI'] === undefined ? LOCAL_SEEDS : CI_SEEDS;
+  const runs = [['--seeds', String(seeds)], ['--mutants']];
+  let failed = 0;
+  for (const args of runs) {
+    const code = await run(process.execPath, [join(root, 'test/sim/main.ts'), ...args]);
+    say(`${code === 0 ? 'ok    ' : 'FAILED'} npm run sim -- ${args.join(' ')}`);
+    if (code !== 0) failed += 1;
+  }
+  return { passed: runs.length - failed, failed };
 }
 
 async function runSuites(filter: readonly string[]): Promise<Report> {
