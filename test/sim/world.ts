@@ -164,7 +164,9 @@ export class World {
     }
   }
 
+  /** Nothing of it is kept, or ten thousand walks would not fit into memory. */
   dispose(): void {
+    for (const process of this.processes()) process.kill();
     this.#restoreGlobals();
   }
 
