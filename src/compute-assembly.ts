@@ -38,7 +38,7 @@ export interface ComputeAssemblyOptions
   readonly onControllers?: (controllers: readonly Peer[]) => void;
 }
 
-const CONTROLLERS_MS = 30_000;
+const CONTROLLERS_MS = 10_000;
 const ASK_MS = 10_000;
 
 export class ComputeAssembly {

@@ -89,6 +89,8 @@ function chooseNamed(plan: Plan, text: string, subnetId: string | undefined): Re
   if (isRefusal(subnet)) return subnet;
   const canonical = formatAddress(address);
   const fixedIp = { subnetId: subnet.id, address: canonical };
+  if (plan.chosen.some((each) => each.address === canonical))
+    return refuse('address-in-use', fixedIp);
   if (keep(plan, (own) => own.address === canonical)) return undefined;
   if (hasAutomaticAddresses(subnet)) return refuse('address-automatic', fixedIp);
   const holder = bucketGet(plan.network.addresses, keyOf(address));

@@ -107,6 +107,15 @@ function addressesOf(run: Run, portId: string): readonly string[] {
 }
 
 describe('addresses of new ports', () => {
+  it('are each wanted once: the same one twice is refused', () => {
+    const run = network('10.0.0.0/28');
+    const twice = [{ address: '10.0.0.4' }, { address: '10.0.0.4' }];
+    expect(run.refusal(createPort('p1', { addresses: twice }))).toEqual({
+      refused: 'address-in-use',
+      detail: { subnetId: 'subnet-10.0.0.0/28', address: '10.0.0.4' },
+    });
+  });
+
   it('are the lowest free ones, one per IP version', () => {
     const run = network('10.0.0.0/24', '10.0.1.0/24', 'fd00::/64');
     run.send(createPort('p1'));
