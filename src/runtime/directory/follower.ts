@@ -167,7 +167,7 @@ export class Follower {
     const known = states.versionOf(id);
     if (entry.version <= known) return;
     this.#options.onOvertaken(entry.key);
-    if (entry.firstVersion !== known) return this.#reread(entry.key);
+    if (entry.firstVersion !== known) return this.reread(entry.key);
     const before: unknown = known === 0 ? undefined : states.get(id);
     const events = entry.events.map((event) => decodeEvent(definition.events, event));
     const after = events.reduce(
@@ -179,7 +179,7 @@ export class Follower {
   }
 
   /** Until it works: a state that stays behind would be a lie. */
-  #reread(key: EntityKey): void {
+  reread(key: EntityKey): void {
     if (this.#isStopped || this.#behind.has(key)) return;
     this.#behind.add(key);
     const { journal, env } = this.#options;
@@ -194,7 +194,7 @@ export class Follower {
       );
       env.timers.after(REREAD_MS, () => {
         this.#behind.delete(key);
-        this.#reread(key);
+        this.reread(key);
       });
     });
   }

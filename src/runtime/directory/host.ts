@@ -262,6 +262,8 @@ export class EntityHost implements Router, Views {
     this.#system.watch(ref, ({ reason }) => {
       if (this.#active.get(key) === active) this.#active.delete(key);
       shell.stop();
+      // What it wrote may be stored without its knowing, and nobody else here has taken that up.
+      if (shell.isStale) this.#follower.reread(key);
       if (reason === 'failed') this.#env.timers.after(REVIVE_MS, () => this.#revive(key));
     });
     shell.resume();

@@ -95,6 +95,11 @@ export class EntityShell {
     return this.#last.catch(() => undefined);
   }
 
+  /** Its state is not known to be what is stored. */
+  get isStale(): boolean {
+    return this.#stale;
+  }
+
   /** Whether this is an append of ours whose outcome is not known yet: it will be committed here. */
   expects({ requestId }: JournalEntry): boolean {
     return requestId !== undefined && this.#appending.has(requestId);

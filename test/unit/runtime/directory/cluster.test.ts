@@ -94,6 +94,20 @@ describe('one controller', () => {
   });
 });
 
+it('a controller that lost the answer to its last append of a shard shows what was stored', async () => {
+  const [a] = [await cluster.start('a'), await cluster.start('b')];
+  await cluster.settled();
+  const isHere = (id: string): boolean =>
+    a.cluster.shards.isServing(a.cluster.shards.shardOf(`counter/${id}`));
+  const id = ids.find(isHere)!;
+  a.journal.setFaults({ lostReplyChance: 1 });
+  await expect(cluster.env.complete(askVia(a, id), 'an answer')).rejects.toThrow('not known');
+  a.journal.setFaults({});
+  await cluster.env.complete(a.cluster.leave(), 'the handover');
+  await cluster.env.advance(1_000);
+  expect(totalsAt(a)[id]).toBe(2);
+});
+
 it('a controller that stood still refuses nothing on what it knew before others took over', async () => {
   const [a, b] = [await cluster.start('a'), await cluster.start('b')];
   await cluster.settled();
