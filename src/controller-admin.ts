@@ -9,7 +9,9 @@ import {
   type ShardState,
 } from '#api/admin/cluster-admin.ts';
 import type { Cluster } from '#runtime/directory/cluster.ts';
+import { feedOf } from '#runtime/events/feed.ts';
 import type { StateView } from '#runtime/events/projection.ts';
+import type { Journal } from '#runtime/journal/port.ts';
 import type { ClusterStore, MemberRecord } from '#runtime/membership/store.ts';
 import type { Transport } from '#runtime/transport/port.ts';
 import type { JoinDesk } from './join-desk.ts';
@@ -19,6 +21,7 @@ export interface ControllerAdminOptions {
   readonly cluster: Cluster;
   readonly store: ClusterStore;
   readonly transport: Transport;
+  readonly journal: Journal;
   readonly desk: JoinDesk;
   readonly servers: StateView<InstanceState>;
   readonly hosts: readonly LocalHost[];
@@ -35,7 +38,7 @@ export function guestsOn(servers: StateView<InstanceState>, host: string): numbe
 }
 
 export function controllerAdmin(options: ControllerAdminOptions): ClusterAdmin {
-  const { cluster, store, desk } = options;
+  const { cluster, store, desk, journal } = options;
   return {
     members: async () => {
       await cluster.membership.refresh();
@@ -46,6 +49,7 @@ export function controllerAdmin(options: ControllerAdminOptions): ClusterAdmin {
       return shardsOf(options);
     },
     createToken: (role) => desk.createToken(role),
+    watch: (kind) => feedOf(journal, kind),
     leave: async ({ force }) => {
       if (!force) refuseLeave(options);
       await options.leave();

@@ -314,7 +314,7 @@ function reachableHost(host: string): string {
 }
 
 async function openControl(parts: Parts, drain: Drain, local: Endings): Promise<void> {
-  const { config, env, cluster, store, transport, assembly, hosts, endings, file } = parts;
+  const { config, env, cluster, store, transport, journal, assembly, hosts, endings, file } = parts;
   const desk = new JoinDesk({
     env,
     store,
@@ -342,6 +342,7 @@ async function openControl(parts: Parts, drain: Drain, local: Endings): Promise<
       cluster,
       store,
       transport,
+      journal,
       desk,
       servers,
       hosts,

@@ -25,6 +25,9 @@ export type DoctorArguments = MemberArguments;
 export interface ControlArguments extends ConfigArguments {
   readonly json?: boolean;
 }
+export interface EventsArguments extends ControlArguments {
+  readonly kind?: string;
+}
 export interface TokenArguments extends ControlArguments {
   readonly role: 'controller' | 'compute';
 }

@@ -1,8 +1,14 @@
-// `kilonova token create | members | shards | leave | member revoke`: questions to the process that runs on the data
+// `kilonova token create | members | shards | events | leave | member revoke`: questions to the process that runs on the data
 // directory, and its answers for people, or with --json for programs.
 import type { MemberRow, NewToken, ShardState } from '../control-socket.ts';
-import type { ControlArguments, LeaveArguments, TokenArguments } from './arguments.ts';
-import { ask } from './control-client.ts';
+import type { FeedLine } from '#runtime/events/feed.ts';
+import type {
+  ControlArguments,
+  EventsArguments,
+  LeaveArguments,
+  TokenArguments,
+} from './arguments.ts';
+import { ask, follow } from './control-client.ts';
 import { findRunning, hasEnded } from './run-file.ts';
 import { readSettings } from './settings.ts';
 import { table } from './table.ts';
@@ -50,6 +56,20 @@ export async function shards(options: ControlArguments): Promise<void> {
     owner === undefined ? '-' : `…${owner.slice(-SHORT_ID)}`,
   ]);
   say(table(['SHARD', 'STATE', 'OWNER', 'EPOCH', 'OWNER ID'], rows));
+}
+
+/** Until Ctrl-C: a line for each commit of the cluster. */
+export async function events(options: EventsArguments): Promise<void> {
+  const { data } = await readSettings(options);
+  const path = options.kind === undefined ? '/events' : `/events?kind=${options.kind}`;
+  await follow(data, path, (line) => say(options.json === true ? line : inWords(line)));
+}
+
+function inWords(line: string): string {
+  const told = JSON.parse(line) as FeedLine | { readonly error: string };
+  if ('error' in told) return told.error;
+  const { atMs, entity, version, events: happened } = told;
+  return `${new Date(atMs).toISOString()}  ${entity} v${version}  ${happened.join(', ')}`;
 }
 
 export async function leave(options: LeaveArguments): Promise<void> {

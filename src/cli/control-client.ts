@@ -1,5 +1,6 @@
 // Asks the process that runs on a data directory, over its socket there (src/api/admin/control-server.ts).
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
+import { createInterface } from 'node:readline';
 import { controlSocket } from '../control-socket.ts';
 import { findRunning } from './run-file.ts';
 
@@ -28,6 +29,31 @@ export async function ask<T>(
     throw new Error(
       `the cloud on ${data} is no member of a cluster: it runs in one process. Start one with --redis URL`,
       { cause: error },
+    );
+  } finally {
+    socket.release();
+  }
+}
+
+/** Each line of an answer that goes on until the process ends, or Ctrl-C does. Throws in words. */
+export async function follow(
+  data: string,
+  path: string,
+  onLine: (line: string) => void,
+): Promise<void> {
+  const socket = controlSocket(data);
+  try {
+    const reply = await new Promise<IncomingMessage>((resolve, reject) => {
+      request({ socketPath: socket.path, path }, resolve).on('error', reject).end();
+    });
+    if (reply.statusCode !== 200) throw new Error(`it answered ${reply.statusCode}`);
+    for await (const line of createInterface({ input: reply })) onLine(line);
+  } catch (error) {
+    throw new Error(
+      `nothing can be watched on ${data}: is a controller of a cluster running there?`,
+      {
+        cause: error,
+      },
     );
   } finally {
     socket.release();

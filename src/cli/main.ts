@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type {
   ChaosArguments,
   ControlArguments,
+  EventsArguments,
   DoctorArguments,
   DownArguments,
   JoinArguments,
@@ -121,6 +122,18 @@ program
   .action(async (options: ControlArguments) => {
     const { members } = await import('./cluster.ts');
     await members(options);
+  });
+
+program
+  .command('events')
+  .description('what happens in the cluster, line by line, until Ctrl-C')
+  .option('--kind <kind>', 'only of entities of this kind, such as instance')
+  .option('--data <directory>', 'of a controller that runs here')
+  .option('--json', 'for programs')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (options: EventsArguments) => {
+    const { events } = await import('./cluster.ts');
+    await events(options);
   });
 
 program

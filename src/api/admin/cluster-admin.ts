@@ -1,5 +1,7 @@
 // What the owner of a member's machine may ask of the running process: who is here, who owns what, join tokens, leaving.
 // Asked over a socket that only the owner can open (control-server.ts); never over the network.
+import type { Observable } from 'rxjs';
+import type { FeedLine } from '#runtime/events/feed.ts';
 import type { MemberId, MemberRole } from '#runtime/membership/store.ts';
 
 /** up: it is seen now. away: it is not. leaving: it hands over what it has. */
@@ -42,6 +44,8 @@ export interface ClusterAdmin {
   createToken(role: MemberRole): Promise<NewToken>;
   /** Hands everything over and gives up the membership. The process ends itself afterwards. */
   leave(options: { readonly force: boolean }): Promise<void>;
+  /** Every commit from now on, of one kind of entities or of all; undefined where no journal is. */
+  watch?(kind: string | undefined): Observable<FeedLine>;
   /** By id, or by a name or beginning of an id that only one member has. */
   revoke(member: string): Promise<MemberRow>;
 }

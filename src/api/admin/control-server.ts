@@ -2,10 +2,13 @@
 // its client. Small questions, one answer each; what is refused is said in words.
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Observable } from 'rxjs';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Log } from '#runtime/env/env.ts';
+import type { FeedLine } from '#runtime/events/feed.ts';
 import { AdminRefusal, type ClusterAdmin } from './cluster-admin.ts';
+import { streamEvents } from './event-stream.ts';
 
 export interface ControlServerOptions {
   readonly log: Log;
@@ -65,6 +68,8 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const path = request.url ?? '/';
+  const feed = feedFor(options.admin, request);
+  if (feed !== undefined) return streamEvents(response, feed);
   try {
     const found = await route(options.admin, `${request.method} ${path}`, request);
     if (found === undefined) return send(response, 404, { error: `nothing is at ${path}` });
@@ -76,6 +81,17 @@ async function answer(
     if (!isExpected) options.log.warn({ err: error, path }, 'a question of the owner failed');
     send(response, isExpected ? 409 : 500, { error: words });
   }
+}
+
+const EVENTS = /^\/events(?:\?kind=([a-z-]{1,64}))?$/;
+
+/** Undefined for any other question. */
+function feedFor(
+  admin: ClusterAdmin,
+  { method, url = '' }: IncomingMessage,
+): Observable<FeedLine> | undefined {
+  const asked = method === 'GET' ? EVENTS.exec(url) : null;
+  return asked === null ? undefined : admin.watch?.(asked[1]);
 }
 
 async function route(
