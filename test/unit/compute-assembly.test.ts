@@ -111,6 +111,7 @@ describe('a compute member', () => {
     world.network.kill(controller().id);
     await world.until(() => !later.transport.isConnected(controller().id), 'the end of the first');
     await world.until(() => later.nodes.isUp('host-1'), 'the host to be up by that link', 5_000);
+    expect(later.transport.connected()).toEqual(['member-of-host-1']);
   });
 
   it('is told of by nobody any more once it is stopped, and its guests go on', async () => {
