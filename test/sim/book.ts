@@ -1,12 +1,13 @@
 // What users have asked and what they were told. An acknowledged request must show at once to whoever reads, and have
 // its effect or its compensation in the journal at the end; a refused one must have left nothing (I2).
 import type { ServerRequest } from '#actors/domain/server.ts';
-import { instances, type OperationName } from '#actors/instance/protocol.ts';
+import { type InstanceCommand, instances, type OperationName } from '#actors/instance/protocol.ts';
 import { projects } from '#actors/project/protocol.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
 import { isRuntimeFault } from '#runtime/system/faults.ts';
 import { serverRequest } from '#test/support/servers.ts';
 import type { Controller } from './process.ts';
+import { storedServer, wrongRefusal } from './refusals.ts';
 import type { Witness } from './witness.ts';
 import type { World } from './world.ts';
 
@@ -18,6 +19,8 @@ interface Request {
   readonly operation: OperationName;
   readonly operationId: string;
   readonly requestId: string;
+  /** What the instance is asked; undefined for a create, which asks others first. */
+  readonly command: InstanceCommand | undefined;
   readonly send: (process: Controller) => Promise<unknown>;
   /** How often it was sent; some are never answered. */
   sent: number;
@@ -56,6 +59,7 @@ export class Book {
       operation: 'create',
       operationId,
       requestId,
+      command: undefined,
       sent: 0,
       answers: [],
       send: async (process) => {
@@ -82,19 +86,17 @@ export class Book {
     const operationId = `${operation}-${serverId}-${this.#asked}`;
     const requestId = `req-${operationId}`;
     const actor = { userId: 'user-1', projectId: 'project-1', isAdmin: false };
+    const command = { type: 'instance.operate', operation, operationId, actor } as const;
     return this.#send(world, via, {
       serverId,
       operation,
       operationId,
       requestId,
+      command,
       sent: 0,
       answers: [],
       send: (process) =>
-        process.assembly.router.ask(
-          instances.ref(serverId),
-          { type: 'instance.operate', operation, operationId, actor },
-          { requestId },
-        ),
+        process.assembly.router.ask(instances.ref(serverId), command, { requestId }),
     });
   }
 
@@ -126,7 +128,7 @@ export class Book {
     if (process === undefined) return undefined;
     const { operationId } = request;
     request.sent += 1;
-    const existed = exists(world.witness, request.serverId);
+    const versionAt = this.#versionAt(world, request);
     process.ask(
       () => request.send(process),
       (outcome) => {
@@ -135,12 +137,32 @@ export class Book {
         this.answered[answer] += 1;
         world.note(`  ${operationId}: ${answer}`);
         if (answer === 'acknowledged') this.#expectSeen(world, request, process);
-        if (existed && exists(world.witness, request.serverId) && isNotFound(outcome.reply))
-          this.faults.push(`read: ${operationId} was told of no such server, and there is one`);
+        if (answer === 'refused') this.#checkRefusal(world, request, { ...outcome, versionAt });
       },
     );
     const state = process.seen(request.serverId);
     return `${process.name}: ${operationId} (${state?.vmState ?? 'unknown'}/${state?.taskState ?? '-'})`;
+  }
+
+  /** Of the server as it is stored, if all that was stored is there. */
+  #versionAt({ disk, witness }: World, { serverId }: Request): number | undefined {
+    const { version } = storedServer(disk, serverId);
+    return witness.lossOf(`instance/${serverId}`, version) === undefined ? version : undefined;
+  }
+
+  /** If nothing has happened to the server since it was asked, the answer must be what the rules say of it. */
+  #checkRefusal(
+    world: World,
+    request: Request,
+    { reply, versionAt }: { readonly reply?: unknown; readonly versionAt: number | undefined },
+  ): void {
+    const { command, serverId, requestId, operationId } = request;
+    if (command === undefined || versionAt === undefined) return;
+    const stored = storedServer(world.disk, serverId);
+    if (stored.version !== versionAt) return;
+    const nowMs = world.env.clock.now();
+    const wrong = wrongRefusal(stored, { command, requestId, reply, nowMs });
+    if (wrong !== undefined) this.faults.push(`read: ${operationId} ${wrong}`);
   }
 
   /** Read your writes: whoever reads afterwards sees it, through any controller that does not say that it is stale. */
@@ -205,15 +227,6 @@ function reserve(process: Controller, serverId: string, request: ServerRequest):
     { type: 'project.reserve', servers: [{ serverId, usage }], userId: 'user-1' },
     { requestId: `req-create-${serverId}` },
   );
-}
-
-function exists(witness: Witness, serverId: string): boolean {
-  const { started, isGone } = witness.historyOf(serverId);
-  return started.size > 0 && !isGone;
-}
-
-function isNotFound(reply: unknown): boolean {
-  return isRefusal(reply) && reply.refused === 'instance-not-found';
 }
 
 function answerOf(outcome: { readonly reply?: unknown; readonly error?: unknown }): Answer {

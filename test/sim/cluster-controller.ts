@@ -22,7 +22,7 @@ import { testImage } from '#test/support/test-image.ts';
 import type { VirtualEnv } from '#test/support/virtual-env.ts';
 import { cutEffects, cutJournal } from './boundaries.ts';
 import { driveFiles, joinNetworks, seedNetworks } from './neighbours.ts';
-import { Controller, type StoreFaults } from './process.ts';
+import { Controller, STORE_MS, type StoreFaults } from './process.ts';
 
 export interface ClusterControllerOptions {
   readonly env: VirtualEnv;
@@ -81,7 +81,7 @@ export class ClusterController extends Controller {
 
   override setStore(faults: StoreFaults): void {
     super.setStore(faults);
-    this.#store.setFaults(faults);
+    this.#store.setFaults(faults.isJournalOnly === true ? { maxLatencyMs: STORE_MS } : faults);
   }
 
   override kill(): void {

@@ -60,12 +60,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     text: '      this.#stale = true;\n      env.log.warn(\n        { entity: this.#key, reason, err: cause },',
     by: '      env.log.warn(\n        { entity: this.#key, reason, err: cause },',
   },
-  'effect-of-stale-state': {
-    about: 'effects are tried again while the state is out of date',
-    file: shell,
-    text: '(this.#stale ? undefined : options.authority.stampOf(this.#key)?.epoch),',
-    by: 'options.authority.stampOf(this.#key)?.epoch,',
-  },
   'effect-not-retried': {
     about: 'an effect that failed once is not tried again',
     file: board,
@@ -99,7 +93,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'gap-not-read': {
     about: 'a view that has missed entries stays behind',
     file: follower,
-    text: 'if (entry.firstVersion !== known) return this.#reread(entry.key);',
+    text: 'if (entry.firstVersion !== known) return this.reread(entry.key);',
     by: 'if (entry.firstVersion !== known) return;',
   },
   'request-done-twice': {
@@ -171,14 +165,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'leaked-claim': {
     about: 'a delete does not give the claim back',
     file: effects,
-    text: '    services.placement.release(state.id, undefined, requestId),',
+    text: '    services.placement.release(state.id, undefined, { requestId, owner: context }),',
     by: '',
   },
   'leaked-port': {
     about: 'a delete does not give the ports back',
     file: effects,
-    text: '    services.placement.release(state.id, undefined, requestId),\n    services.networks.release(state.id, requestId),',
-    by: '    services.placement.release(state.id, undefined, requestId),',
+    text: '    services.placement.release(state.id, undefined, { requestId, owner: context }),\n    services.networks.release(state.id, requestId),',
+    by: '    services.placement.release(state.id, undefined, { requestId, owner: context }),',
   },
   'quota-not-returned': {
     about: 'a delete does not give the quota back',
@@ -222,12 +216,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     text: "    if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };\n    await this.#endGuest(serverId);",
     by: "    if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };\n    await this.#grants.close(serverId, runEpoch);",
   },
-  'late-start-survives': {
-    about: 'a delete does not look for a guest that came in between',
-    file: guest,
-    text: '    // A start that a dead process asked for may have come true in between; without its disks none can any more.\n    await this.#endGuest(serverId);',
-    by: '',
-  },
   'old-memory-kept': {
     about: 'memory that was saved before a start is kept',
     file: guest,
@@ -245,5 +233,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: disk,
     text: '      if ((stream?.version ?? 0) !== entry.firstVersion) continue;',
     by: '      if (stream !== undefined || entry.position > 0) continue;',
+  },
+  'lease-too-long': {
+    about: 'a member counts on a lease for longer than others wait for it',
+    file: 'src/runtime/membership/membership.ts',
+    text: 'const OWN_LEASE_MS = SUSPECT_LEASE_MS - BEAT_MS;',
+    by: 'const OWN_LEASE_MS = 60_000;',
   },
 };

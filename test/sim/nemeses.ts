@@ -3,11 +3,11 @@ import { instances } from '#actors/instance/protocol.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
 import { HypervisorFault } from '#hypervisor/port.ts';
 import type { SimulatedOperation } from '#hypervisor/simulated/faults.ts';
-import type { MemoryJournalFaults } from '#runtime/journal/memory.ts';
 import { type NetworkFaults, noFaults } from '#runtime/transport/memory/faults.ts';
 import type { MemoryNetwork } from '#runtime/transport/memory/network.ts';
 import { type Act, act, chosen } from './acts.ts';
-import { DISK_BYTES, POISON, STORE_MS } from './world.ts';
+import { STORE_MS, type StoreFaults } from './process.ts';
+import { DISK_BYTES, POISON } from './world.ts';
 
 const WIDE = 27_720;
 
@@ -43,7 +43,8 @@ const storeFaults = {
   'loses most replies': { lostReplyChance: 0.7, maxLatencyMs: STORE_MS },
   'loses writes': { lostWriteChance: 0.3, maxLatencyMs: STORE_MS },
   slow: { minLatencyMs: 20, maxLatencyMs: 400 },
-} satisfies Readonly<Record<string, MemoryJournalFaults>>;
+  'late to tell': { minLatencyMs: 200, maxLatencyMs: 3_000, isJournalOnly: true },
+} satisfies Readonly<Record<string, StoreFaults>>;
 const storeFaultNames = Object.keys(storeFaults) as (keyof typeof storeFaults)[];
 
 const messageFaults = {

@@ -19,6 +19,9 @@ export interface Heard {
   readonly error?: unknown;
 }
 
+/** A store's usual latency. */
+export const STORE_MS = 3;
+
 /** How a store misbehaves; of journals and cluster stores alike. */
 export interface StoreFaults {
   readonly minLatencyMs?: number;
@@ -27,6 +30,8 @@ export interface StoreFaults {
   readonly isFull?: boolean;
   readonly lostReplyChance?: number;
   readonly lostWriteChance?: number;
+  /** The table of members and shards is as it always is. */
+  readonly isJournalOnly?: boolean;
 }
 
 export abstract class Process {

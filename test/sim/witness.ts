@@ -65,6 +65,8 @@ interface Stream {
 interface Saved {
   readonly runEpoch: number;
   readonly isOver: boolean;
+  /** The newest owner whose orders it has taken. */
+  readonly ownerEpoch: number;
 }
 
 export class Witness {
@@ -311,10 +313,21 @@ export class Witness {
   }
 
   #hearLedger(host: string, { type, data }: StoredEvent): void {
-    if (type !== 'ledger.admitted' && type !== 'ledger.closed') return;
-    const { serverId, runEpoch } = data as { readonly serverId: string; readonly runEpoch: number };
+    if (type === 'ledger.pruned') return;
+    const { serverId, ...about } = data as {
+      readonly serverId: string;
+      readonly runEpoch?: number;
+      readonly ownerEpoch?: number;
+    };
     const key = `${host}/${serverId}`;
     const before = this.#saved.get(key);
+    const { ownerEpoch = before?.ownerEpoch ?? 0, runEpoch = before?.runEpoch ?? 0 } = about;
+    if (ownerEpoch < (before?.ownerEpoch ?? 0))
+      this.#found(`ledger: ${host} obeyed owner ${ownerEpoch} of ${serverId} after a later one`);
+    if (type === 'ledger.owner-heeded') {
+      if (before !== undefined) this.#saved.set(key, { ...before, ownerEpoch });
+      return;
+    }
     const isOver = type === 'ledger.closed';
     if (!isOver && this.#grants.get(`${serverId}@${runEpoch}`) !== host)
       this.#found(`ledger: ${host} saved ${serverId}@${runEpoch}, which it was not granted`);
@@ -322,7 +335,7 @@ export class Witness {
       this.#found(`ledger: ${host} went back from ${serverId}@${before.runEpoch} to ${runEpoch}`);
     if (!isOver && before?.runEpoch === runEpoch && before.isOver)
       this.#found(`ledger: ${host} took up ${serverId}@${runEpoch} after it was over`);
-    this.#saved.set(key, { runEpoch, isOver });
+    this.#saved.set(key, { runEpoch, isOver, ownerEpoch });
     if (isOver) this.#checkEnded(host, serverId, runEpoch);
   }
 

@@ -19,7 +19,7 @@ import { chosen } from './acts.ts';
 import { ClusterController, SHARDS } from './cluster-controller.ts';
 import { ComputeMember } from './compute-member.ts';
 import { LoneController } from './lone-controller.ts';
-import { Controller, type Process } from './process.ts';
+import { Controller, type Process, STORE_MS } from './process.ts';
 import { Witness } from './witness.ts';
 
 export interface WorldOptions {
@@ -39,8 +39,6 @@ export const DISK_BYTES = 1_024 * 1024 ** 3;
 /** systemd's RestartSec after a start that failed. */
 const RESTART_MS = 2_000;
 const HEALING_MS = 100;
-/** A store's usual latency. */
-export const STORE_MS = 3;
 
 /** What is started anew whenever its process has died. */
 interface Seat {
