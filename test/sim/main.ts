@@ -89,7 +89,10 @@ async function runAll(settings: Settings): Promise<boolean> {
       if (before === undefined) {
         hashes.set(name, result.hash);
         tally.add(result);
-        if (result.violations.length > 0) failed.push(result);
+        if (result.violations.length > 0) {
+          failed.push(result);
+          say(failureOf(result));
+        }
       } else {
         compared += 1;
         if (before !== result.hash) unequal.push(name);
@@ -107,10 +110,12 @@ async function runAll(settings: Settings): Promise<boolean> {
   return failed.length === 0 && unequal.length === 0;
 }
 
+function failureOf(one: Result): string {
+  return `FAILED ${nameOf(one)}: ${one.violations[0] ?? 'no reason'} (${one.violations.length})`;
+}
+
 async function tell(failed: readonly Result[], { mutant }: Settings): Promise<void> {
   if (failed.length === 0) return;
-  for (const one of failed)
-    say(`FAILED ${nameOf(one)}: ${one.violations[0] ?? 'no reason'} (${one.violations.length})`);
   if (mutant !== undefined) plantMutant(mutant);
   Error.stackTraceLimit = 0;
   process.on('unhandledRejection', () => undefined);
