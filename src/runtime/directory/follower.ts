@@ -51,9 +51,10 @@ export class Follower {
     this.#options = options;
   }
 
-  /** The last barrier did not reach the store, or states are behind it. */
+  /** The last barrier did not reach the store, states are behind it, or they follow it no more. */
   get isStale(): boolean {
-    return this.#isStale || this.#behind.size > 0 || this.#held !== undefined;
+    const isBehind = this.#behind.size > 0 || this.#held !== undefined;
+    return this.#isStale || isBehind || this.#isStopped;
   }
 
   /** Reads every entity, and follows from there. Resolves with their number. */
@@ -86,6 +87,7 @@ export class Follower {
   /** Whether the states have come to a position of the journal within the time. */
   reached(position: number, withinMs: number): Promise<boolean> {
     const { env, journal } = this.#options;
+    if (this.#isStopped) return Promise.resolve(false);
     if (journal.head() >= position && this.#held === undefined) return Promise.resolve(true);
     return new Promise((resolve) => {
       const cancel = env.timers.after(withinMs, () => this.#settle(waiter, false));
