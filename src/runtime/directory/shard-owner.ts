@@ -141,9 +141,15 @@ export class ShardOwner implements Authority {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Rows that somebody told or the store has; older ones than the known are ignored. */
+  /**
+   * Rows that somebody told or the store has. Older ones than the known are ignored, and so are those of an older
+   * generation: the store may have lost them.
+   */
   learn(rows: readonly ShardRow[]): void {
-    const news = rows.filter((row) => row.epoch > (this.#rows[row.shard]?.epoch ?? Infinity));
+    const oldest = this.#generation * GENERATION_SIZE;
+    const news = rows.filter(
+      ({ shard, epoch }) => epoch >= oldest && epoch > (this.#rows[shard]?.epoch ?? Infinity),
+    );
     for (const row of news) this.#rows[row.shard] = row;
     const isLost = ({ shard, epoch }: ShardRow): boolean => {
       const held = this.#held.get(shard);

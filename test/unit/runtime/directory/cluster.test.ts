@@ -283,6 +283,21 @@ describe('three controllers', () => {
     }
   });
 
+  it('believe nothing that was told of shards before the store went back', async () => {
+    const [a] = all;
+    const before = a!.cluster.shards.rowOf(3);
+    cluster.disk.rollBack(5);
+    await cluster.env.runUntil(() => a!.cluster.membership.table.generation === 1, 'a generation');
+    a!.cluster.shards.learn([{ ...before, owner: 'gone', epoch: before.epoch + 7 }]);
+    await cluster.settled(5_000);
+    await cluster.env.runUntil(
+      () => all.every(({ cluster: { shards } }) => shards.rowOf(3).epoch > before.epoch + 7),
+      'a new epoch',
+      5_000,
+    );
+    expect(cluster.owners()[3]).toHaveLength(1);
+  });
+
   it('send a revoked one away', async () => {
     await cluster.env.complete(all[0]!.store.revoke('b'), 'the revocation');
     await cluster.env.runUntil(() => all[1]!.expelled.length > 0, 'the expulsion');
