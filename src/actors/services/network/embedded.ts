@@ -181,13 +181,14 @@ export class EmbeddedNetworks implements Networks {
   }
 
   async release(serverId: string, requestId: string): Promise<void> {
-    await this.#forDevice(serverId, (changeId, portIds, networkId) =>
-      this.#options.router.ask(
+    await this.#forDevice(serverId, (changeId, portIds, networkId) => {
+      const macs = portIds.map((portId) => this.index.port(portId)?.port.mac ?? '');
+      return this.#options.router.ask(
         networks.ref(networkId),
-        { type: 'network.release-ports', deviceId: serverId, portIds, changeId },
+        { type: 'network.release-ports', deviceId: serverId, portIds, macs, changeId },
         { requestId },
-      ),
-    );
+      );
+    });
   }
 
   /** Once per network that the device has ports on. */

@@ -168,10 +168,19 @@ export function releasePorts(
 
 function portsOfDevice(
   network: NetworkState,
-  { deviceId, portIds }: { readonly deviceId: string; readonly portIds: readonly string[] },
+  {
+    deviceId,
+    portIds,
+    macs,
+  }: {
+    readonly deviceId: string;
+    readonly portIds: readonly string[];
+    readonly macs?: readonly string[];
+  },
 ): readonly PortRecord[] {
-  return portIds
-    .map((portId) => bucketGet(network.ports, portId))
-    .filter((port) => port !== undefined)
-    .filter((port) => port.deviceId === deviceId);
+  return portIds.flatMap((portId, index) => {
+    const port = bucketGet(network.ports, portId);
+    const isMeant = macs === undefined || macs[index] === port?.mac;
+    return port?.deviceId === deviceId && isMeant ? [port] : [];
+  });
 }

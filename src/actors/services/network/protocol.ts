@@ -208,8 +208,8 @@ export const networkCommands = {
   ),
   /** Deletes those made for the device, frees the others; ports of other devices are left alone. */
   'network.release-ports': command(
-    1,
-    Type.Object({ deviceId: text, portIds: texts, changeId }),
+    2,
+    Type.Object({ deviceId: text, portIds: texts, macs: Type.Optional(texts), changeId }),
     done,
   ),
   /** Tags of the network, or of one of its subnets or ports: these and no others, these too, or all but these. */
