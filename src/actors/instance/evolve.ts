@@ -241,7 +241,7 @@ function restState(vmState: VmState, power: PowerState): VmState {
     return 'stopped';
   const rests = vmState === 'stopped' || vmState === 'paused' || vmState === 'suspended';
   if (power === 'running' && rests) return 'active';
-  if (power === 'paused' && vmState === 'active') return 'paused';
+  if (power === 'paused' && (vmState === 'active' || vmState === 'stopped')) return 'paused';
   return vmState;
 }
 

@@ -262,6 +262,7 @@ describe('what a host observes', () => {
     { from: 'active', power: 'crashed', to: 'stopped' },
     { from: 'paused', power: 'shutdown', to: 'stopped' },
     { from: 'active', power: 'paused', to: 'paused' },
+    { from: 'stopped', power: 'paused', to: 'paused' },
     { from: 'paused', power: 'running', to: 'active' },
     { from: 'stopped', power: 'running', to: 'active' },
     { from: 'suspended', power: 'shutdown', to: 'suspended' },
