@@ -36,12 +36,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     text: 'const refusal = this.#fenced(request) ?? refusalOf(stream ?? newStream(), request);',
     by: 'const refusal = refusalOf(stream ?? newStream(), request);',
   },
-  'no-version-check': {
-    about: 'the store appends whatever the version is',
-    file: disk,
-    text: 'if (expectedVersion !== stream.version) {',
-    by: 'if (expectedVersion > stream.version) {',
-  },
   'acknowledged-before-append': {
     about: 'the asker is answered before the events are stored',
     file: shell,
@@ -89,12 +83,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: follower,
     text: '    if (!isShared) return;',
     by: '    if (!isShared || isShared) return;',
-  },
-  'gap-not-read': {
-    about: 'a view that has missed entries stays behind',
-    file: follower,
-    text: 'if (entry.firstVersion !== known) return this.reread(entry.key);',
-    by: 'if (entry.firstVersion !== known) return;',
   },
   'request-done-twice': {
     about: 'a request that arrives again is carried out again',
@@ -186,12 +174,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     text: '  if (state.pending.size === 0) return [];',
     by: '  if (state.pending.size >= 0) return [];',
   },
-  'moved-placement-undone': {
-    about: 'a placement is undone by the owner that has lost the server',
-    file: effects,
-    text: 'wasMoved(context.signal)',
-    by: 'context.signal === undefined',
-  },
   'grant-not-saved': {
     about: 'a guest is started before its grant is on the host’s disk',
     file: guest,
@@ -215,12 +197,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: guest,
     text: "    if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };\n    await this.#endGuest(serverId);",
     by: "    if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };\n    await this.#grants.close(serverId, runEpoch);",
-  },
-  'old-memory-kept': {
-    about: 'memory that was saved before a start is kept',
-    file: guest,
-    text: '    // It would be of a disk that is about to change.\n    await this.#machine.storage.removeSavedMemory(order.serverId);',
-    by: '',
   },
   'relist-tells-nothing': {
     about: 'what a host sees of its guests is not reported',

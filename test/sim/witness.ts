@@ -49,6 +49,12 @@ export interface WitnessOptions {
   readonly isPunctual: boolean;
 }
 
+/** The entity's shell names an append by its epoch, the version that it expects, and a number. */
+function expectedVersionOf(requestId: string | undefined): number | undefined {
+  const found = /^\d+\.(\d+)\.\d+$/.exec(requestId ?? '');
+  return found === null ? undefined : Number(found[1]);
+}
+
 /** Between a deadline and the record of it, in a world where nothing but hosts is slow. */
 const LATE_MS = 5_000;
 const UNDO_DEADLINE_MS = 60_000;
@@ -156,6 +162,9 @@ export class Witness {
     const stream = this.#streamOf(key);
     if (firstVersion !== stream.version)
       this.#found(`journal: ${key} goes on at ${firstVersion}, and is at ${stream.version}`);
+    const expected = expectedVersionOf(requestId);
+    if (expected !== undefined && expected !== firstVersion)
+      this.#found(`journal: ${key} was written at ${firstVersion} by who expected ${expected}`);
     if (epoch < stream.epoch)
       this.#found(`journal: ${key} was written by owner ${epoch} after owner ${stream.epoch}`);
     const newest = this.#options.newestEpoch(key);
