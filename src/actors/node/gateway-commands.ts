@@ -16,10 +16,13 @@ import type { BodyOf } from './wire.ts';
 export class Denied extends Error {
   override readonly name = 'Denied';
   readonly kind: string;
+  /** An honest member that has not heard of the end of its guest asks the same. */
+  readonly isLate: boolean;
 
-  constructor(message: string, kind: string) {
+  constructor(message: string, kind: string, options: { readonly isLate?: boolean } = {}) {
     super(message);
     this.kind = kind;
+    this.isLate = options.isLate ?? false;
   }
 }
 

@@ -78,7 +78,7 @@ export class NodeGateway {
       return await this.#bounded(sender.id, () => this.#answer(type, { message, sender, host }));
     } catch (error) {
       if (error instanceof RuntimeFault) return { fault: wireFaultOf(error) };
-      if (error instanceof Denied) this.#logOnce(sender, error);
+      if (error instanceof Denied && !error.isLate) this.#logOnce(sender, error);
       throw error;
     }
   }
@@ -163,14 +163,28 @@ export class NodeGateway {
     return { serverId };
   }
 
+  /**
+   * A host fetches an image once for all its guests, in the name of the first that wanted it. That one may be deleted while
+   * others wait for the bytes, so any server that is granted to the host and made from the image will do.
+   */
   async #image({ serverId, imageId }: BodyOf<'node.image'>, host: HostName): Promise<unknown> {
-    const server = await this.#granted(serverId, host, 'node.image');
-    if (server.request?.image?.id !== imageId)
-      throw new Denied(`server ${serverId} is not made from image ${imageId}`, 'node.image');
+    await this.#fresh();
+    const { servers } = this.#options;
+    const named = servers.get(serverId);
+    if (!isMadeFrom(imageId, host, named) && !this.#anyIsMadeFrom(imageId, host)) {
+      const message = `no server granted to host ${host} is made from image ${imageId}`;
+      throw new Denied(message, 'node.image', { isLate: named?.existence === 'gone' });
+    }
     const url = this.#options.imageUrl(imageId, host);
     if (url === undefined)
       throw new RuntimeFault('unavailable', 'this controller has no address for images yet');
     return { url };
+  }
+
+  #anyIsMadeFrom(imageId: string, host: HostName): boolean {
+    for (const server of this.#options.servers.values())
+      if (isMadeFrom(imageId, host, server)) return true;
+    return false;
   }
 
   /** The server, if its guest may run on this host and nowhere else. */
@@ -213,3 +227,7 @@ export class NodeGateway {
 }
 
 const MAX_REQUEST_ID = 100;
+
+function isMadeFrom(imageId: string, host: HostName, server: InstanceState | undefined): boolean {
+  return server?.grant?.host === host && server.request?.image?.id === imageId;
+}

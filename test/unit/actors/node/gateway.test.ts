@@ -9,6 +9,7 @@ import { type Controller, MemberWorld, metadataOf } from './member-world.ts';
 import { networkId, serverId } from './node-world.ts';
 
 const foreign = 'aaaaaaaa-0000-4000-8000-000000000009';
+const foreignImage = { ...testImage, id: '22222222-2222-4222-8222-222222222222' };
 const ungranted = 'aaaaaaaa-0000-4000-8000-000000000008';
 
 let world: MemberWorld;
@@ -21,7 +22,7 @@ beforeEach(async () => {
   await world.started();
   controller = world.controllers[0]!;
   liar = await world.impostor('host-2');
-  world.grant('host-1', foreign);
+  world.grant('host-1', foreign, foreignImage);
   world.grant('host-2', serverId);
   controller.asked.length = 0;
   controller.log.length = 0;
@@ -98,7 +99,7 @@ describe('a lying member', () => {
     ],
     [
       'wants the image of another server',
-      () => say('node.image', { serverId: foreign, imageId: testImage.id }),
+      () => say('node.image', { serverId: foreign, imageId: foreignImage.id }),
     ],
     ['wants to know another server', () => say('node.metadata', { serverId: foreign })],
     ['wants another image', () => say('node.image', { serverId, imageId: foreign })],
@@ -223,6 +224,22 @@ describe('an honest member', () => {
   it('whose guest has lost its grant meanwhile hears that it is too late, and is not logged', async () => {
     expect(await ask('instance', ungranted, observed('host-2'))).toEqual({
       reply: { refused: 'instance-late-report', detail: { host: 'host-2', runEpoch: 1 } },
+    });
+    expect(controller.log).toEqual([]);
+  });
+
+  it('gets the image of a guest in the name of one that is deleted meanwhile', async () => {
+    const another = 'aaaaaaaa-0000-4000-8000-000000000007';
+    world.grant('host-2', another);
+    world.release(another);
+    const asked = { serverId: another, imageId: testImage.id };
+    expect(await say('node.image', asked)).toEqual({ url: expect.stringContaining(testImage.id) });
+    world.release(serverId);
+    expect(await say('node.image', asked)).toEqual({
+      code: 'refused',
+      message: expect.stringContaining(
+        `no server granted to host host-2 is made from image ${testImage.id}`,
+      ),
     });
     expect(controller.log).toEqual([]);
   });

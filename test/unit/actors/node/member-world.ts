@@ -146,7 +146,7 @@ export class MemberWorld {
         barrier: async () => undefined,
       },
       members,
-      servers: { get: (id: string) => this.servers.get(id) } as StateView<InstanceState>,
+      servers: this.#serverView(),
       hosts: this.cluster.view(hostDefinition),
       imageIds: () => new Set([testImage.id]),
       networkIds: () => [...this.networks.keys()],
@@ -261,8 +261,20 @@ export class MemberWorld {
   }
 
   /** The server’s guest may run there, under run-epoch 1. */
-  grant(host: string, id = serverId): void {
-    const server = { id, grant: { host, runEpoch: 1 }, request: { image: testImage } };
+  grant(host: string, id = serverId, image = testImage): void {
+    const server = { id, grant: { host, runEpoch: 1 }, request: { image } };
+    this.servers.set(id, server as unknown as InstanceState);
+  }
+
+  #serverView(): StateView<InstanceState> {
+    const { servers } = this;
+    const view = { get: (id: string) => servers.get(id), values: () => servers.values() };
+    return view as unknown as StateView<InstanceState>;
+  }
+
+  /** The server is deleted, and its grant given back. */
+  release(id: string): void {
+    const server = { id, existence: 'gone', request: this.servers.get(id)?.request };
     this.servers.set(id, server as unknown as InstanceState);
   }
 
