@@ -27,7 +27,7 @@ import { providerDefinition } from '#actors/provider/entity.ts';
 import { SchedulerActor } from '#actors/scheduler/actor.ts';
 import { ConsumerIndex } from '#actors/scheduler/consumers.ts';
 import { ViewScheduler } from '#actors/scheduler/view-scheduler.ts';
-import { hostDefinition } from '#actors/topology/entity.ts';
+import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 
 export interface AssemblyOptions {
   readonly env: Env;
@@ -154,6 +154,7 @@ export class Assembly {
       flavorsDefinition,
       keypairsDefinition,
       hostDefinition,
+      aggregatesDefinition,
       providerDefinition,
       ledgerDefinition,
     ])
@@ -183,6 +184,7 @@ export class Assembly {
     const sources = {
       views: entities,
       hosts: entities.view(hostDefinition),
+      aggregates: entities.view(aggregatesDefinition),
       providers: entities.view(providerDefinition),
       servers: entities.view(instanceDefinition),
       nodes,

@@ -12,7 +12,7 @@ import type { Identity } from '#actors/ports/identity.ts';
 import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
-import { hostDefinition } from '#actors/topology/entity.ts';
+import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import type { ComputeContext } from '#api/compute/context.ts';
 import { computePlugin } from '#api/compute/plugin.ts';
 import { embeddedSecurityGroups } from '#api/compute/servers/embedded-security-groups.ts';
@@ -103,6 +103,7 @@ export function buildApi(options: FrontDoorOptions): Door {
     flavors: entities.view(flavorsDefinition),
     keypairs: entities.view(keypairsDefinition),
     hosts: entities.view(hostDefinition),
+    aggregates: entities.view(aggregatesDefinition),
     providers: entities.view(providerDefinition),
     projects: entities.view(projectDefinition),
     images: neighbours.images,

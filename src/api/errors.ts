@@ -32,7 +32,7 @@ export function httpRefusal(refusal: Refusal): HttpRefusal {
   if (entry === undefined)
     throw new Error(`refusal code ${refusal.refused} is missing in api/errors`);
   return {
-    status: entry.status,
+    status: typeof entry.status === 'number' ? entry.status : entry.status(refusal.detail),
     message: entry.message(refusal.detail),
     kind: entry.kind ?? refusal.refused,
     headers: entry.headers ?? {},

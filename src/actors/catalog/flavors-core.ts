@@ -5,7 +5,7 @@ import { unreachable } from '../domain/unreachable.ts';
 import type { Flavor } from '../domain/server.ts';
 import { flavorOf } from './lookup.ts';
 import type { FlavorCommand, FlavorEvent, FlavorRecord, FlavorsState } from './protocol.ts';
-import { receiptOf, withReceipt } from './receipts.ts';
+import { receiptOf, withReceipt } from '../domain/receipts.ts';
 
 type Decision = Accepted<FlavorEvent, Record<string, never>> | Refusal;
 type Change = Exclude<FlavorEvent, { type: 'flavor.seeded' | 'flavor.created' }>;

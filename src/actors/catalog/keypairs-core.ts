@@ -4,7 +4,7 @@ import { refuse, type Refusal } from '#runtime/message/refusal.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import { keypairOf } from './lookup.ts';
 import type { KeypairCommand, KeypairEvent, KeypairsState } from './protocol.ts';
-import { receiptOf, withReceipt } from './receipts.ts';
+import { receiptOf, withReceipt } from '../domain/receipts.ts';
 
 type Decision = Accepted<KeypairEvent, Record<string, never>> | Refusal;
 

@@ -3,6 +3,8 @@
 import { capacityOf } from '../provider/arithmetic.ts';
 import type { Inventory, ProviderState } from '../provider/protocol.ts';
 import { bucketGet } from '../domain/bucket-map.ts';
+import { aggregatesOfHost, zoneOfHost } from '../topology/aggregates-lookup.ts';
+import type { Aggregate, AggregatesState } from '../topology/aggregates-protocol.ts';
 import type { HostState, HypervisorFacts } from '../topology/protocol.ts';
 import type { RequestSpec } from './protocol.ts';
 
@@ -24,19 +26,24 @@ export interface HostView {
   readonly hypervisor: HypervisorFacts;
   readonly resources: Readonly<Record<string, ResourceView>>;
   readonly traits: readonly string[];
+  /** That the host is in. */
+  readonly aggregates: readonly Aggregate[];
 }
 
 /** Undefined for a host that never registered: there is nothing to choose yet. */
 export function viewHost(
   host: HostState,
   provider: ProviderState | undefined,
-  isUp: boolean,
+  {
+    isUp,
+    aggregates,
+  }: { readonly isUp: boolean; readonly aggregates: AggregatesState | undefined },
 ): HostView | undefined {
   if (!host.registered || host.hypervisor === undefined) return undefined;
   return {
     host: host.id,
     providerId: host.providerId,
-    availabilityZone: host.availabilityZone,
+    availabilityZone: zoneOfHost(aggregates, host),
     isUp,
     forcedDown: host.forcedDown,
     enabled: host.enabled,
@@ -44,6 +51,7 @@ export function viewHost(
     hypervisor: host.hypervisor,
     resources: viewResources(provider),
     traits: provider?.traits ?? [],
+    aggregates: aggregatesOfHost(aggregates, host.id),
   };
 }
 

@@ -4,6 +4,7 @@ import type { StateView, Views } from '#runtime/events/projection.ts';
 import type { InstanceState } from '../instance/state.ts';
 import type { NodeClient } from '../node/client.ts';
 import type { ProviderState } from '../provider/protocol.ts';
+import { ALL_AGGREGATES, type AggregatesState } from '../topology/aggregates-protocol.ts';
 import type { HostState } from '../topology/protocol.ts';
 import { type HostView, viewHost, withoutClaim } from './host-view.ts';
 import type { RequestSpec, Selection } from './protocol.ts';
@@ -12,6 +13,7 @@ import { selectHosts } from './select.ts';
 export interface SchedulerSources {
   readonly views: Views;
   readonly hosts: StateView<HostState>;
+  readonly aggregates: StateView<AggregatesState>;
   readonly providers: StateView<ProviderState>;
   readonly servers: StateView<InstanceState>;
   readonly nodes: Pick<NodeClient, 'isUp'>;
@@ -38,9 +40,10 @@ export class ViewScheduler {
 
   *#hosts(spec: RequestSpec): Iterable<HostView> {
     const { hosts, providers, nodes } = this.#sources;
+    const aggregates = this.#sources.aggregates.get(ALL_AGGREGATES);
     for (const host of hosts.values()) {
       const provider = withoutClaim(providers.get(host.providerId), spec);
-      const view = viewHost(host, provider, nodes.isUp(host.id));
+      const view = viewHost(host, provider, { isUp: nodes.isUp(host.id), aggregates });
       if (view !== undefined) yield view;
     }
   }

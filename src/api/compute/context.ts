@@ -6,6 +6,7 @@ import type { InstanceState } from '#actors/instance/state.ts';
 import type { NodeClient } from '#actors/node/client.ts';
 import type { ProjectState, QuotaLimits } from '#actors/project/protocol.ts';
 import type { ProviderState } from '#actors/provider/protocol.ts';
+import type { AggregatesState } from '#actors/topology/aggregates-protocol.ts';
 import type { HostState } from '#actors/topology/protocol.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import type { ApiContext } from '../context.ts';
@@ -44,6 +45,8 @@ export interface ComputeContext extends ApiContext {
   /** One entity per user. */
   readonly keypairs: StateView<KeypairsState>;
   readonly hosts: StateView<HostState>;
+  /** One entity, `aggregates/all`. */
+  readonly aggregates: StateView<AggregatesState>;
   readonly providers: StateView<ProviderState>;
   readonly projects: StateView<ProjectState>;
   readonly images: Images;

@@ -1,6 +1,13 @@
 // What the refusals of flavors, key pairs, quota and hosts mean in HTTP.
 import type { ErrorTable } from './entry.ts';
 
+const aggregateActions: Readonly<Record<string, string>> = {
+  add: 'add host to',
+  update: 'update',
+  'update-metadata': 'update metadata of',
+  delete: 'remove host from',
+};
+
 export const computeResourceErrors = {
   'flavor-not-found': {
     status: 404,
@@ -47,6 +54,29 @@ export const computeResourceErrors = {
     status: 400,
     message: ({ resource, limit, maximum }) =>
       `Quota limit ${String(limit)} for ${String(resource)} must be less than or equal to ${String(maximum)}.`,
+  },
+  'aggregate-not-found': {
+    status: 404,
+    message: ({ aggregateId }) => `Aggregate ${String(aggregateId)} could not be found.`,
+  },
+  'aggregate-exists': {
+    status: 409,
+    message: ({ name }) => `Aggregate ${String(name)} already exists.`,
+  },
+  'aggregate-host-exists': {
+    status: 409,
+    message: ({ aggregateId, host }) =>
+      `Aggregate ${String(aggregateId)} already has host ${String(host)}.`,
+  },
+  'aggregate-host-not-found': {
+    status: 404,
+    message: ({ aggregateId, host }) =>
+      `Aggregate ${String(aggregateId)} has no host ${String(host)}.`,
+  },
+  'aggregate-refused': {
+    status: ({ action }) => (action === 'add' ? 409 : 400),
+    message: ({ action, aggregateId, reason }) =>
+      `Cannot ${aggregateActions[String(action)]} aggregate ${String(aggregateId)}. Reason: ${String(reason)}.`,
   },
   'host-not-found': {
     status: 404,

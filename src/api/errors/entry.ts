@@ -1,7 +1,8 @@
 // The shape of a row in the error registry.
 
 export interface ErrorEntry {
-  readonly status: number;
+  /** By what was asked, where one refusal has several meanings. */
+  readonly status: number | ((detail: Readonly<Record<string, unknown>>) => number);
   /** Words for the user; `detail` is the refusal's. */
   readonly message: (detail: Readonly<Record<string, unknown>>) => string;
   /** Neutron's exception name. */

@@ -14,7 +14,7 @@ import type { InstanceState } from '#actors/instance/state.ts';
 import type { PowerState } from '#actors/domain/states.ts';
 import type { ImageRecord } from '#actors/ports/images.ts';
 import type { SecurityGroups } from '#api/compute/context.ts';
-import { hostDefinition } from '#actors/topology/entity.ts';
+import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import { hosts } from '#actors/topology/protocol.ts';
 import { present } from '#runtime/assert.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
@@ -115,6 +115,7 @@ export async function serverCloud(
       flavorsDefinition,
       keypairsDefinition,
       hostDefinition,
+      aggregatesDefinition,
     ],
     quotaDefaults: { ...defaultQuotaLimits, ...quota },
     ...(securityGroups === undefined ? {} : { securityGroups }),

@@ -102,6 +102,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     flavors: viewOf('flavors'),
     keypairs: viewOf('keypairs'),
     hosts: viewOf('host'),
+    aggregates: viewOf('aggregates'),
     providers: viewOf('provider'),
     projects: viewOf('project'),
     images: imagesOf(images),

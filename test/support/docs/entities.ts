@@ -40,7 +40,7 @@ import { networkDefinition } from '#actors/services/network/entity.ts';
 import { networkAttributes, portRecord, subnetRecord } from '#actors/services/network/protocol.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import { ruleRecord } from '#actors/services/network/tenancy-protocol.ts';
-import { hostDefinition } from '#actors/topology/entity.ts';
+import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import { hypervisorSchema } from '#actors/topology/protocol.ts';
 import type { AnyEntityDefinition } from '#runtime/entity/definition.ts';
 
@@ -77,6 +77,11 @@ export const entities: readonly DocumentedEntity[] = [
     definition: hostDefinition,
     protocolFile: 'src/actors/topology/protocol.ts',
     stands: 'one compute host as administrators see it, named by the host',
+  },
+  {
+    definition: aggregatesDefinition,
+    protocolFile: 'src/actors/topology/aggregates-protocol.ts',
+    stands: 'all host aggregates; there is one, `aggregates/all`',
   },
   {
     definition: flavorsDefinition,

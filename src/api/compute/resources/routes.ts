@@ -1,6 +1,6 @@
 // Every call of the resources in this folder.
 import type { ComputeRoute } from '../route.ts';
-import { aggregateRoutes } from './aggregates.ts';
+import { aggregateRoutes } from './aggregates/aggregates.ts';
 import { availabilityZoneRoutes } from './hosts/availability-zones.ts';
 import { extensionRoutes } from './extensions.ts';
 import { extraSpecRoutes } from './flavors/extra-specs.ts';

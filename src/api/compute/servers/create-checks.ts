@@ -6,6 +6,7 @@ import type { Flavor, ServerImage, ServerKey, ServerRequest } from '#actors/doma
 import type { ImageRecord } from '#actors/ports/images.ts';
 import type { QuotaLimits } from '#actors/project/protocol.ts';
 import { badRequest, forbidden } from '../envelope.ts';
+import { zoneOf, zoneOfNamed } from '../host-zone.ts';
 import { demand } from '../policy.ts';
 import { strOf } from '../python-words.ts';
 import type { ComputeCall } from '../route.ts';
@@ -173,7 +174,7 @@ export function findDestination(call: ComputeCall, server: CreateServer): Destin
     demand({ rule: 'servers:create:forced_host', persona: 'admin' }, call.caller);
   const requested = requestedHost(call, server, forced !== undefined);
   if (zone === '' || forced !== undefined) {
-    const isIn = forced !== undefined && call.context.hosts.get(forced)?.availabilityZone === zone;
+    const isIn = forced !== undefined && zoneOfNamed(call.context, forced) === zone;
     return {
       availabilityZone: isIn ? zone : undefined,
       requestedHost: node ?? host ?? requested,
@@ -181,7 +182,8 @@ export function findDestination(call: ComputeCall, server: CreateServer): Destin
   }
   const isAvailable = [...call.context.hosts.values()].some(
     (state) =>
-      state.availabilityZone === zone &&
+      state.registered &&
+      zoneOf(call.context, state) === zone &&
       state.enabled &&
       !state.forcedDown &&
       call.context.nodes.isUp(state.id),

@@ -2,6 +2,7 @@
 import type { InstanceState } from '#actors/instance/state.ts';
 import { present } from '#runtime/assert.ts';
 import { badRequest } from '../envelope.ts';
+import { zoneOfNamed } from '../host-zone.ts';
 import { type ComputeCall, JsonText } from '../route.ts';
 import { isSelected, type ServerSelection, selectServers } from './filters.ts';
 import { hostStatusOf } from './host-status.ts';
@@ -108,8 +109,9 @@ function summaryTexts(call: ComputeCall, page: readonly InstanceState[]): readon
 function detailTexts(call: ComputeCall, page: readonly InstanceState[]): readonly string[] {
   const { microversion, selfBase, bookmarkBase, reads, context } = call;
   const { isAdmin } = call.caller;
-  const options = { microversion, isAdmin, selfBase, bookmarkBase };
-  const form = `${viewFamily(microversion)} ${isAdmin} ${selfBase} ${bookmarkBase}`;
+  const zoneOf = (host: string) => zoneOfNamed(context, host);
+  const options = { microversion, isAdmin, selfBase, bookmarkBase, zoneOf };
+  const form = `${viewFamily(microversion)} ${isAdmin} ${reads.zonesVersion} ${selfBase} ${bookmarkBase}`;
   const texts = page.map((state) => reads.json.text(form, state, () => serverView(state, options)));
   if (!isAdmin || !call.from(16)) return texts;
   return texts.map((text, index) => {

@@ -2,6 +2,8 @@
 // `changes-since` still tells of. Kept up to date by the view's changes, so that no list scans every server.
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { Caller } from '#actors/ports/identity.ts';
+import type { AggregatesState } from '#actors/topology/aggregates-protocol.ts';
+import type { HostState } from '#actors/topology/protocol.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import { createServerJsonCache, type ServerJsonCache } from './json-cache.ts';
 
@@ -17,6 +19,8 @@ export interface ServerReads {
   living(projectId: string | undefined): readonly InstanceState[];
   /** In the order of their deletion. */
   deleted(): Iterable<InstanceState>;
+  /** Another number when hosts may be in other zones than before: texts of views are made anew then. */
+  readonly zonesVersion: number;
   /** Texts of views, for lists. */
   readonly json: ServerJsonCache;
   close(): void;
@@ -58,6 +62,8 @@ function isBefore(left: InstanceState, right: InstanceState): boolean {
 
 export function createServerReads(context: {
   readonly servers: StateView<InstanceState>;
+  readonly aggregates: Pick<StateView<AggregatesState>, 'subscribe'>;
+  readonly hosts: Pick<StateView<HostState>, 'subscribe'>;
 }): ServerReads {
   const all = new OrderedServers();
   const byProject = new Map<string, OrderedServers>();
@@ -91,6 +97,15 @@ export function createServerReads(context: {
   );
   for (const state of deletedFirst) take(state);
   const unsubscribe = context.servers.subscribe((change) => take(change.after));
+  let zonesVersion = 0;
+  const forgetZones = [
+    context.aggregates.subscribe(() => {
+      zonesVersion += 1;
+    }),
+    context.hosts.subscribe(({ before, after }) => {
+      if (before?.availabilityZone !== after.availabilityZone) zonesVersion += 1;
+    }),
+  ];
 
   return {
     find: (id, caller) => {
@@ -104,9 +119,13 @@ export function createServerReads(context: {
     living: (projectId) =>
       projectId === undefined ? all.servers : (byProject.get(projectId)?.servers ?? []),
     deleted: () => gone.values(),
+    get zonesVersion() {
+      return zonesVersion;
+    },
     json,
     close: () => {
       unsubscribe();
+      for (const forget of forgetZones) forget();
       json.close();
     },
   };

@@ -2,6 +2,7 @@
 import type { InstanceState } from '#actors/instance/state.ts';
 import { canonicalAddress } from '#actors/services/network/addresses.ts';
 import { notFound } from '../envelope.ts';
+import { zoneOfNamed } from '../host-zone.ts';
 import type { ComputeCall } from '../route.ts';
 import { hostStatusOf } from './host-status.ts';
 import { actorOf, askServer, operate } from './operate.ts';
@@ -18,9 +19,10 @@ function oneServer(
 ): unknown {
   const { microversion, selfBase, bookmarkBase } = call;
   const { isAdmin } = call.caller;
+  const zoneOf = (host: string) => zoneOfNamed(call.context, host);
   return {
     server: {
-      ...serverView(server, { microversion, selfBase, bookmarkBase, isAdmin }, size),
+      ...serverView(server, { microversion, selfBase, bookmarkBase, isAdmin, zoneOf }, size),
       ...(size === 'whole' && isAdmin && call.from(16)
         ? { host_status: hostStatusOf(server, call.context) }
         : {}),

@@ -7,7 +7,7 @@ import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { providers } from '#actors/provider/protocol.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
-import { hostDefinition } from '#actors/topology/entity.ts';
+import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import { hosts, type HypervisorFacts } from '#actors/topology/protocol.ts';
 import { resourceRoutes } from '#api/compute/resources/routes.ts';
 import type { StateView } from '#runtime/events/projection.ts';
@@ -44,6 +44,7 @@ export function resourceService(servers: readonly InstanceState[] = []): Resourc
       projectDefinition,
       providerDefinition,
       hostDefinition,
+      aggregatesDefinition,
     ],
     servers: fixedView(servers),
   });

@@ -28,13 +28,6 @@ describe('extensions', () => {
   });
 });
 
-test('aggregates are none, for administrators', async () => {
-  const { call } = resourceService();
-  expect((await call('GET', '/os-aggregates')).body).toEqual({ aggregates: [] });
-  expect((await call('GET', '/os-aggregates/1')).status).toBe(404);
-  expect((await call('GET', '/os-aggregates', { as: 'anna' })).status).toBe(403);
-});
-
 describe('migrations', () => {
   test('are none, for managers and administrators', async () => {
     const { call } = resourceService();

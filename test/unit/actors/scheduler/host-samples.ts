@@ -58,6 +58,7 @@ export function hostView(host: string, more: Partial<HostView> = {}): HostView {
     },
     resources: { VCPU: resource(64), MEMORY_MB: resource(4096), DISK_GB: resource(40) },
     traits: [],
+    aggregates: [],
     ...more,
   };
 }

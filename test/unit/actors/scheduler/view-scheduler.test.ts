@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { hostDefinition } from '#actors/topology/entity.ts';
+import { aggregates, ALL_AGGREGATES } from '#actors/topology/aggregates-protocol.ts';
+import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import { hosts } from '#actors/topology/protocol.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { providers } from '#actors/provider/protocol.ts';
@@ -15,7 +16,7 @@ const { hypervisor } = hostView('h1');
 const options = { requestId: 'req-1' };
 
 async function cloud() {
-  const cluster = pureCluster([hostDefinition, providerDefinition], () => 1);
+  const cluster = pureCluster([hostDefinition, aggregatesDefinition, providerDefinition], () => 1);
   for (const name of ['h1', 'h2']) {
     await cluster.router.ask(
       hosts.ref(name),
@@ -44,6 +45,7 @@ async function cloud() {
   const scheduler = new ViewScheduler({
     views: cluster.views,
     hosts: cluster.view(hostDefinition),
+    aggregates: cluster.view(aggregatesDefinition),
     providers: cluster.view(providerDefinition),
     servers: servers as unknown as StateView<InstanceState>,
     nodes: { isUp: (host) => up.has(host) },
@@ -69,7 +71,25 @@ test('a new host offers what its hypervisor has, less the reserve, times the rat
 });
 
 test('a host that never registered is no candidate', () => {
-  expect(viewHost(hostDefinition.initial('h'), undefined, true)).toBeUndefined();
+  expect(
+    viewHost(hostDefinition.initial('h'), undefined, { isUp: true, aggregates: undefined }),
+  ).toBeUndefined();
+});
+
+test('an aggregate’s zone is the zone of its hosts', async () => {
+  const { cluster, scheduler } = await cloud();
+  const all = aggregates.ref(ALL_AGGREGATES);
+  const metadata = { availability_zone: 'east' };
+  await cluster.router.ask(
+    all,
+    { type: 'aggregate.create', uuid: 'u1', name: 'a', metadata },
+    options,
+  );
+  await cluster.router.ask(all, { type: 'aggregate.add-host', number: 1, host: 'h2' }, options);
+  const chosen = async (availabilityZone: string) =>
+    (await scheduler.select(spec({ availabilityZone }))).candidates.map(({ host }) => host);
+  expect(await chosen('east')).toEqual(['h2']);
+  expect(await chosen('nova')).toEqual(['h1']);
 });
 
 test('claims, hosts that stop answering and places of servers count at once', async () => {

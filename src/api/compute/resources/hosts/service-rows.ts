@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { hostNumber } from '#actors/topology/core.ts';
 import type { HostState } from '#actors/topology/protocol.ts';
 import type { ComputeContext } from '../../context.ts';
+import { zoneOf } from '../../host-zone.ts';
 
 export interface ServiceRow {
   readonly binary: string;
@@ -48,7 +49,7 @@ function computeRow(context: ComputeContext, host: HostState): ServiceRow {
     host: host.id,
     id: host.serviceId,
     number: host.number,
-    zone: host.availabilityZone,
+    zone: zoneOf(context, host),
     enabled: host.enabled,
     disabledReason: host.disabledReason,
     isUp,

@@ -15,6 +15,8 @@ export interface ViewOptions extends LinkBases {
   readonly microversion: number;
   /** Sees hosts, names of domains, user data, and details of faults inside. */
   readonly isAdmin: boolean;
+  /** The zone that a host is in now; without it a server shows the one that it was placed in. */
+  readonly zoneOf?: (host: string) => string | undefined;
 }
 
 /** Below 2.75 the replies to PUT (and rebuild) are small. */
@@ -120,7 +122,7 @@ function faultView(state: InstanceState, status: string, options: ViewOptions): 
 
 function wholeView(state: InstanceState, request: ServerRequest, options: ViewOptions): View {
   return {
-    'OS-EXT-AZ:availability_zone': state.grant?.availabilityZone ?? request.availabilityZone ?? '',
+    'OS-EXT-AZ:availability_zone': zoneView(state, request, options),
     config_drive: request.configDrive ? 'True' : '',
     key_name: request.key?.name ?? null,
     'OS-SRV-USG:launched_at': isoMicrosecondsOrNull(state.launchedAtMs),
@@ -134,6 +136,11 @@ function wholeView(state: InstanceState, request: ServerRequest, options: ViewOp
     'OS-EXT-STS:power_state': powerStates[state.powerState],
     'os-extended-volumes:volumes_attached': [],
   };
+}
+
+function zoneView({ grant }: InstanceState, request: ServerRequest, options: ViewOptions): string {
+  if (grant === undefined) return request.availabilityZone ?? '';
+  return options.zoneOf?.(grant.host) ?? grant.availabilityZone;
 }
 
 function adminView(state: InstanceState, request: ServerRequest, microversion: number): View {
