@@ -43,3 +43,18 @@ export interface ChaosArguments {
   readonly data?: string;
   readonly keep?: boolean;
 }
+export interface LabArguments {
+  readonly data: string;
+}
+export interface LabUpArguments extends LabArguments {
+  readonly hosts: string;
+  readonly controllers: string;
+  readonly storage: 'shared' | 'local' | 'lun';
+  readonly keep?: boolean;
+}
+export interface LabStatusArguments extends LabArguments {
+  readonly json?: boolean;
+}
+export interface LabCutArguments extends LabArguments {
+  readonly oneWay?: boolean;
+}

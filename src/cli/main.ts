@@ -11,6 +11,7 @@ import type {
   TokenArguments,
   UpArguments,
 } from './arguments.ts';
+import { addLabCommands } from './lab/subcommands.ts';
 
 const END_WITHIN_MS = 2_000;
 
@@ -184,6 +185,8 @@ program
     const { chaos } = await import('./chaos/command.ts');
     process.exitCode = await chaos(options);
   });
+
+addLabCommands(program);
 
 program
   .command('test')

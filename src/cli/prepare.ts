@@ -16,12 +16,24 @@ export async function prepareHost(config: Config, say: (line: string) => void): 
   return { path: isOffering ? await tinyImage(say) : '', diskFormat: 'qcow2' };
 }
 
+/** For hosts in namespaces: the same packages, a Redis, and the image; libvirt's daemons are the lab's own. */
+export async function prepareForLab(say: (line: string) => void): Promise<void> {
+  const redis = missingNeeds({ tests: true }).filter((need) => need.proof === 'redis-server');
+  await installMissing([...missingNeeds({ tests: false }), ...redis], say);
+  await tinyImage(say);
+}
+
+async function installMissing(
+  missing: readonly Need[],
+  say: (line: string) => void,
+): Promise<void> {
+  if (missing.length === 0) return;
+  if (!canInstall()) throw new Error(whatIsMissing(missing));
+  await installNeeds(missing, say);
+}
+
 async function prepareHypervisor(config: Config, say: (line: string) => void): Promise<void> {
-  const missing = missingNeeds({ tests: false });
-  if (missing.length > 0) {
-    if (!canInstall()) throw new Error(whatIsMissing(missing));
-    await installNeeds(missing, say);
-  }
+  await installMissing(missingNeeds({ tests: false }), say);
   if (process.getuid?.() !== 0) throw new Error(notRoot());
   const { startLibvirtDaemon } = await import('./libvirt-daemon.ts');
   await startLibvirtDaemon({ uri: config.hypervisor.uri, data: config.data, say });
