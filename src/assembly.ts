@@ -10,6 +10,7 @@ import type { Journal } from '#runtime/journal/port.ts';
 import { type ActorSystem, createActorSystem } from '#runtime/system/system.ts';
 import { Auditor } from '#actors/audit/audit.ts';
 import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts';
+import { consoleTokensDefinition } from '#actors/console/entity.ts';
 import { instanceEffects } from '#actors/instance/effects.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import { Placement } from '#actors/instance/placement.ts';
@@ -155,6 +156,7 @@ export class Assembly {
       keypairsDefinition,
       hostDefinition,
       aggregatesDefinition,
+      consoleTokensDefinition,
       providerDefinition,
       ledgerDefinition,
     ])

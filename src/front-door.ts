@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import type { AddressInfo } from 'node:net';
 import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts';
+import { consoleTokensDefinition } from '#actors/console/entity.ts';
 import { configDriveFiles } from '#actors/domain/metadata-documents.ts';
 import type { InstanceMetadata } from '#actors/domain/instance-metadata.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
@@ -104,6 +105,7 @@ export function buildApi(options: FrontDoorOptions): Door {
     keypairs: entities.view(keypairsDefinition),
     hosts: entities.view(hostDefinition),
     aggregates: entities.view(aggregatesDefinition),
+    consoleTokens: entities.view(consoleTokensDefinition),
     providers: entities.view(providerDefinition),
     projects: entities.view(projectDefinition),
     images: neighbours.images,

@@ -2,6 +2,7 @@
 import type { Images } from '#actors/ports/images.ts';
 import type { Networks } from '#actors/ports/networks.ts';
 import type { FlavorsState, KeypairsState } from '#actors/catalog/protocol.ts';
+import type { ConsoleTokensState } from '#actors/console/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { NodeClient } from '#actors/node/client.ts';
 import type { ProjectState, QuotaLimits } from '#actors/project/protocol.ts';
@@ -47,6 +48,8 @@ export interface ComputeContext extends ApiContext {
   readonly hosts: StateView<HostState>;
   /** One entity, `aggregates/all`. */
   readonly aggregates: StateView<AggregatesState>;
+  /** By the first byte of the token’s hash. */
+  readonly consoleTokens: StateView<ConsoleTokensState>;
   readonly providers: StateView<ProviderState>;
   readonly projects: StateView<ProjectState>;
   readonly images: Images;

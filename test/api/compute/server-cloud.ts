@@ -14,6 +14,7 @@ import type { InstanceState } from '#actors/instance/state.ts';
 import type { PowerState } from '#actors/domain/states.ts';
 import type { ImageRecord } from '#actors/ports/images.ts';
 import type { SecurityGroups } from '#api/compute/context.ts';
+import { consoleTokensDefinition } from '#actors/console/entity.ts';
 import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import { hosts } from '#actors/topology/protocol.ts';
 import { present } from '#runtime/assert.ts';
@@ -116,6 +117,7 @@ export async function serverCloud(
       keypairsDefinition,
       hostDefinition,
       aggregatesDefinition,
+      consoleTokensDefinition,
     ],
     quotaDefaults: { ...defaultQuotaLimits, ...quota },
     ...(securityGroups === undefined ? {} : { securityGroups }),

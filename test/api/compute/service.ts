@@ -103,6 +103,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     keypairs: viewOf('keypairs'),
     hosts: viewOf('host'),
     aggregates: viewOf('aggregates'),
+    consoleTokens: viewOf('console-tokens'),
     providers: viewOf('provider'),
     projects: viewOf('project'),
     images: imagesOf(images),

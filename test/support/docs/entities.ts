@@ -1,6 +1,7 @@
 // Every kind of entity, with what its documents need: the catalogue's definition, the file of its protocol, and the
 // shapes that are worth a name of their own. A new kind joins here; test/unit/fingerprints.test.ts finds a forgotten one.
 import type { TSchema } from 'typebox';
+import { consoleTokensDefinition } from '#actors/console/entity.ts';
 import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts';
 import {
   boundPortSchema,
@@ -82,6 +83,11 @@ export const entities: readonly DocumentedEntity[] = [
     definition: aggregatesDefinition,
     protocolFile: 'src/actors/topology/aggregates-protocol.ts',
     stands: 'all host aggregates; there is one, `aggregates/all`',
+  },
+  {
+    definition: consoleTokensDefinition,
+    protocolFile: 'src/actors/console/protocol.ts',
+    stands: 'console tokens, by the first byte of their hash',
   },
   {
     definition: flavorsDefinition,

@@ -1,6 +1,9 @@
 // Every call of the resources in this folder.
 import type { ComputeRoute } from '../route.ts';
 import { aggregateRoutes } from './aggregates/aggregates.ts';
+import { bareMetalRoutes } from './bare-metal.ts';
+import { consoleRoutes } from './consoles/consoles.ts';
+import { externalEventRoutes } from './external-events.ts';
 import { availabilityZoneRoutes } from './hosts/availability-zones.ts';
 import { extensionRoutes } from './extensions.ts';
 import { extraSpecRoutes } from './flavors/extra-specs.ts';
@@ -30,6 +33,9 @@ export const resourceRoutes: readonly ComputeRoute[] = [
   ...hostRoutes,
   ...hypervisorRoutes,
   ...aggregateRoutes,
+  ...externalEventRoutes,
+  ...consoleRoutes,
+  ...bareMetalRoutes,
   ...tenantUsageRoutes,
   ...migrationRoutes,
 ];

@@ -7,6 +7,7 @@ import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { providers } from '#actors/provider/protocol.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
+import { consoleTokensDefinition } from '#actors/console/entity.ts';
 import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import { hosts, type HypervisorFacts } from '#actors/topology/protocol.ts';
 import { resourceRoutes } from '#api/compute/resources/routes.ts';
@@ -45,6 +46,7 @@ export function resourceService(servers: readonly InstanceState[] = []): Resourc
       providerDefinition,
       hostDefinition,
       aggregatesDefinition,
+      consoleTokensDefinition,
     ],
     servers: fixedView(servers),
   });

@@ -52,3 +52,21 @@ describe('migrations', () => {
     expect(await status('marker=00000000-0000-4000-8000-000000000000', 59)).toBe(400);
   });
 });
+
+describe('bare metal nodes', () => {
+  test('are those of a service that is not there', async () => {
+    const { call } = resourceService();
+    const reply = await call('GET', '/os-baremetal-nodes');
+    expect([reply.status, reply.body]).toEqual([
+      501,
+      {
+        notImplemented: { code: 501, message: 'Ironic client unavailable, cannot access Ironic.' },
+      },
+    ]);
+    expect((await call('GET', '/os-baremetal-nodes/1')).status).toBe(501);
+    expect((await call('GET', '/os-baremetal-nodes', { minor: 36 })).status).toBe(404);
+    const action = { body: { add_interface: {} } };
+    expect((await call('POST', '/os-baremetal-nodes/1/action', action)).status).toBe(400);
+    expect((await call('DELETE', '/os-baremetal-nodes/1')).status).toBe(400);
+  });
+});

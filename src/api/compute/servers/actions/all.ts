@@ -1,5 +1,6 @@
 // Every action on a server. A new one joins here.
 import type { ComputeAction } from '../../route.ts';
+import { consoleActions } from '../../resources/consoles/consoles.ts';
 import { consoleOutputAction } from './console-output.ts';
 import { forceDeleteAction } from './force-delete.ts';
 import { goneActions } from './gone.ts';
@@ -24,5 +25,6 @@ export const serverActions: readonly ComputeAction[] = [
   unlockAction,
   forceDeleteAction,
   consoleOutputAction,
+  ...consoleActions,
   ...goneActions,
 ];
