@@ -17,6 +17,8 @@ import { seedImage } from '#actors/services/image/seed.ts';
 import type { ImageStore } from '#actors/services/image/store.ts';
 import { sweepImages } from '#actors/services/image/sweep.ts';
 import { ImageUploads, type UploadOwners } from '#actors/services/image/upload.ts';
+import { metadefsDefinition } from '#actors/services/metadefs/entity.ts';
+import type { MetadefsState } from '#actors/services/metadefs/state.ts';
 import { type EmbeddedNetworks, embeddedNetworks } from '#actors/services/network/embedded.ts';
 import { networkDefinition } from '#actors/services/network/entity.ts';
 import { seedNetwork } from '#actors/services/network/seed.ts';
@@ -24,6 +26,7 @@ import { defaultNetworkSettings, type NetworkSettings } from '#actors/services/n
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import type { Config } from '#config/schema.ts';
 import type { Env } from '#runtime/env/env.ts';
+import type { StateView } from '#runtime/events/projection.ts';
 import type { Assembly } from './assembly.ts';
 
 /** What must stay secret, handed in by who keeps it. */
@@ -48,7 +51,10 @@ export interface Neighbours {
   readonly passwords: PasswordHasher;
   readonly images: Images;
   readonly networks: EmbeddedNetworks;
-  readonly imageService: Parameters<typeof embeddedImages>[0] & { readonly uploads: ImageUploads };
+  readonly imageService: Parameters<typeof embeddedImages>[0] & {
+    readonly uploads: ImageUploads;
+    readonly metadefs: StateView<MetadefsState>;
+  };
 }
 
 export interface NeighbourOptions {
@@ -106,7 +112,9 @@ function addImages(
     definition: imageDefinition,
     run: (effect: never, context) => run()(effect, context),
   });
+  assembly.register({ definition: metadefsDefinition });
   const view = assembly.entities.view(imageDefinition);
+  const metadefs = assembly.entities.view(metadefsDefinition);
   const uploads = new ImageUploads({
     env,
     router: assembly.router,
@@ -114,7 +122,7 @@ function addImages(
     view,
     ...(sharing === undefined ? {} : { owners: sharing.owners }),
   });
-  return { view, views: assembly.entities, store, uploads };
+  return { view, views: assembly.entities, store, uploads, metadefs };
 }
 
 function addNetworks(assembly: Assembly, env: Env, config: Config): EmbeddedNetworks {

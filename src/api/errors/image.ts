@@ -15,6 +15,26 @@ function missingFormats({ missing }: Detail): string {
   return `${noun} ${names.join(', ')} must be set prior to saving data.`;
 }
 
+function missingItem({ namespace, kind, name }: Detail): string {
+  if (kind === 'resource-type') return `Failed to find resource type ${String(name)} to delete`;
+  return (
+    `The metadata definition ${String(kind)} with name=${String(name)} was not found in ` +
+    `namespace=${String(namespace)}.`
+  );
+}
+
+function doubledItem({ namespace, kind, name }: Detail): string {
+  const where = `namespace=${String(namespace)}`;
+  if (kind === 'resource-type')
+    return `The metadata definition resource-type association of resource-type=${String(name)} to ${where} already exists.`;
+  if (kind === 'tag')
+    return (
+      `A metadata tag with name=${String(name)} already exists in ${where}. ` +
+      '(Please note that metadata tag names are case insensitive).'
+    );
+  return `A metadata definition ${String(kind)} with name=${String(name)} already exists in ${where}.`;
+}
+
 export const imageErrors = {
   'image-not-found': {
     status: 404,
@@ -98,5 +118,26 @@ export const imageErrors = {
   'image-store-failed': {
     status: 503,
     message: ({ reason }) => `Image storage media is not available: ${String(reason)}`,
+  },
+  'metadef-namespace-missing': {
+    status: 404,
+    message: ({ namespace }) => `Metadata definition namespace=${String(namespace)} was not found.`,
+  },
+  'metadef-namespace-exists': {
+    status: 409,
+    message: ({ namespace }) =>
+      `The metadata definition namespace=${String(namespace)} already exists.`,
+  },
+  'metadef-namespace-protected': {
+    status: 403,
+    message: ({ namespace }) =>
+      `Metadata definition namespace ${String(namespace)} is protected and cannot be deleted.`,
+  },
+  'metadef-item-missing': { status: 404, message: missingItem },
+  'metadef-item-exists': { status: 409, message: doubledItem },
+  'metadef-limit': {
+    status: 413,
+    message: ({ what, maximum }) =>
+      `There are as many metadata definition ${String(what)} as are kept: ${String(maximum)}.`,
   },
 } as const satisfies ErrorTable;

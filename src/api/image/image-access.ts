@@ -5,6 +5,7 @@ import { type imageCommands, images } from '#actors/services/image/protocol.ts';
 import type { ImageState } from '#actors/services/image/state.ts';
 import type { ImageStore } from '#actors/services/image/store.ts';
 import type { ImageUploads } from '#actors/services/image/upload.ts';
+import type { MetadefsState } from '#actors/services/metadefs/state.ts';
 import { canSee, isOwner } from '#actors/services/image/visibility.ts';
 import type { ApiContext } from '#api/context.ts';
 import type { StateView } from '#runtime/events/projection.ts';
@@ -17,6 +18,7 @@ export interface ImageService {
   readonly view: StateView<ImageState>;
   readonly store: ImageStore;
   readonly uploads: ImageUploads;
+  readonly metadefs: StateView<MetadefsState>;
 }
 
 type ImageCommandName = keyof typeof imageCommands;

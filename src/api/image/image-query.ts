@@ -1,4 +1,5 @@
 // `GET /v2/images`: what its query means. Filters with operators, sorting, pages. Pure but for the words it throws.
+import type { FastifyRequest } from 'fastify';
 import { imageVisibilities } from '#actors/services/image/protocol.ts';
 import { ownEntry } from '#api/own-entry.ts';
 import type { ImageState } from '#actors/services/image/state.ts';
@@ -47,6 +48,11 @@ const ranges: Readonly<Record<string, (image: ImageState) => number | null>> = {
   min_disk: (image) => image.attributes.minDiskGiB,
   min_ram: (image) => image.attributes.minRamMiB,
 };
+
+export function queryOf(request: FastifyRequest): URLSearchParams {
+  const cut = request.url.indexOf('?');
+  return new URLSearchParams(cut < 0 ? '' : request.url.slice(cut + 1));
+}
 
 /** Throws ImageHttpError 400 in Glance's words. */
 export function parseImageQuery(params: URLSearchParams): ImageQuery {

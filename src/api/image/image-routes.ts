@@ -6,7 +6,7 @@ import { baseUrl } from '#api/server.ts';
 import { type ImageAccess, requireWriter } from './image-access.ts';
 import { parseNewImage, schemaError } from './image-body.ts';
 import { changesOf, checkVisibility, parsePatch, patchForms } from './image-patch.ts';
-import { compareBy, type ImageQuery, parseImageQuery } from './image-query.ts';
+import { compareBy, type ImageQuery, parseImageQuery, queryOf } from './image-query.ts';
 import { imageSchema } from './image-schema.ts';
 import { renderImage } from './image-view.ts';
 import { findFault } from './json-schema.ts';
@@ -105,11 +105,6 @@ function cutPage(
   if (marker === undefined || marker.status === 'deleted')
     throw new ImageHttpError(400, `No image found with ID ${query.marker}`);
   return sorted.filter((image) => compare(image, marker) > 0).slice(0, query.limit);
-}
-
-function queryOf(request: FastifyRequest): URLSearchParams {
-  const cut = request.url.indexOf('?');
-  return new URLSearchParams(cut < 0 ? '' : request.url.slice(cut + 1));
 }
 
 async function changeImage(access: ImageAccess, request: FastifyRequest): Promise<object> {

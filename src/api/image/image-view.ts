@@ -42,6 +42,6 @@ export function renderMember(imageId: string, member: ImageMember): Record<strin
 }
 
 /** `2026-01-31T12:00:00Z` */
-function seconds(atMs: number): string {
+export function seconds(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 }

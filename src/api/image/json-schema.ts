@@ -11,12 +11,33 @@ export interface JsonSchema {
   readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: JsonSchema | boolean;
+  readonly required?: readonly string[];
+  readonly minimum?: number;
+  readonly uniqueItems?: boolean;
+  readonly allOf?: readonly JsonSchema[];
+  /** `#/definitions/<name>`: of the document that is checked. */
+  readonly $ref?: string;
+  readonly definitions?: Readonly<Record<string, JsonSchema>>;
   readonly [annotation: string]: unknown;
 }
 
 /** The first fault in words, or undefined when `value` fits. */
 export function findFault(schema: JsonSchema, value: unknown): string | undefined {
-  return typeFault(schema, value) ?? enumFault(schema, value) ?? contentFault(schema, value);
+  return faultOf(schema, value, schema.definitions ?? {});
+}
+
+type Definitions = NonNullable<JsonSchema['definitions']>;
+
+function faultOf(schema: JsonSchema, value: unknown, known: Definitions): string | undefined {
+  if (schema.$ref !== undefined) {
+    const named = ownEntry(known, schema.$ref.replace('#/definitions/', ''));
+    return named === undefined ? undefined : faultOf(named, value, known);
+  }
+  for (const part of schema.allOf ?? []) {
+    const fault = faultOf(part, value, known);
+    if (fault !== undefined) return fault;
+  }
+  return typeFault(schema, value) ?? enumFault(schema, value) ?? contentFault(schema, value, known);
 }
 
 function typeFault(schema: JsonSchema, value: unknown): string | undefined {
@@ -32,6 +53,7 @@ const typeChecks: Readonly<Record<string, (value: unknown) => boolean>> = {
   string: (value) => typeof value === 'string',
   boolean: (value) => typeof value === 'boolean',
   array: (value) => Array.isArray(value),
+  number: (value) => typeof value === 'number',
   object: isRecord,
 };
 
@@ -44,10 +66,22 @@ function enumFault(schema: JsonSchema, value: unknown): string | undefined {
   return `${python(value)} is not one of ${python(schema.enum)}`;
 }
 
-function contentFault(schema: JsonSchema, value: unknown): string | undefined {
+function contentFault(schema: JsonSchema, value: unknown, known: Definitions): string | undefined {
+  if (typeof value === 'number' && schema.minimum !== undefined && value < schema.minimum)
+    return `${value} is less than the minimum of ${schema.minimum}`;
   if (typeof value === 'string') return textFault(schema, value);
-  if (Array.isArray(value)) return itemFault(schema, value);
-  return isRecord(value) ? memberFault(schema, value) : undefined;
+  if (Array.isArray(value)) return itemFault(schema, value, known);
+  return isRecord(value)
+    ? (memberFault(schema, value, known) ?? requiredFault(schema, value))
+    : undefined;
+}
+
+function requiredFault(
+  schema: JsonSchema,
+  value: Readonly<Record<string, unknown>>,
+): string | undefined {
+  const missing = schema.required?.find((name) => !Object.hasOwn(value, name));
+  return missing === undefined ? undefined : `${python(missing)} is a required property`;
 }
 
 function textFault(schema: JsonSchema, value: string): string | undefined {
@@ -58,18 +92,24 @@ function textFault(schema: JsonSchema, value: string): string | undefined {
   return undefined;
 }
 
-function itemFault(schema: JsonSchema, value: readonly unknown[]): string | undefined {
-  if (schema.items === undefined) return undefined;
-  for (const item of value) {
-    const fault = findFault(schema.items, item);
+function itemFault(
+  schema: JsonSchema,
+  value: readonly unknown[],
+  known: Definitions,
+): string | undefined {
+  for (const item of schema.items === undefined ? [] : value) {
+    const fault = faultOf(schema.items ?? {}, item, known);
     if (fault !== undefined) return fault;
   }
-  return undefined;
+  if (schema.uniqueItems !== true) return undefined;
+  const distinct = new Set(value.map((item) => JSON.stringify(item)));
+  return distinct.size === value.length ? undefined : `${python(value)} has non-unique elements`;
 }
 
 function memberFault(
   schema: JsonSchema,
   value: Readonly<Record<string, unknown>>,
+  known: Definitions,
 ): string | undefined {
   for (const [name, member] of Object.entries(value)) {
     const own = ownEntry(schema.properties ?? {}, name);
@@ -77,7 +117,7 @@ function memberFault(
     if (rule === false)
       return `Additional properties are not allowed (${python(name)} was unexpected)`;
     if (rule === undefined || rule === true) continue;
-    const fault = findFault(rule, member);
+    const fault = faultOf(rule, member, known);
     if (fault !== undefined)
       return `${fault}\n\nOn instance[${python(name)}]:\n    ${python(member)}`;
   }

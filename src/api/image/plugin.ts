@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyReque
 import { authenticate } from '#api/authenticate.ts';
 import type { ApiContext } from '#api/context.ts';
 import { isMalformedJson, takeJson } from '#api/json-body.ts';
+import { ownEntry } from '#api/own-entry.ts';
 import { passingTrouble } from '#api/passing-trouble.ts';
 import { baseUrl, messageOf, statusOf } from '#api/server.ts';
 import { fileRoutes } from './file-routes.ts';
@@ -12,6 +13,10 @@ import { patchForms } from './image-patch.ts';
 import { imageRoutes } from './image-routes.ts';
 import { schemaDocuments } from './image-schema.ts';
 import { memberRoutes } from './member-routes.ts';
+import { MetadefAccess } from './metadefs/access.ts';
+import { itemRoutes } from './metadefs/item-routes.ts';
+import { namespaceRoutes } from './metadefs/namespace-routes.ts';
+import { metadefDocuments } from './metadefs/schemas.ts';
 import { ImageHttpError, sendError } from './webob-error.ts';
 
 const PREFIX = '/image';
@@ -32,6 +37,9 @@ export function imagePlugin(context: ApiContext, service: ImageService): Fastify
     imageRoutes(app, access);
     fileRoutes(app, access);
     memberRoutes(app, access);
+    const metadefs = new MetadefAccess(context, service.metadefs);
+    namespaceRoutes(app, metadefs);
+    itemRoutes(app, metadefs);
     done();
   };
 }
@@ -61,12 +69,7 @@ function informationRoutes(app: FastifyInstance, context: ApiContext): void {
   };
   app.get('/', (request, reply) => reply.code(300).send(document(request)));
   app.get('/versions', (request, reply) => reply.send(document(request)));
-  app.get('/v2/schemas/:name', (request, reply) => {
-    const { name } = request.params as { name: string };
-    const schema = Object.hasOwn(schemaDocuments, name) ? schemaDocuments[name] : undefined;
-    if (schema === undefined) throw new ImageHttpError(404, '');
-    return reply.send(schema);
-  });
+  schemaRoutes(app);
   app.get('/v2/info/import', (_request, reply) =>
     reply.send({
       'import-methods': { description: 'Import methods available.', type: 'array', value: [] },
@@ -75,6 +78,18 @@ function informationRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get('/v2/info/stores', () => {
     throw new ImageHttpError(404, 'Multi backend is not supported at this site.');
   });
+}
+
+function schemaRoutes(app: FastifyInstance): void {
+  for (const [path, documents] of [
+    ['/v2/schemas', schemaDocuments],
+    ['/v2/schemas/metadefs', metadefDocuments],
+  ] as const)
+    app.get(`${path}/:name`, (request, reply) => {
+      const schema = ownEntry(documents, (request.params as { name: string }).name);
+      if (schema === undefined) throw new ImageHttpError(404, '');
+      return reply.send(schema);
+    });
 }
 
 function answerError(

@@ -4,6 +4,7 @@ import type { Caller, Identity } from '#actors/ports/identity.ts';
 import { imageEffects } from '#actors/services/image/effects.ts';
 import { imageDefinition, type ImageEffect } from '#actors/services/image/entity.ts';
 import { images } from '#actors/services/image/protocol.ts';
+import { metadefsDefinition } from '#actors/services/metadefs/entity.ts';
 import { memoryImageStore } from '#actors/services/image/memory-store.ts';
 import type { ImageStore } from '#actors/services/image/store.ts';
 import { ImageUploads } from '#actors/services/image/upload.ts';
@@ -60,7 +61,7 @@ export interface ImageCloud {
 
 export function imageCloud(options: { store?: ImageStore; maxBytes?: number } = {}): ImageCloud {
   const clock = { nowMs: Date.UTC(2026, 0, 31, 12) };
-  const cluster = pureCluster([imageDefinition], () => clock.nowMs);
+  const cluster = pureCluster([imageDefinition, metadefsDefinition], () => clock.nowMs);
   const env = createVirtualEnv({ seed: 'image-api' });
   const store = options.store ?? memoryImageStore();
   const view = cluster.view(imageDefinition);
@@ -86,7 +87,12 @@ export function imageCloud(options: { store?: ImageStore; maxBytes?: number } = 
     region: 'RegionOne',
     publicUrl: 'http://cloud.test:8774',
   };
-  const plugin = imagePlugin(context, { view, store, uploads });
+  const plugin = imagePlugin(context, {
+    view,
+    store,
+    uploads,
+    metadefs: cluster.view(metadefsDefinition),
+  });
   const app = buildServer(context, [{ prefix: '/image', plugin }]);
   return { app, cluster, context, store, uploads, clock };
 }

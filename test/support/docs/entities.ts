@@ -36,6 +36,7 @@ import {
   userSchema,
 } from '#actors/services/identity/records.ts';
 import { imageDefinition } from '#actors/services/image/entity.ts';
+import { metadefsDefinition } from '#actors/services/metadefs/entity.ts';
 import { imageAttributes } from '#actors/services/image/protocol.ts';
 import { networkDefinition } from '#actors/services/network/entity.ts';
 import { networkAttributes, portRecord, subnetRecord } from '#actors/services/network/protocol.ts';
@@ -108,6 +109,11 @@ export const entities: readonly DocumentedEntity[] = [
     definition: imageDefinition,
     protocolFile: 'src/actors/services/image/protocol.ts',
     stands: 'one image; its bytes are in a store',
+  },
+  {
+    definition: metadefsDefinition,
+    protocolFile: 'src/actors/services/metadefs/protocol.ts',
+    stands: 'the metadata definitions of the cloud; there is one, `metadefs/metadefs`',
   },
   {
     definition: networkDefinition,
