@@ -98,6 +98,7 @@ export class Assembly {
       router: this.router,
       servers,
       consumers: this.consumers,
+      providers: this.entities.view(providerDefinition),
       networks,
     });
   }

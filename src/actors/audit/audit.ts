@@ -6,7 +6,8 @@ import type { Cancel, Env } from '#runtime/env/env.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import type { Networks } from '../ports/networks.ts';
 import type { InstanceState } from '../instance/state.ts';
-import { providers } from '../provider/protocol.ts';
+import { bucketGet } from '../domain/bucket-map.ts';
+import { providers, type ProviderState } from '../provider/protocol.ts';
 import type { ConsumerIndex } from '../scheduler/consumers.ts';
 
 export interface AuditSources {
@@ -15,6 +16,7 @@ export interface AuditSources {
   readonly router: Router;
   readonly servers: StateView<InstanceState>;
   readonly consumers: ConsumerIndex;
+  readonly providers: Pick<StateView<ProviderState>, 'get'>;
 }
 
 export interface StrayClaim {
@@ -27,7 +29,10 @@ const PERIOD_MS = 60_000;
 /** A crash is what leaves most of what there is to find. */
 const FIRST_MS = 1_000;
 
-/** Pure: the claims that no server accounts for. A server with an operation under way accounts for all of its own. */
+/**
+ * Pure: the claims that no server accounts for. A server with an operation under way accounts for all of its own, one that
+ * is moved for those at both ends.
+ */
 export function strayClaims(
   consumers: Pick<ConsumerIndex, 'consumers' | 'holders'>,
   servers: Pick<StateView<InstanceState>, 'get'>,
@@ -37,7 +42,7 @@ export function strayClaims(
     const server = servers.get(consumer);
     if (server?.operation !== undefined) continue;
     for (const providerId of consumers.holders(consumer)) {
-      if (server?.existence === 'exists' && server.grant?.providerId === providerId) continue;
+      if (server?.existence === 'exists' && providersOf(server).includes(providerId)) continue;
       const reason =
         server?.existence === 'exists'
           ? `its host is ${server.grant?.host ?? 'none'}`
@@ -46,6 +51,10 @@ export function strayClaims(
     }
   }
   return strays;
+}
+
+function providersOf({ grant, move }: InstanceState): readonly (string | undefined)[] {
+  return [grant?.providerId, move?.source.providerId, move?.destination.providerId];
 }
 
 /** Pure: servers whose ports nobody accounts for. One without a host has none, unless an operation is giving it one. */
@@ -95,16 +104,22 @@ export class Auditor {
   }
 
   async audit(): Promise<void> {
-    const { env, router, servers, consumers, networks } = this.#sources;
+    const { env, router, servers, consumers, networks, providers: held } = this.#sources;
     for (const serverId of strayPorts(networks, servers)) {
       env.log.error({ serverId }, 'stray ports are given back');
       await networks.release(serverId, `audit-${serverId}`);
     }
     for (const { consumer, providerId, reason } of strayClaims(consumers, servers)) {
       env.log.error({ consumer, providerId, reason }, 'a stray claim is given back');
+      // A server that exists may come back to this host: only what it holds now is closed.
+      const allocations = held.get(providerId)?.allocations;
+      const claimId =
+        servers.get(consumer)?.existence === 'exists' && allocations !== undefined
+          ? bucketGet(allocations, consumer)?.claimId
+          : undefined;
       await router.ask(
         providers.ref(providerId),
-        { type: 'provider.release', consumer },
+        { type: 'provider.release', consumer, ...(claimId === undefined ? {} : { claimId }) },
         { requestId: `audit-${consumer}` },
       );
     }

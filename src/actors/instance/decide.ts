@@ -3,6 +3,7 @@ import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { unreachable } from '../domain/unreachable.ts';
+import { grantEvents } from './grants.ts';
 import { operations, stepAt } from './operations/all.ts';
 import type { InstanceCommand, InstanceEvent, instanceCommands } from './protocol.ts';
 import type { InstanceState, RunningOperation } from './state.ts';
@@ -81,7 +82,7 @@ function abandon(state: InstanceState, facts: Facts): Outcome {
 }
 
 function operate(state: InstanceState, command: Named<'instance.operate'>, facts: Facts): Outcome {
-  const { operation: name, operationId, actor } = command;
+  const { operation: name, operationId, actor, parameters } = command;
   const running = state.operation;
   const table = operations[name];
   if (running?.id === operationId) return nothing;
@@ -97,6 +98,9 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
   ) {
     return wrongState(state, table.action, 'task_state', state.taskState);
   }
+  const mayMeetMove = table.needsMove === true || name === 'delete';
+  if (mayMeetMove ? !hasMoveFor(state, name) : state.move !== undefined)
+    return wrongState(state, table.action, 'vm_state', state.vmState);
   if (name !== 'delete' && state.grant === undefined)
     return refuse('instance-not-ready', { id: state.id });
   const events: InstanceEvent[] = [];
@@ -114,9 +118,16 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
     requestId: facts.requestId,
     userId: actor.userId,
     projectId: actor.projectId,
+    ...(parameters === undefined ? {} : { parameters }),
     atMs: facts.nowMs,
   });
   return accept(events, done);
+}
+
+/** What keeps a move removes the source's disks: then the destination must be where the guest may run. */
+function hasMoveFor({ move }: InstanceState, name: RunningOperation['name']): boolean {
+  if (name === 'delete') return true;
+  return move !== undefined;
 }
 
 /** A request may arrive again after it has ended: what was done for it once is not done again. */
@@ -208,44 +219,12 @@ function stepDone(
   const events: InstanceEvent[] = [
     { type: 'instance.step-completed', operationId, step, result, atMs },
   ];
-  const { effect } = stepAt(operation.name, operation.step);
-  if (effect === 'place') events.push(grantOf(state, report, atMs));
-  if (effect === 'destroy-guest' && state.grant !== undefined) {
-    events.push({
-      type: 'instance.released-by-host',
-      host: state.grant.host,
-      runEpoch: state.grant.runEpoch,
-      atMs,
-    });
-  }
+  const finished = stepAt(operation.name, operation.step);
+  events.push(...grantEvents(state, finished, { operationId, result, atMs, isUndo: false }));
   if (operation.step + 1 === operations[operation.name].steps.length) {
     events.push({ type: 'instance.operation-ended', operationId, succeeded: true, atMs });
   }
   return accept(events, done);
-}
-
-/** R3: a grant is given only while no other one stands. Undo takes the old one back before a retry gets here. */
-function grantOf(
-  state: InstanceState,
-  report: Named<'instance.step-done'>,
-  atMs: number,
-): InstanceEvent {
-  const { host, node, providerId, availabilityZone, ports } = report.result;
-  if (host === undefined || node === undefined || providerId === undefined)
-    throw new Error('a placement names host, node and provider');
-  if (state.grant !== undefined)
-    throw new Error(`instance ${state.id} is still granted to ${state.grant.host}`);
-  return {
-    type: 'instance.granted',
-    operationId: report.operationId,
-    host,
-    node,
-    providerId,
-    availabilityZone: availabilityZone ?? 'nova',
-    runEpoch: state.runEpoch + 1,
-    ports: ports ?? [],
-    atMs,
-  };
 }
 
 function stepFailed(
@@ -289,20 +268,13 @@ function stepUndone(
   if (operation?.failure === undefined) return late(report);
   const { operationId, step } = report;
   const atMs = facts.nowMs;
-  const { name, undo } = stepAt(operation.name, operation.step);
-  const events: InstanceEvent[] = [];
-  if (undo === 'destroy-guest' && state.grant !== undefined) {
-    events.push({
-      type: 'instance.released-by-host',
-      host: state.grant.host,
-      runEpoch: state.grant.runEpoch,
-      atMs,
-    });
-  }
+  const undone = stepAt(operation.name, operation.step);
+  const ending = { operationId, result: {}, atMs, isUndo: true };
+  const events: InstanceEvent[] = [...grantEvents(state, undone, ending)];
   events.push({ type: 'instance.undone', operationId, step, atMs });
   const startsAnew =
     operation.failure.retry &&
-    operations[operation.name].steps.some((one) => one.retryFrom === name);
+    operations[operation.name].steps.some((one) => one.retryFrom === undone.name);
   if (!startsAnew && nextUndo(operation.name, operation.step - 1) === undefined) {
     events.push({ type: 'instance.operation-ended', operationId, succeeded: false, atMs });
   }

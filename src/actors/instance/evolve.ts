@@ -4,7 +4,17 @@ import type { ServerRequest } from '../domain/server.ts';
 import type { PowerState, VmState } from '../domain/states.ts';
 import { beginAction, endAction, failAction } from './actions.ts';
 import { nextUndo } from './decide.ts';
+import {
+  diskPlace,
+  moveOver,
+  noParameters,
+  recordBegun,
+  recordEnded,
+  sideGranted,
+  stepMoved,
+} from './moves.ts';
 import { operations, stepAt } from './operations/all.ts';
+import type { OperationParameters } from './parameters.ts';
 import type { InstanceEvent } from './protocol.ts';
 import type { InstanceState, RunningOperation } from './state.ts';
 
@@ -81,6 +91,7 @@ function operationStarted(
 ): InstanceState {
   return {
     ...state,
+    ...recordBegun(state, operations[event.operation], event),
     taskState: stepAt(event.operation, 0).taskState,
     operation: newOperation(event.operation, event, state.vmState),
     updatedAtMs: event.atMs,
@@ -90,7 +101,12 @@ function operationStarted(
 
 function newOperation(
   name: RunningOperation['name'],
-  event: { readonly operationId: string; readonly requestId: string; readonly atMs: number },
+  event: {
+    readonly operationId: string;
+    readonly requestId: string;
+    readonly parameters?: OperationParameters;
+    readonly atMs: number;
+  },
   fromVmState: VmState,
 ): RunningOperation {
   return {
@@ -101,7 +117,9 @@ function newOperation(
     step: 0,
     attempt: 1,
     fromVmState,
+    parameters: event.parameters ?? noParameters,
     failure: undefined,
+    isUndoGivenUp: false,
     excludedHosts: [],
   };
 }
@@ -113,23 +131,28 @@ function stepCompleted(
   const { operation } = state;
   if (operation === undefined) return state;
   const powerState = event.result.power ?? state.powerState;
+  const table = operations[operation.name];
   const step = operation.step + 1;
-  if (step === operations[operation.name].steps.length)
-    return { ...state, powerState, updatedAtMs: event.atMs };
+  const [done, next] = [stepAt(operation.name, operation.step), table.steps[step]];
+  const moved = stepMoved(state, operation, { table, step: done, next }, event);
+  if (next === undefined) return { ...state, ...moved, powerState, updatedAtMs: event.atMs };
   return {
     ...state,
+    ...moved,
     powerState,
-    taskState: stepAt(operation.name, step).taskState,
+    taskState: next.taskState,
     operation: { ...operation, step },
     updatedAtMs: event.atMs,
   };
 }
 
 function granted(state: InstanceState, event: Named<'instance.granted'>): InstanceState {
-  const { host, node, providerId, availabilityZone, runEpoch, ports, atMs } = event;
+  const { host, node, providerId, availabilityZone, runEpoch, ports, side, atMs } = event;
+  const claimId = event.claimId ?? `${event.operationId}/${state.operation?.attempt ?? 1}`;
+  const where = { host, node, providerId, availabilityZone, claimId, storageId: undefined };
   return {
     ...state,
-    grant: { host, node, providerId, availabilityZone, runEpoch },
+    ...sideGranted(state, event, { ...where, runEpoch, side }),
     runEpoch,
     ports,
     updatedAtMs: atMs,
@@ -158,13 +181,15 @@ function undone(state: InstanceState, event: Named<'instance.undone'>): Instance
   const { operation } = state;
   if (operation === undefined) return state;
   const { steps } = operations[operation.name];
-  const ports =
-    stepAt(operation.name, operation.step).undo === 'release-placement' ? [] : state.ports;
+  const done = stepAt(operation.name, operation.step).undo;
+  const ports = done === 'release-placement' ? [] : state.ports;
+  const moved = done === 'release-move' ? undoneMove(state) : {};
   const startsAnew =
     operation.failure?.retry === true && steps.some((one) => one.retryFrom === event.step);
   if (startsAnew) {
     return {
       ...state,
+      ...moved,
       ports,
       taskState: stepAt(operation.name, operation.step).taskState,
       operation: { ...operation, failure: undefined, attempt: operation.attempt + 1 },
@@ -172,7 +197,21 @@ function undone(state: InstanceState, event: Named<'instance.undone'>): Instance
     };
   }
   const step = nextUndo(operation.name, operation.step - 1) ?? operation.step;
-  return { ...state, ports, operation: { ...operation, step }, updatedAtMs: event.atMs };
+  return {
+    ...state,
+    ...moved,
+    ports,
+    operation: { ...operation, step },
+    updatedAtMs: event.atMs,
+  };
+}
+
+/** A placement on the server's own host that came to nothing may have taken the place of its claim: that is renewed. */
+function undoneMove(state: InstanceState): Partial<InstanceState> {
+  const { grant, move, operation } = state;
+  if (move !== undefined) return moveOver(state, false);
+  if (grant === undefined || operation?.parameters.sameHost !== true) return {};
+  return { grant: { ...grant, claimId: `${operation.id}/${operation.attempt}/back` } };
 }
 
 function undoGivenUp(state: InstanceState, event: Named<'instance.undo-given-up'>): InstanceState {
@@ -180,9 +219,14 @@ function undoGivenUp(state: InstanceState, event: Named<'instance.undo-given-up'
   if (operation?.failure === undefined) return state;
   const details =
     `${operation.failure.details}\nTaking back ${event.step} failed: ${event.fault.message}`.trim();
+  const message = withPlace(operation.failure.message, state);
   return {
     ...state,
-    operation: { ...operation, failure: { ...operation.failure, details } },
+    operation: {
+      ...operation,
+      failure: { ...operation.failure, message, details },
+      isUndoGivenUp: true,
+    },
     updatedAtMs: event.atMs,
   };
 }
@@ -194,19 +238,48 @@ function operationEnded(
   const { operation } = state;
   if (operation === undefined) return state;
   const table = operations[operation.name];
-  const base = { ...state, operation: undefined, taskState: undefined, updatedAtMs: event.atMs };
+  const base = {
+    ...state,
+    ...recordEnded(state, operation, table, event),
+    operation: undefined,
+    taskState: undefined,
+    updatedAtMs: event.atMs,
+  };
   if (event.succeeded) {
     const actions = endAction(state.actions, operation.requestId, event.atMs, state.grant?.host);
-    const ended = { ...base, actions, fault: undefined, vmState: table.success.vmState };
+    const { vmState, power } = outcomeOf(table, state);
+    const ended = { ...base, actions, fault: undefined, vmState };
     return operation.name === 'delete'
       ? deleted(ended, event.atMs)
-      : launched(ended, table.success.power, event.atMs);
+      : launched(ended, power, event.atMs);
   }
   const { failure } = operation;
   const actions = failAction(state.actions, operation.requestId, event.atMs, failure);
   if (failure === undefined) return { ...base, actions };
-  if (table.failure === 'restore') return { ...base, actions, vmState: operation.fromVmState };
-  return { ...base, actions, vmState: 'error', fault: withoutRetry(failure) };
+  if (table.failure === 'restore' && !operation.isUndoGivenUp)
+    return { ...base, actions, vmState: operation.fromVmState };
+  const message = operation.isUndoGivenUp ? failure.message : withPlace(failure.message, state);
+  return { ...base, actions, vmState: 'error', fault: { ...withoutRetry(failure), message } };
+}
+
+/** A guest that was down before a move is down after it. */
+function outcomeOf(
+  { success, followsPower }: (typeof operations)[RunningOperation['name']],
+  { powerState }: InstanceState,
+): { readonly vmState: VmState; readonly power: PowerState } {
+  if (followsPower !== true || powerState === 'running') return success;
+  return {
+    vmState: success.vmState === 'active' ? 'stopped' : success.vmState,
+    power: powerState === 'nostate' ? 'shutdown' : powerState,
+  };
+}
+
+const MAX_MESSAGE = 1_000;
+
+/** A server in error after a move says on which host its disk is. */
+function withPlace(message: string, state: InstanceState): string {
+  const place = diskPlace(state);
+  return place === undefined ? message : `${message.slice(0, MAX_MESSAGE)} ${place}`;
 }
 
 function withoutRetry(
@@ -217,7 +290,14 @@ function withoutRetry(
 }
 
 function deleted(state: InstanceState, atMs: number): InstanceState {
-  return { ...state, existence: 'gone', powerState: 'nostate', ports: [], terminatedAtMs: atMs };
+  return {
+    ...state,
+    existence: 'gone',
+    powerState: 'nostate',
+    ports: [],
+    move: undefined,
+    terminatedAtMs: atMs,
+  };
 }
 
 function launched(state: InstanceState, powerState: PowerState, atMs: number): InstanceState {

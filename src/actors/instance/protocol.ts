@@ -5,6 +5,7 @@
 import { Type } from 'typebox';
 import { boundPortSchema, serverRequestSchema } from '../domain/server.ts';
 import { powerStates, type PowerState } from '../domain/states.ts';
+import { operationParametersSchema } from './parameters.ts';
 import {
   command,
   type CommandOf,
@@ -54,6 +55,8 @@ export const stepResultSchema = Type.Object({
   availabilityZone: Type.Optional(text),
   ports: Type.Optional(Type.Array(boundPortSchema)),
   power: Type.Optional(powerState),
+  /** Of the file system that holds the guest's disks; hosts that tell the same one share it. */
+  storageId: Type.Optional(text),
 });
 
 export const instanceCommands = {
@@ -65,8 +68,13 @@ export const instanceCommands = {
   ),
   /** Starts any operation but create. Delete may interrupt every other one. */
   'instance.operate': command(
-    1,
-    Type.Object({ operation: operationName, operationId: text, actor }),
+    2,
+    Type.Object({
+      operation: operationName,
+      operationId: text,
+      actor,
+      parameters: Type.Optional(operationParametersSchema),
+    }),
     done,
   ),
   'instance.rename': command(
@@ -102,7 +110,7 @@ export const instanceCommands = {
 
   // From the instance's own effects and from node actors:
   'instance.step-done': command(
-    1,
+    2,
     Type.Object({
       operationId: text,
       step: text,
@@ -148,23 +156,26 @@ export const instanceEvents = {
     }),
   ),
   'instance.operation-started': event(
-    1,
+    2,
     Type.Object({
       operation: operationName,
       operationId: text,
       requestId: text,
       userId: text,
       projectId: text,
+      parameters: Type.Optional(operationParametersSchema),
       atMs: Type.Number(),
     }),
+    { 1: (data) => data },
   ),
   'instance.step-completed': event(
-    1,
+    2,
     Type.Object({ operationId: text, step: text, result: stepResultSchema, atMs: Type.Number() }),
+    { 1: (data) => data },
   ),
   /** GRANT(instance, host, runEpoch): from here on this host, and only this one, may run the guest (DESIGN §5, R3). */
   'instance.granted': event(
-    1,
+    2,
     Type.Object({
       operationId: text,
       host: text,
@@ -173,8 +184,13 @@ export const instanceEvents = {
       availabilityZone: text,
       runEpoch: Type.Integer(),
       ports: Type.Array(boundPortSchema),
+      /** Names what is held for it at the provider; default: the operation's id and its try. */
+      claimId: Type.Optional(text),
+      /** Which end of a move it is; undefined for a first host. */
+      side: Type.Optional(Type.Union([Type.Literal('source'), Type.Literal('destination')])),
       atMs: Type.Number(),
     }),
+    { 1: (data) => data },
   ),
   /** STOPPED(runEpoch): evidence from the host that the guest does not run there and never will under this grant. */
   'instance.released-by-host': event(

@@ -1,6 +1,8 @@
 // What an instance remembers, and what must always be true of it. Pure; read by views, changed by evolve alone.
-import type { ServerPort, ServerRequest } from '../domain/server.ts';
+import type { Flavor, ServerPort, ServerRequest } from '../domain/server.ts';
 import type { PowerState, TaskState, VmState } from '../domain/states.ts';
+import { type MigrationRecord, MAX_MIGRATIONS } from './migrations.ts';
+import type { OperationParameters } from './parameters.ts';
 import type { OperationName } from './protocol.ts';
 
 export interface InstanceFault {
@@ -18,6 +20,32 @@ export interface Grant {
   readonly providerId: string;
   readonly availabilityZone: string;
   readonly runEpoch: number;
+  /** Names what is held for it at the provider. */
+  readonly claimId: string;
+  /** Of the file system that holds the guest's disks, once the host has told it. */
+  readonly storageId: string | undefined;
+  /** Which end of the move under way it is; undefined while there is none, or its first step is not done. */
+  readonly side: MoveSide | undefined;
+}
+
+export type MoveSide = 'source' | 'destination';
+
+/**
+ * Both ends of a move, from the moment that the destination is claimed until what is held at the other end is given back
+ * (confirm, revert, or undo): until then both claims stand, and the source keeps the disks as they were.
+ */
+export interface Move {
+  /** The migration record that it belongs to. */
+  readonly migrationId: string;
+  /** The source's last grant: standing, or over with the disks kept there. */
+  readonly source: Grant;
+  readonly destination: Omit<Grant, 'runEpoch' | 'side'>;
+  readonly oldFlavor: Flavor;
+  readonly newFlavor: Flavor;
+  /** Where the server stood before. */
+  readonly fromVmState: VmState;
+  /** Confirmed by itself after this long; undefined for never. */
+  readonly confirmAfterMs: number | undefined;
 }
 
 export interface RunningOperation {
@@ -31,8 +59,11 @@ export interface RunningOperation {
   readonly attempt: number;
   /** Where the guest stood before, for operations that restore it on failure. */
   readonly fromVmState: VmState;
+  readonly parameters: OperationParameters;
   /** Set once a step has failed: steps are being undone, from `step` downwards. */
   readonly failure: (InstanceFault & { readonly retry: boolean }) | undefined;
+  /** A step could not be taken back: something of it is left, and the server may not go on as before. */
+  readonly isUndoGivenUp: boolean;
   /** Hosts that failed this operation, with the reason: not tried again. */
   readonly excludedHosts: readonly { readonly host: string; readonly reason: string }[];
 }
@@ -71,6 +102,9 @@ export interface InstanceState {
   /** Of the last grant; never goes down. */
   readonly runEpoch: number;
   readonly ports: readonly ServerPort[];
+  readonly move: Move | undefined;
+  /** Oldest first; bounded by MAX_MIGRATIONS. */
+  readonly migrations: readonly MigrationRecord[];
   readonly operation: RunningOperation | undefined;
   readonly fault: InstanceFault | undefined;
   readonly locked: boolean;
@@ -87,6 +121,8 @@ export interface InstanceState {
 /** Older ones are forgotten; the journal still has them. */
 export const MAX_ACTIONS = 100;
 
+const noMigrations: readonly MigrationRecord[] = [];
+
 export function initialInstance(id: string): InstanceState {
   return {
     id,
@@ -98,6 +134,8 @@ export function initialInstance(id: string): InstanceState {
     grant: undefined,
     runEpoch: 0,
     ports: [],
+    move: undefined,
+    migrations: noMigrations,
     operation: undefined,
     fault: undefined,
     locked: false,
@@ -147,5 +185,17 @@ export function instanceInvariants(state: InstanceState): readonly string[] {
     !runs || state.grant !== undefined || state.operation !== undefined,
     'a server that runs has a grant',
   );
+  must(
+    state.move === undefined ||
+      state.operation !== undefined ||
+      state.vmState === 'resized' ||
+      state.vmState === 'error',
+    'both ends of a move are held only until it is kept or taken back',
+  );
+  must(
+    state.vmState !== 'resized' || state.existence !== 'exists' || state.move !== undefined,
+    'a resized server knows both ends of its move',
+  );
+  must(state.migrations.length <= MAX_MIGRATIONS, 'migration records are bounded');
   return broken;
 }

@@ -1,6 +1,7 @@
 // The form of an operation: one table says from where it may start, what is done in which order, how each step is
 // undone, how long it may take, and where it ends. decide, evolve, todo, docs/states.md and the path tests read it.
 import type { PowerState, TaskState, VmState } from '../../domain/states.ts';
+import type { MigrationType } from '../migrations.ts';
 import type { OperationName } from '../protocol.ts';
 
 /** What effects.ts knows how to do. */
@@ -17,7 +18,24 @@ export type EffectName =
   | 'pause-guest'
   | 'unpause-guest'
   | 'suspend-guest'
-  | 'resume-guest';
+  | 'resume-guest'
+  /** Both ends of a move: move-effects.ts. */
+  | 'place-move'
+  | 'release-move'
+  | 'prepare-move'
+  | 'leave-host'
+  | 'leave-destination'
+  | 'receive-disks'
+  | 'finish-move'
+  | 'return-guest'
+  | 'clean-source'
+  | 'release-source';
+
+/**
+ * What the end of a step says of grants (DESIGN §5). `place`: the host that it found gets one; `release`: the standing one
+ * is over, by its host's word; `to-destination`, `to-source`: that too, and the move's other end gets the next one.
+ */
+export type GrantChange = 'place' | 'release' | 'to-destination' | 'to-source';
 
 export interface Step {
   /** Unique within the operation. */
@@ -29,6 +47,11 @@ export interface Step {
   readonly deadlineMs: number;
   /** Takes back what the step did, or may have done; also run for the step that failed. */
   readonly undo?: EffectName;
+  readonly grants?: GrantChange;
+  /** The same for the end of its undo. */
+  readonly undoGrants?: GrantChange;
+  /** What the migration's record says while the step is under way; undefined leaves it. */
+  readonly migrationStatus?: string;
   /** On a retryable failure, steps are undone down to this one, and it starts anew elsewhere. */
   readonly retryFrom?: string;
 }
@@ -48,4 +71,17 @@ export interface OperationTable {
   readonly failure: 'restore' | 'error';
   /** Tries in all where a step says retryFrom. */
   readonly attempts: number;
+  /**
+   * The record that it writes: a new one of that type, or without a type the one of the move that it ends; and what that
+   * says in the end.
+   */
+  readonly migration?: {
+    readonly type?: MigrationType;
+    readonly succeeded: string;
+    readonly failed: string;
+  };
+  /** Only while both ends of a move are held. */
+  readonly needsMove?: true;
+  /** Ends `stopped` instead, for a server whose guest does not run. */
+  readonly followsPower?: true;
 }

@@ -6,6 +6,7 @@ import { createServers } from './create.ts';
 import { instanceActionRoutes } from './instance-actions.ts';
 import { listServers, listServersDetail } from './list.ts';
 import { metadataRoutes } from './metadata.ts';
+import { serverMigrationRoutes } from '../resources/server-migrations.ts';
 import { createSchemas, updateSchemas } from './schemas.ts';
 import { listQuery } from './schemas-list.ts';
 import { securityGroupRoutes } from './security-groups.ts';
@@ -69,6 +70,7 @@ export const serverRoutes: readonly ComputeRoute[] = [
   ...addressRoutes,
   ...securityGroupRoutes,
   ...instanceActionRoutes,
+  ...serverMigrationRoutes,
   {
     ...password,
     method: 'GET',

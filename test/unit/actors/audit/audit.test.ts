@@ -3,6 +3,7 @@ import { Auditor, strayClaims, strayPorts } from '#actors/audit/audit.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { providers } from '#actors/provider/protocol.ts';
+import { present } from '#runtime/assert.ts';
 import { ConsumerIndex } from '#actors/scheduler/consumers.ts';
 import { type PureCluster, pureCluster } from '#test/support/pure-cluster.ts';
 import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
@@ -50,6 +51,19 @@ describe('a claim', () => {
   });
 });
 
+describe('a claim of a server that is moved', () => {
+  const grant = present(placed.grant, 'grant');
+  const destination = { ...grant, host: 'host-2', providerId: 'provider-2', claimId: 'move/1' };
+  const move = { source: grant, destination } as unknown as InstanceState['move'];
+
+  it('is a stray at neither end', () => {
+    const claims = { s: ['provider-1', 'provider-2', 'provider-3'] };
+    expect(strayClaims(...sources(claims, { ...placed, move }))).toEqual([
+      { consumer: 's', providerId: 'provider-3', reason: 'its host is host-1' },
+    ]);
+  });
+});
+
 describe('ports', () => {
   it.each([
     ['with a host', placed, []],
@@ -86,6 +100,7 @@ describe('the auditor', () => {
       router: cluster.router,
       servers: { get: () => undefined } as never,
       consumers,
+      providers: cluster.view(providerDefinition),
       networks: {
         serversWithPorts: () => (released.length === 0 ? ['s'] : []),
         release: async (serverId) => {

@@ -1,0 +1,66 @@
+// /servers/{id}/migrations: live migrations of one server that are under way.
+import { migrationNumber, type MigrationRecord } from '#actors/instance/migrations.ts';
+import { notFound } from '../envelope.ts';
+import type { ComputeCall, ComputeRoute } from '../route.ts';
+import { liveInProgress, serverMigrationView } from '../servers/views/migration.ts';
+
+const PATH = '/servers/:server_id/migrations';
+
+export const serverMigrationRoutes: readonly ComputeRoute[] = [
+  {
+    method: 'GET',
+    path: PATH,
+    since: 23,
+    target: 'server',
+    policy: { rule: 'servers:migrations:index', persona: 'manager' },
+    handler: (call) => ({
+      migrations: call.server.migrations.filter(isUnderWay).map((record) => view(call, record)),
+    }),
+  },
+  {
+    method: 'GET',
+    path: `${PATH}/:migration_id`,
+    since: 23,
+    target: 'server',
+    policy: { rule: 'servers:migrations:show', persona: 'admin' },
+    handler: (call) => ({ migration: view(call, findLive(call)) }),
+  },
+];
+
+function isUnderWay({ type, status }: MigrationRecord): boolean {
+  return type === 'live-migration' && liveInProgress.includes(status);
+}
+
+/** By its number or its UUID. Throws Nova's 404s. */
+export function findMigration(call: ComputeCall): MigrationRecord {
+  const { server } = call;
+  const id = call.params['migration_id'] ?? '';
+  const record = server.migrations.find(
+    (one) => String(migrationNumber(one.id)) === id || one.id === id,
+  );
+  if (record === undefined)
+    throw notFound(`In-progress live migration ${id} is not found for server ${server.id}.`);
+  return record;
+}
+
+function findLive(call: ComputeCall): MigrationRecord {
+  const record = findMigration(call);
+  const id = call.params['migration_id'] ?? '';
+  const { id: serverId } = call.server;
+  if (record.type !== 'live-migration')
+    throw notFound(`Migration ${id} for server ${serverId} is not live-migration.`);
+  if (!isUnderWay(record))
+    throw notFound(`Live migration ${id} for server ${serverId} is not in progress.`);
+  return record;
+}
+
+function view(call: ComputeCall, record: MigrationRecord): unknown {
+  return serverMigrationView(
+    { server: call.server, record },
+    {
+      microversion: call.microversion,
+      showsHosts: call.caller.isAdmin,
+      addressOf: (host) => call.context.hosts.get(host)?.hypervisor?.hostIp,
+    },
+  );
+}
