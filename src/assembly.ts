@@ -11,6 +11,8 @@ import { type ActorSystem, createActorSystem } from '#runtime/system/system.ts';
 import { Auditor } from '#actors/audit/audit.ts';
 import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts';
 import { consoleTokensDefinition } from '#actors/console/entity.ts';
+import { serverGroupEffects } from '#actors/group/effects.ts';
+import { serverGroupsDefinition } from '#actors/group/entity.ts';
 import { instanceEffects } from '#actors/instance/effects.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import { Placement } from '#actors/instance/placement.ts';
@@ -164,8 +166,17 @@ export class Assembly {
       this.register({ definition });
     this.register({ definition: projects, run: (effect, context) => runSettle(effect, context) });
     this.register({
+      definition: serverGroupsDefinition,
+      run: (effect, context) => runGroupSettle(effect, context),
+    });
+    this.register({
       definition: instanceDefinition,
       run: (effect, context) => runInstance(effect, context),
+    });
+    const runGroupSettle = serverGroupEffects({
+      env,
+      router: this.router,
+      states: entities.view(serverGroupsDefinition),
     });
     const runSettle = projectEffects({ env, router: this.router, states: entities.view(projects) });
     const runInstance = this.#instanceRunner();
@@ -190,6 +201,7 @@ export class Assembly {
       aggregates: entities.view(aggregatesDefinition),
       providers: entities.view(providerDefinition),
       servers: entities.view(instanceDefinition),
+      groups: entities.view(serverGroupsDefinition),
       nodes,
     };
     const scheduler = new SchedulerActor({
@@ -201,7 +213,12 @@ export class Assembly {
       log: this.env.log,
       router: this.router,
       states: entities.view(instanceDefinition),
-      placement: new Placement({ router: this.router, scheduler, consumers }),
+      placement: new Placement({
+        router: this.router,
+        scheduler,
+        consumers,
+        requestOf: (serverId) => sources.servers.get(serverId)?.request,
+      }),
       networks: this.#networks,
       nodes,
     });

@@ -6,6 +6,7 @@ import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts
 import { consoleTokensDefinition } from '#actors/console/entity.ts';
 import { configDriveFiles } from '#actors/domain/metadata-documents.ts';
 import type { InstanceMetadata } from '#actors/domain/instance-metadata.ts';
+import { serverGroupsDefinition } from '#actors/group/entity.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import { metadataOf } from '#actors/instance/metadata.ts';
 import { machineUptime } from '#actors/node/machine-uptime.ts';
@@ -108,6 +109,7 @@ export function buildApi(options: FrontDoorOptions): Door {
     consoleTokens: entities.view(consoleTokensDefinition),
     providers: entities.view(providerDefinition),
     projects: entities.view(projectDefinition),
+    serverGroups: entities.view(serverGroupsDefinition),
     images: neighbours.images,
     networks: neighbours.networks,
     securityGroups: embeddedSecurityGroups(neighbours.networks),

@@ -1,6 +1,8 @@
 // What users have asked and what they were told. An acknowledged request must show at once to whoever reads, and have
 // its effect or its compensation in the journal at the end; a refused one must have left nothing (I2).
 import type { ServerRequest } from '#actors/domain/server.ts';
+import { serverGroups } from '#actors/group/protocol.ts';
+import { groupIdOf } from '#actors/instance/group-claims.ts';
 import { type InstanceCommand, instances, type OperationName } from '#actors/instance/protocol.ts';
 import { projects } from '#actors/project/protocol.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
@@ -66,6 +68,8 @@ export class Book {
         const wanted = request(process);
         const reserved = await reserve(process, serverId, wanted);
         if (isRefusal(reserved)) return reserved;
+        const joined = await joinGroup(process, serverId, wanted);
+        if (isRefusal(joined)) return joined;
         return process.assembly.router.ask(
           instances.ref(serverId),
           { type: 'instance.create', request: wanted, operationId },
@@ -225,6 +229,31 @@ function reserve(process: Controller, serverId: string, request: ServerRequest):
   return process.assembly.router.ask(
     projects.ref(projectId),
     { type: 'project.reserve', servers: [{ serverId, usage }], userId: 'user-1' },
+    { requestId: `req-create-${serverId}` },
+  );
+}
+
+/** The groups of a project are there from their first server on; their policy is what their name says. */
+async function joinGroup(
+  process: Controller,
+  serverId: string,
+  { projectId, userId, hints }: ServerRequest,
+): Promise<unknown> {
+  const groupId = groupIdOf({ hints });
+  if (groupId === undefined) return undefined;
+  const policy = groupId === 'affinity' ? 'affinity' : 'anti-affinity';
+  const ref = serverGroups.ref(projectId);
+  const { router } = process.assembly;
+  const group = { groupId, name: groupId, policy, userId } as const;
+  const made = await router.ask(
+    ref,
+    { type: 'server-group.create', group, limit: -1 },
+    { requestId: `req-group-${groupId}` },
+  );
+  if (isRefusal(made)) return made;
+  return router.ask(
+    ref,
+    { type: 'server-group.join', groupId, serverIds: [serverId], userId, limit: -1 },
     { requestId: `req-create-${serverId}` },
   );
 }

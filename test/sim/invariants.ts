@@ -1,5 +1,7 @@
 // What must be true of a cloud at rest, checked against everything that can hold something: providers, quotas, ledgers,
 // networks, and the hosts' guests, files and taps. Each finding is a sentence; an empty list is a sound cloud.
+import { serverGroupsDefinition } from '#actors/group/entity.ts';
+import { groupIdOf } from '#actors/instance/group-claims.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import { bucketEntries } from '#actors/domain/bucket-map.ts';
@@ -52,6 +54,8 @@ export function violationsOf(
       pending.size === 0 ? [] : [`project ${id} has ${pending.size} reservations unsettled`],
     ),
     ...ports(entities, placed),
+    ...groupClaims(entities, live),
+    ...groupPolicies(entities, placed),
     ...hosts.flatMap((host) => onHost(host, known, placed)),
   ];
 }
@@ -78,6 +82,44 @@ function claims(entities: View, placed: readonly Placed[]): readonly string[] {
       `${id} at ${grant.providerId}: ${shown(request === undefined ? {} : flavorResources(request.flavor))}`,
   );
   return difference('claims = placed servers', held, wanted);
+}
+
+/** Each group's members are the living servers that were created in it, and hold the hosts that these were granted. */
+function groupClaims(entities: View, live: readonly InstanceState[]): readonly string[] {
+  const groups = [...entities.view(serverGroupsDefinition).values()].flatMap((project) =>
+    project.groups.map((group) => ({ project: project.id, group })),
+  );
+  const held = groups.flatMap(({ group }) =>
+    group.members.map(
+      ({ serverId, claims: holds }) =>
+        `${serverId} in ${group.id}: ${holds.map(({ host }) => host).join(' ')}`,
+    ),
+  );
+  const wanted = live.flatMap(({ id, request, grant }) => {
+    const groupId = groupIdOf(request);
+    const isThere = groups.some(
+      ({ project, group }) => group.id === groupId && project === request?.projectId,
+    );
+    return isThere ? [`${id} in ${groupId}: ${grant?.host ?? ''}`] : [];
+  });
+  return difference('members of server groups = servers created in them', held, wanted);
+}
+
+/** I8: where members were granted to run, whoever claimed what. */
+function groupPolicies(entities: View, placed: readonly Placed[]): readonly string[] {
+  return [...entities.view(serverGroupsDefinition).values()].flatMap(({ id: project, groups }) =>
+    groups.flatMap(({ id, policy, maxServerPerHost = 1 }) => {
+      const hosts = placed
+        .filter(({ request }) => request?.projectId === project && groupIdOf(request) === id)
+        .map(({ grant }) => grant.host);
+      const most = Math.max(...hosts.map((host) => hosts.filter((one) => one === host).length));
+      if (policy === 'anti-affinity' && most > maxServerPerHost)
+        return [`${most} servers of anti-affinity group ${id} of ${project} are on one host`];
+      if (policy === 'affinity' && new Set(hosts).size > 1)
+        return [`servers of affinity group ${id} of ${project} are on ${hosts.join(', ')}`];
+      return [];
+    }),
+  );
 }
 
 function shown(resources: Readonly<Record<string, number>>): string {

@@ -1,6 +1,7 @@
 // Compares what a process has in memory with what the journal says, entity by entity: read anew, by events alone and by
 // snapshot and events, every state must come out the same, also after a trip through JSON.
 import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts';
+import { serverGroupsDefinition } from '#actors/group/entity.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import { ledgerDefinition } from '#actors/node/ledger.ts';
 import { projectDefinition } from '#actors/project/entity.ts';
@@ -19,6 +20,7 @@ export const mirroredKinds: readonly AnyEntityDefinition[] = [
   instanceDefinition,
   providerDefinition,
   projectDefinition,
+  serverGroupsDefinition,
   ledgerDefinition,
   hostDefinition,
   networkDefinition,

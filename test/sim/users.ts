@@ -3,6 +3,7 @@
 import { operations } from '#actors/instance/operations/all.ts';
 import { type OperationName, operationNames } from '#actors/instance/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
+import type { ServerRequest } from '#actors/domain/server.ts';
 import { testFlavor } from '#test/support/servers.ts';
 import { type Act, act, chosen } from './acts.ts';
 import type { Walk } from './walk.ts';
@@ -11,6 +12,15 @@ import type { Walk } from './walk.ts';
 const MOST_SERVERS = 16;
 /** Wide enough that counting round is even. */
 const WIDE = 27_720;
+
+/** Some servers are created in a server group. */
+const groupHints: readonly ServerRequest['hints'][] = [
+  { group: ['affinity'] },
+  { group: ['anti-affinity'] },
+  {},
+  {},
+  {},
+];
 
 export const userActs = {
   create: act(
@@ -26,7 +36,8 @@ export const userActs = {
       if (book.servers.length >= MOST_SERVERS) return undefined;
       const flavor = { ...testFlavor, ephemeralGiB, swapMiB };
       const id = serverId(book.servers.length + 1);
-      const request = { projectId: `project-${project + 1}`, flavor, configDrive };
+      const hints = groupHints[via % groupHints.length] ?? {};
+      const request = { projectId: `project-${project + 1}`, flavor, configDrive, hints };
       return book.create(walk.world, via, id, request);
     },
   ),

@@ -1,11 +1,12 @@
-// Finds a host for a server and holds its resources there: asks the scheduler for candidates, then claims at the
-// providers, best first, until one agrees. Shell; the choice itself is scheduler/select.ts.
+// Finds a host for a server and holds its resources there: asks the scheduler for candidates, then claims at the server's
+// group and at the providers, best first, until both agree. Shell; the choice itself is scheduler/select.ts.
 import type { Router } from '#runtime/directory/router.ts';
 import { isRefusal, refuse, type Refusal } from '#runtime/message/refusal.ts';
 import { flavorResources } from '../domain/flavor-resources.ts';
 import type { ServerRequest } from '../domain/server.ts';
 import { providers } from '../provider/protocol.ts';
 import type { ConsumerIndex } from '../scheduler/consumers.ts';
+import { GroupClaims } from './group-claims.ts';
 import type { Candidate, HostRefusal, RequestSpec, Selection } from '../scheduler/protocol.ts';
 
 export interface Scheduler {
@@ -36,11 +37,21 @@ export class Placement {
   readonly #router: Router;
   readonly #scheduler: Scheduler;
   readonly #consumers: ConsumerIndex;
+  readonly #groups: GroupClaims;
+  readonly #requestOf: (serverId: string) => ServerRequest | undefined;
 
-  constructor(parts: { router: Router; scheduler: Scheduler; consumers: ConsumerIndex }) {
+  constructor(parts: {
+    readonly router: Router;
+    readonly scheduler: Scheduler;
+    readonly consumers: ConsumerIndex;
+    /** What a server was created with: its group is among it. */
+    readonly requestOf: (serverId: string) => ServerRequest | undefined;
+  }) {
     this.#router = parts.router;
     this.#scheduler = parts.scheduler;
     this.#consumers = parts.consumers;
+    this.#groups = new GroupClaims(parts.router);
+    this.#requestOf = parts.requestOf;
   }
 
   /**
@@ -50,10 +61,13 @@ export class Placement {
   async place(wanted: PlacementRequest): Promise<Candidate | Refusal> {
     const spec = specOf(wanted);
     const taken: HostRefusal[] = [];
+    const group = { ...wanted, ownerEpoch: wanted.owner.ownerEpoch };
     for (let round = 1; round <= ROUNDS; round += 1) {
       const selection = await this.#scheduler.select(spec);
-      if (selection.candidates.length === 0)
+      if (selection.candidates.length === 0) {
+        await this.#groups.release(group, false);
         return refuse('no-valid-host', { refusals: [...selection.refusals, ...taken] });
+      }
       const held = new Set(this.#consumers.holders(wanted.serverId));
       for (const candidate of heldFirst(selection.candidates, held)) {
         const refusal = await this.#claim(candidate, wanted);
@@ -66,17 +80,26 @@ export class Placement {
         return candidate;
       }
     }
+    await this.#groups.release(group, false);
     return refuse('no-valid-host', { refusals: taken });
   }
 
   /** Gives back one claim wherever it is held, or, without `claimId`, all that the server holds. */
-  release(
+  async release(
     serverId: string,
     claimId: string | undefined,
     { requestId, owner }: { readonly requestId: string; readonly owner: Owner },
   ): Promise<void> {
+    checkOwner(owner);
     const holders = new Set(this.#consumers.holders(serverId));
-    return this.#release(holders, { serverId, claimId, requestId, owner });
+    const request = this.#requestOf(serverId);
+    const member = { serverId, request, requestId, ownerEpoch: owner.ownerEpoch };
+    await Promise.all([
+      this.#release(holders, { serverId, claimId, requestId, owner }),
+      claimId === undefined
+        ? this.#groups.leave(member)
+        : this.#groups.release({ ...member, claimId }, true),
+    ]);
   }
 
   async #release(
@@ -107,6 +130,13 @@ export class Placement {
 
   async #claim(candidate: Candidate, wanted: PlacementRequest): Promise<HostRefusal | undefined> {
     const { serverId, claimId, request, requestId, owner } = wanted;
+    checkOwner(owner);
+    const ofGroup = await this.#groups.claim(
+      { ...wanted, ownerEpoch: owner.ownerEpoch },
+      candidate,
+    );
+    if (ofGroup === 'moved') throw movedAway();
+    if (ofGroup !== undefined) return ofGroup;
     checkOwner(owner);
     const command = {
       type: 'provider.claim',

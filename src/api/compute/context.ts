@@ -3,6 +3,7 @@ import type { Images } from '#actors/ports/images.ts';
 import type { Networks } from '#actors/ports/networks.ts';
 import type { FlavorsState, KeypairsState } from '#actors/catalog/protocol.ts';
 import type { ConsoleTokensState } from '#actors/console/protocol.ts';
+import type { ServerGroupsState } from '#actors/group/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { NodeClient } from '#actors/node/client.ts';
 import type { ProjectState, QuotaLimits } from '#actors/project/protocol.ts';
@@ -52,6 +53,8 @@ export interface ComputeContext extends ApiContext {
   readonly consoleTokens: StateView<ConsoleTokensState>;
   readonly providers: StateView<ProviderState>;
   readonly projects: StateView<ProjectState>;
+  /** By project. */
+  readonly serverGroups: StateView<ServerGroupsState>;
   readonly images: Images;
   readonly networks: Networks;
   /** Without it, groups named at create are checked only when ports are made, and servers show none of their rules. */

@@ -78,6 +78,18 @@ export const computeResourceErrors = {
     message: ({ action, aggregateId, reason }) =>
       `Cannot ${aggregateActions[String(action)]} aggregate ${String(aggregateId)}. Reason: ${String(reason)}.`,
   },
+  'group-not-found': {
+    status: 404,
+    message: ({ groupId }) => `Instance group ${String(groupId)} could not be found.`,
+  },
+  'group-quota': {
+    status: 403,
+    message: () => 'Quota exceeded, too many server groups.',
+  },
+  'group-member-quota': {
+    status: 403,
+    message: () => 'Quota exceeded, too many servers in group',
+  },
   'host-not-found': {
     status: 404,
     message: ({ host }) => `Compute host ${String(host)} could not be found.`,

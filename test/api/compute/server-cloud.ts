@@ -7,6 +7,7 @@ import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts
 import { defaultFlavors } from '#actors/catalog/default-flavors.ts';
 import { ALL_FLAVORS, flavors, keypairs } from '#actors/catalog/protocol.ts';
 import type { Flavor, ServerPort } from '#actors/domain/server.ts';
+import { serverGroupsDefinition } from '#actors/group/entity.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import { stepAt } from '#actors/instance/operations/all.ts';
 import { instances, type OperationName } from '#actors/instance/protocol.ts';
@@ -118,6 +119,7 @@ export async function serverCloud(
       hostDefinition,
       aggregatesDefinition,
       consoleTokensDefinition,
+      serverGroupsDefinition,
     ],
     quotaDefaults: { ...defaultQuotaLimits, ...quota },
     ...(securityGroups === undefined ? {} : { securityGroups }),

@@ -106,6 +106,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     consoleTokens: viewOf('console-tokens'),
     providers: viewOf('provider'),
     projects: viewOf('project'),
+    serverGroups: viewOf('server-groups'),
     images: imagesOf(images),
     networks: networksOf(networks),
     nodes: nodesOf(consoles),

@@ -11,6 +11,8 @@ import {
   serverKeySchema,
   serverRequestSchema,
 } from '#actors/domain/server.ts';
+import { serverGroupsDefinition } from '#actors/group/entity.ts';
+import { serverGroupSchema } from '#actors/group/protocol.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import {
   faultSchema,
@@ -74,6 +76,11 @@ export const entities: readonly DocumentedEntity[] = [
     definition: projectDefinition,
     protocolFile: 'src/actors/project/protocol.ts',
     stands: 'the quota of one project, or the limits of a quota class',
+  },
+  {
+    definition: serverGroupsDefinition,
+    protocolFile: 'src/actors/group/protocol.ts',
+    stands: 'the server groups of one project, their members and the hosts that these hold',
   },
   {
     definition: hostDefinition,
@@ -141,6 +148,7 @@ export const namedShapes: Readonly<Record<string, TSchema>> = {
   StepResult: stepResultSchema,
   Inventory: inventorySchema,
   Allocation: providerEvents['provider.claimed'].data.properties.allocation,
+  ServerGroup: serverGroupSchema,
   HypervisorFacts: hypervisorSchema,
   Domain: domainSchema,
   Project: projectSchema,

@@ -9,6 +9,8 @@ import { imagePropertiesFilter } from './image-properties.ts';
 import { ramFilter } from './ram.ts';
 import { requestedHostFilter } from './requested-host.ts';
 import { sameHostFilter } from './same-host.ts';
+import { serverGroupAffinityFilter } from './server-group-affinity.ts';
+import { serverGroupAntiAffinityFilter } from './server-group-anti-affinity.ts';
 import { triedHostFilter } from './tried-host.ts';
 import { vcpuFilter } from './vcpu.ts';
 
@@ -21,6 +23,8 @@ export const allFilters: readonly Filter[] = [
   imagePropertiesFilter,
   differentHostFilter,
   sameHostFilter,
+  serverGroupAntiAffinityFilter,
+  serverGroupAffinityFilter,
   vcpuFilter,
   ramFilter,
   diskFilter,

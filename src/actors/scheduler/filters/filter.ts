@@ -1,4 +1,5 @@
 // What a filter is: one rule, in a file of its own, that lets a host pass or says in words with figures why not. Pure.
+import type { GroupPolicy } from '../../group/protocol.ts';
 import type { HostView } from '../host-view.ts';
 import type { RequestSpec } from '../protocol.ts';
 
@@ -6,6 +7,15 @@ import type { RequestSpec } from '../protocol.ts';
 export interface ServerPlaces {
   /** The host that a server has been granted; undefined if it has none or is unknown. */
   hostOf(serverId: string): string | undefined;
+  /** The server group that the server is a member of, without the server itself. */
+  readonly group?: PlacedGroup;
+}
+
+export interface PlacedGroup {
+  readonly policy: GroupPolicy;
+  readonly maxServerPerHost: number;
+  /** How many of the other members hold each host; hosts without any are left out. */
+  readonly hosts: ReadonlyMap<string, number>;
 }
 
 export interface Filter {

@@ -16,6 +16,7 @@ import { limitRoutes } from './quotas/limits.ts';
 import { migrationRoutes } from './migrations.ts';
 import { quotaClassRoutes } from './quotas/quota-classes.ts';
 import { quotaSetRoutes } from './quotas/quota-sets.ts';
+import { serverGroupRoutes } from './server-groups/server-groups.ts';
 import { serviceRoutes } from './hosts/services.ts';
 import { tenantUsageRoutes } from './tenant-usage.ts';
 
@@ -36,6 +37,7 @@ export const resourceRoutes: readonly ComputeRoute[] = [
   ...externalEventRoutes,
   ...consoleRoutes,
   ...bareMetalRoutes,
+  ...serverGroupRoutes,
   ...tenantUsageRoutes,
   ...migrationRoutes,
 ];

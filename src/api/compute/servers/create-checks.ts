@@ -8,7 +8,6 @@ import type { QuotaLimits } from '#actors/project/protocol.ts';
 import { badRequest, forbidden } from '../envelope.ts';
 import { zoneOf, zoneOfNamed } from '../host-zone.ts';
 import { demand } from '../policy.ts';
-import { strOf } from '../python-words.ts';
 import type { ComputeCall } from '../route.ts';
 import type { BlockDevice, CreateServer, Hints } from './create-body.ts';
 
@@ -221,13 +220,13 @@ function requestedHost(
 
 /** Every value as a list of words, as filters take them. */
 export function plainHints(hints: Hints): ServerRequest['hints'] {
-  if (hints['group'] !== undefined)
-    throw badRequest(`Instance group ${strOf(hints['group'])} could not be found.`);
   const word = (value: unknown): string =>
     typeof value === 'string' ? value : JSON.stringify(value);
-  return Object.fromEntries(
+  const plain = Object.fromEntries(
     Object.entries(hints)
       .filter(([name]) => !name.startsWith('_nova'))
       .map(([name, value]) => [name, Array.isArray(value) ? value.map(word) : [word(value)]]),
   );
+  const { group } = plain;
+  return group === undefined ? plain : { ...plain, group: group.map((id) => id.toLowerCase()) };
 }

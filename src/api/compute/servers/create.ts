@@ -23,6 +23,7 @@ import {
 import type { CreateBody, CreateServer } from './create-body.ts';
 import { planPorts, type PlannedPort, portRequests } from './create-networks.ts';
 import { PASSWORD_BYTES, passwordFrom, reservationId, serverNames } from './names.ts';
+import { checkGroup, joinGroup } from './group-membership.ts';
 import { chosenGroups } from './security-groups.ts';
 import { serverLinks } from './views/links.ts';
 
@@ -53,6 +54,7 @@ export async function createServers(call: ComputeCall): Promise<unknown> {
   await call.context.views.barrier();
   const template = await templateOf(call, body, { counts, password });
   const ids = await reserve(call, template, counts);
+  await joinGroup(call, template.request, ids);
   const created = await createAll(call, template, ids, counts.min);
   if (isTrue(body.server.return_reservation_id))
     return { reservation_id: template.request.reservationId };
@@ -101,6 +103,7 @@ async function templateOf(
   const hints = plainHints(
     others['os:scheduler_hints'] ?? others['OS-SCH-HNT:scheduler_hints'] ?? {},
   );
+  checkGroup(call, { projectId, hints });
   const configDrive =
     isTrue(server.config_drive) || image.properties['img_config_drive'] === 'mandatory';
   const name = server.name.trim();

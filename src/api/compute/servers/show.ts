@@ -4,6 +4,7 @@ import { canonicalAddress } from '#actors/services/network/addresses.ts';
 import { notFound } from '../envelope.ts';
 import { zoneOfNamed } from '../host-zone.ts';
 import type { ComputeCall } from '../route.ts';
+import { serverGroupsOf } from './group-membership.ts';
 import { hostStatusOf } from './host-status.ts';
 import { actorOf, askServer, operate } from './operate.ts';
 import { serverView, type ViewSize } from './views/detail.ts';
@@ -26,7 +27,7 @@ function oneServer(
       ...(size === 'whole' && isAdmin && call.from(16)
         ? { host_status: hostStatusOf(server, call.context) }
         : {}),
-      ...(call.from(71) ? { server_groups: [] } : {}),
+      ...(call.from(71) ? { server_groups: serverGroupsOf(call, server) } : {}),
     },
   };
 }

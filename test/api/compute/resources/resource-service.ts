@@ -2,6 +2,7 @@
 import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts';
 import type { Flavor } from '#actors/domain/server.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
+import { serverGroupsDefinition } from '#actors/group/entity.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
@@ -47,6 +48,7 @@ export function resourceService(servers: readonly InstanceState[] = []): Resourc
       hostDefinition,
       aggregatesDefinition,
       consoleTokensDefinition,
+      serverGroupsDefinition,
     ],
     servers: fixedView(servers),
   });

@@ -64,6 +64,7 @@ describe('a placement', () => {
     return new Placement({
       router: cluster.router,
       consumers,
+      requestOf: () => wanted.request,
       scheduler: {
         select: async (spec) => {
           specs.push(spec);

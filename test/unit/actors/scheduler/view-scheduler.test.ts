@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { aggregates, ALL_AGGREGATES } from '#actors/topology/aggregates-protocol.ts';
 import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
+import { serverGroupsDefinition } from '#actors/group/entity.ts';
 import { hosts } from '#actors/topology/protocol.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { providers } from '#actors/provider/protocol.ts';
@@ -16,7 +17,10 @@ const { hypervisor } = hostView('h1');
 const options = { requestId: 'req-1' };
 
 async function cloud() {
-  const cluster = pureCluster([hostDefinition, aggregatesDefinition, providerDefinition], () => 1);
+  const cluster = pureCluster(
+    [hostDefinition, aggregatesDefinition, providerDefinition, serverGroupsDefinition],
+    () => 1,
+  );
   for (const name of ['h1', 'h2']) {
     await cluster.router.ask(
       hosts.ref(name),
@@ -48,6 +52,7 @@ async function cloud() {
     aggregates: cluster.view(aggregatesDefinition),
     providers: cluster.view(providerDefinition),
     servers: servers as unknown as StateView<InstanceState>,
+    groups: cluster.view(serverGroupsDefinition),
     nodes: { isUp: (host) => up.has(host) },
   });
   return { cluster, scheduler, up, servers };

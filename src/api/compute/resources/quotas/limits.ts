@@ -2,7 +2,7 @@
 import { badRequest, forbidden } from '../../envelope.ts';
 import { textQuery } from '../../parameter-types.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
-import { limitsOf } from './quota-limits.ts';
+import { groupsInUse, limitsOf } from './quota-limits.ts';
 import { queryRanges } from '../query-schemas.ts';
 
 export const limitRoutes: readonly ComputeRoute[] = [
@@ -41,7 +41,7 @@ function absoluteLimits(
     totalRAMUsed: used?.ram ?? 0,
     totalCoresUsed: used?.cores ?? 0,
     totalInstancesUsed: used?.instances ?? 0,
-    totalServerGroupsUsed: 0,
+    totalServerGroupsUsed: projectId === undefined ? 0 : groupsInUse(call.context, { projectId }),
   };
   const network = {
     maxTotalFloatingIps: -1,

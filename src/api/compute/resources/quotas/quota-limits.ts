@@ -5,6 +5,7 @@ import {
   type ProjectState,
   type QuotaLimits,
 } from '#actors/project/protocol.ts';
+import type { ServerGroupsState } from '#actors/group/protocol.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 
 export interface QuotaSources {
@@ -25,4 +26,14 @@ export function usualLimits(sources: QuotaSources): QuotaLimits {
 export function limitsOf(sources: QuotaSources, projectId: string | undefined): QuotaLimits {
   const own = projectId === undefined ? {} : (sources.projects.get(projectId)?.limits ?? {});
   return limitsInForce(usualLimits(sources), own);
+}
+
+/** Server groups of a project, or of one user in it. */
+export function groupsInUse(
+  { serverGroups }: { readonly serverGroups: StateView<ServerGroupsState> },
+  { projectId, userId }: { readonly projectId: string; readonly userId?: string },
+): number {
+  const groups = serverGroups.get(projectId)?.groups ?? [];
+  if (userId === undefined) return groups.length;
+  return groups.filter((group) => group.userId === userId).length;
 }

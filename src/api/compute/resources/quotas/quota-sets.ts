@@ -6,7 +6,7 @@ import { badRequest, forbidden } from '../../envelope.ts';
 import { isTrue } from '../../parameter-types.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { ask } from '../ask.ts';
-import { classLimitsOf, limitsOf, usualLimits } from './quota-limits.ts';
+import { classLimitsOf, groupsInUse, limitsOf, usualLimits } from './quota-limits.ts';
 import { type QuotaName, quotaSetNames, updateQuotaSet, userQuery } from './quota-schemas.ts';
 
 const path = '/os-quota-sets/:id';
@@ -108,7 +108,10 @@ async function detail(call: ComputeCall): Promise<object> {
     state === undefined ? {} : userId === undefined ? state.used : userOf(state, userId).used;
   const field = (name: QuotaName): object => ({
     limit: limits(name),
-    in_use: used[name] ?? 0,
+    in_use:
+      name === 'server_groups'
+        ? groupsInUse(call.context, { projectId: projectOf(call), ...ofUser(call) })
+        : (used[name] ?? 0),
     reserved: 0,
   });
   return { quota_set: { id: projectOf(call), ...fieldsOf(call, field) } };
