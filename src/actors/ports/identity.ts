@@ -15,6 +15,17 @@ export interface Caller {
   /** Role names with the implied ones. */
   readonly roles: readonly string[];
   readonly isAdmin: boolean;
+  /** Where there are some, the token is good for requests that one of them allows, and for no others. */
+  readonly accessRules?: readonly AccessRule[];
+}
+
+/** A request that an application credential may make. */
+export interface AccessRule {
+  /** Type of the service: `compute`. */
+  readonly service: string;
+  readonly method: string;
+  /** Below the service's address; `*` and `{name}` stand for one part of it, `**` for any number. */
+  readonly path: string;
 }
 
 export interface Identity {

@@ -5,10 +5,21 @@ const kindTexts: Readonly<Record<string, string>> = {
   'application-credential': 'application_credential',
 };
 
+/** Words for kinds where "Could not find" has others than the kind itself. */
+const notFoundTexts: Readonly<Record<string, string>> = {
+  'endpoint-group': 'Endpoint Group',
+  'identity-provider': 'Identity Provider',
+  'service-provider': 'Service Provider',
+  'registered-limit': 'registered limit for',
+  limit: 'limit for',
+  consumer: 'Consumer',
+};
+
 export const identityErrors = {
   'identity-not-found': {
     status: 404,
-    message: ({ kind, id }) => `Could not find ${text(kind)}: ${text(id)}.`,
+    message: ({ kind, id }) =>
+      `Could not find ${notFoundTexts[text(kind)] ?? text(kind)}: ${text(id)}.`,
   },
   /** A thing that the body refers to, not the address. */
   'identity-reference-not-found': {
@@ -110,6 +121,38 @@ export const identityErrors = {
     status: 403,
     message: ({ id }) =>
       `Unable to delete region ${text(id)} because it or its child regions have associated endpoints.`,
+  },
+  'identity-entry-malformed': {
+    status: 400,
+    message: ({ kind, id }) => `The ${text(kind)} ${text(id)} can't have these values.`,
+  },
+  'identity-entry-exists': {
+    status: 409,
+    message: ({ kind, id }) =>
+      `Conflict occurred attempting to store ${text(kind)} - Duplicate entry found with ID ${text(id)}.`,
+  },
+  'trust-used-up': {
+    status: 403,
+    message: ({ id }) => `No remaining uses for trust: ${text(id)}.`,
+  },
+  'limit-exists': {
+    status: 409,
+    message: ({ kind, resourceName }) =>
+      `Conflict occurred attempting to store ${text(kind).replace('-', '_')} - Duplicate entry found for resource ${text(resourceName)}.`,
+  },
+  'registered-limit-in-use': {
+    status: 403,
+    message: ({ id }) =>
+      `Unable to update or delete registered limit ${text(id)} because there are project limits associated with it.`,
+  },
+  'limit-not-registered': {
+    status: 403,
+    message: () => 'Unable to create a limit that has no corresponding registered limit.',
+  },
+  'limit-reference-missing': {
+    status: 400,
+    message: ({ attribute, id }) =>
+      `Expecting to find ${text(attribute)} in ${text(id)}. The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.`,
   },
   'endpoint-reference-missing': {
     status: 400,

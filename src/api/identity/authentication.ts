@@ -1,31 +1,22 @@
-// POST /auth/tokens, the thinking part: who is it (password, token, application credential), and for what scope.
+// POST /auth/tokens, the thinking part: who is it (proofs/), and for what scope: a project, a domain, the system, a trust.
 // Whatever is wrong with the credentials is the same 401, so that nobody learns which part of them was right.
 import type { FastifyRequest } from 'fastify';
 import { type Scope, rolesOn } from '#actors/services/identity/roles.ts';
-import type { ApplicationCredential, User } from '#actors/services/identity/records.ts';
+import type { Trust } from '#actors/services/identity/entries/schemas.ts';
+import { findEntry } from '#actors/services/identity/entries/tables.ts';
+import type { User } from '#actors/services/identity/records.ts';
 import { findByName, type IdentityState } from '#actors/services/identity/state.ts';
 import { lookUp } from '#actors/services/identity/table.ts';
 import { grantOf, type TokenGrant } from '#actors/services/identity/token-check.ts';
-import {
-  type TokenClaims,
-  type TokenMethod,
-  tokenMethods,
-} from '#actors/services/identity/token-codec.ts';
+import { type TokenClaims, tokenMethods } from '#actors/services/identity/token-codec.ts';
 import { checkBody } from './body-check.ts';
 import type { Body } from './collection.ts';
-import { invalid, missing, Problem, unauthorized } from './problem.ts';
+import { forbiddenAction, missing, notFound, Problem, unauthorized } from './problem.ts';
+import { findDomain, requireIdOrName } from './proofs/lookups.ts';
+import { proveBy } from './proofs/methods.ts';
+import type { Proof } from './proofs/proof.ts';
 import { authSchema } from './schemas.ts';
-import { type IdentityApi, jsonBody, stateOf } from './service.ts';
-
-/** What the methods prove together. */
-interface Proof {
-  readonly user: User;
-  readonly methods: readonly TokenMethod[];
-  /** Only for tokens made from others, and application credentials that end. */
-  readonly expiresAtMs?: number;
-  readonly parentAuditId?: string;
-  readonly credential?: ApplicationCredential;
-}
+import { type IdentityApi, jsonBody, stateOf, write } from './service.ts';
 
 /** The claims of the new token and what they are worth; throws 400 or 401. */
 export async function authenticateRequest(
@@ -37,13 +28,51 @@ export async function authenticateRequest(
   const methods = readMethods(identity);
   const requested = readScope(auth, methods);
   const proofs: Proof[] = [];
-  for (const method of methods) proofs.push(await prove(api, method, identity[method] as Body));
+  for (const method of methods)
+    proofs.push(await proveBy[method]({ api, request, data: (identity[method] ?? {}) as Body }));
   const proof = unite(proofs);
   const state = stateOf(api);
+  if (requested.kind === 'trust') return grantByTrust(api, request, proof, requested.trust);
   const scope = chooseScope(state, proof, requested);
   const grant = grantOf(state, claimsFor(api, proof, scope));
   if (grant === undefined) throw unauthorized();
   return grant;
+}
+
+/** The trustee asks; the token is the trustor's where the trust says so. */
+async function grantByTrust(
+  api: IdentityApi,
+  request: FastifyRequest,
+  proof: Proof,
+  named: Body,
+): Promise<TokenGrant> {
+  const id = String(named.id);
+  const trust = findEntry(stateOf(api), 'trust', id);
+  const isOver = (trust?.expiresAtMs ?? Infinity) <= api.context.env.clock.now();
+  if (trust === undefined || trust.remainingUses === 0 || isOver) throw notFound('trust', id);
+  if (trust.trusteeUserId !== proof.user.id) throw new Problem(403, 'User is not a trustee.');
+  const claims = claimsOfTrust(api, proof, trust);
+  const grant = claims === undefined ? undefined : grantOf(stateOf(api), claims);
+  if (grant === undefined) throw new Problem(403, 'Trustee has no delegated roles.');
+  await write(api, request, { type: 'identity.use-trust', id });
+  return grant;
+}
+
+export function claimsOfTrust(
+  api: IdentityApi,
+  proof: Proof,
+  trust: Trust,
+): TokenClaims | undefined {
+  const { trustorUserId, projectId, expiresAtMs } = trust;
+  const trustor = lookUp(stateOf(api).users, trustorUserId);
+  if (trustor === undefined) return undefined;
+  const end = Math.min(proof.expiresAtMs ?? Infinity, expiresAtMs ?? Infinity);
+  const scope: Scope =
+    projectId === undefined ? { kind: 'unscoped' } : { kind: 'project', id: projectId };
+  const user = trust.impersonation ? trustor : proof.user;
+  const held = { ...proof, user, ...(end === Infinity ? {} : { expiresAtMs: end }) };
+  const claims = claimsFor(api, held, scope, [trustor, proof.user]);
+  return { ...claims, trustId: trust.id };
 }
 
 function readAuth(request: FastifyRequest): Body {
@@ -53,20 +82,22 @@ function readAuth(request: FastifyRequest): Body {
   return auth as Body;
 }
 
-function readMethods(identity: Body): readonly TokenMethod[] {
+function readMethods(identity: Body): readonly ProvableMethod[] {
   const methods = [...new Set(identity.methods as readonly string[])];
   for (const method of methods)
     if (identity[method] === undefined) throw missing(method, 'identity');
-  if (methods.some((method) => !isMethod(method)))
+  if (!methods.every(isMethod))
     throw new Problem(401, 'Attempted to authenticate with an unsupported method.', {
-      extra: { identity: { methods: tokenMethods } },
+      extra: { identity: { methods: Object.keys(proveBy) } },
     });
   if (methods.length === 0) throw unauthorized();
-  return methods.filter(isMethod);
+  return methods;
 }
 
-function isMethod(name: string): name is TokenMethod {
-  return (tokenMethods as readonly string[]).includes(name);
+type ProvableMethod = keyof typeof proveBy;
+
+function isMethod(name: string): name is ProvableMethod {
+  return Object.hasOwn(proveBy, name);
 }
 
 type RequestedScope =
@@ -74,11 +105,12 @@ type RequestedScope =
   | { readonly kind: 'unscoped' }
   | { readonly kind: 'system' }
   | { readonly kind: 'domain'; readonly domain: Body }
-  | { readonly kind: 'project'; readonly project: Body };
+  | { readonly kind: 'project'; readonly project: Body }
+  | { readonly kind: 'trust'; readonly trust: Body };
 
 const scopeNames = ['project', 'domain', 'unscoped', 'system', 'OS-TRUST:trust'];
 
-function readScope(auth: Body, methods: readonly TokenMethod[]): RequestedScope {
+function readScope(auth: Body, methods: readonly ProvableMethod[]): RequestedScope {
   const { scope } = auth;
   if (scope === undefined) return { kind: 'default' };
   if (methods.includes('application_credential'))
@@ -90,97 +122,20 @@ function readScope(auth: Body, methods: readonly TokenMethod[]): RequestedScope 
   const named = typeof scope === 'string' ? {} : (scope as Body);
   const names = scopeNames.filter((name) => name in named);
   const [name] = names;
-  if (names.length !== 1 || name === undefined || name === 'OS-TRUST:trust')
+  if (names.length !== 1 || name === undefined)
     throw missing('system, project, domain, OS-TRUST:trust or unscoped', 'scope');
   if (name === 'unscoped' || name === 'system') return { kind: name };
   const place = named[name] as Body;
+  if (name === 'OS-TRUST:trust') {
+    if (place.id === undefined) throw missing('trust_id', 'trust');
+    return { kind: 'trust', trust: place };
+  }
   requireIdOrName(place, `scope/${name}`);
   if (name === 'domain') return { kind: 'domain', domain: place };
   if (place.domain !== undefined) requireIdOrName(place.domain as Body, 'scope/project/domain');
   if (place.name !== undefined && place.id === undefined && place.domain === undefined)
     throw missing('domain', 'project');
   return { kind: 'project', project: place };
-}
-
-function requireIdOrName(named: Body, field: string): void {
-  if (named.id === undefined && named.name === undefined)
-    throw invalid(`Invalid input for field ${field}: id or name must be present.`);
-}
-
-function prove(api: IdentityApi, method: TokenMethod, data: Body): Promise<Proof> {
-  if (method === 'password') return provePassword(api, data);
-  if (method === 'token') return Promise.resolve(proveToken(api, data));
-  return proveCredential(api, data);
-}
-
-async function provePassword(api: IdentityApi, data: Body): Promise<Proof> {
-  const named = data.user as Body | undefined;
-  if (named === undefined) throw missing('user', 'password');
-  if (named.id === undefined && named.name === undefined) throw missing('id or name', 'user');
-  if (named.id === undefined && named.domain === undefined) throw missing('domain', 'user');
-  if (named.domain !== undefined)
-    requireIdOrName(named.domain as Body, 'identity/password/user/domain');
-  const user = findUser(stateOf(api), named);
-  const password = typeof named.password === 'string' ? named.password : '';
-  const right = await api.passwords.verify(password, user?.passwordHash);
-  if (user === undefined || !right) throw unauthorized();
-  return { user, methods: ['password'] };
-}
-
-function proveToken(api: IdentityApi, data: Body): Proof {
-  const grant = api.identity.inspect(data.id as string);
-  if (grant === undefined) throw new Problem(404, 'Failed to validate token');
-  if (grant.applicationCredential !== undefined) throw unauthorized();
-  const { claims, user } = grant;
-  const methods = tokenMethods.filter((m) => m === 'token' || claims.methods.includes(m));
-  return { user, methods, expiresAtMs: claims.expiresAtMs, parentAuditId: claims.auditId };
-}
-
-async function proveCredential(api: IdentityApi, data: Body): Promise<Proof> {
-  const state = stateOf(api);
-  const credential = findCredential(state, data);
-  const secret = typeof data.secret === 'string' ? data.secret : '';
-  const right = await api.passwords.verify(secret, credential?.secretHash);
-  const user = credential === undefined ? undefined : lookUp(state.users, credential.userId);
-  if (credential === undefined || user === undefined || !right) throw unauthorized();
-  const { expiresAtMs } = credential;
-  if (expiresAtMs !== undefined && expiresAtMs <= api.context.env.clock.now()) throw unauthorized();
-  return {
-    user,
-    methods: ['application_credential'],
-    credential,
-    ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
-  };
-}
-
-function findCredential(state: IdentityState, data: Body): ApplicationCredential | undefined {
-  if (typeof data.id === 'string') return lookUp(state.applicationCredentials, data.id);
-  if (typeof data.name !== 'string') throw missing('name or ID', 'application credential');
-  const owner = data.user as Body | undefined;
-  if (owner === undefined) throw missing('user', 'application credential');
-  if (owner.id === undefined && owner.domain === undefined) throw missing('domain', 'user');
-  const user = findUser(state, owner);
-  const id =
-    user === undefined
-      ? undefined
-      : findByName(state, 'application-credential', user.id, data.name);
-  return id === undefined ? undefined : lookUp(state.applicationCredentials, id);
-}
-
-function findUser(state: IdentityState, named: Body): User | undefined {
-  if (typeof named.id === 'string') return lookUp(state.users, named.id);
-  const domainId = findDomain(state, (named.domain ?? {}) as Body);
-  if (domainId === undefined || typeof named.name !== 'string') return undefined;
-  const id = findByName(state, 'user', domainId, named.name);
-  return id === undefined ? undefined : lookUp(state.users, id);
-}
-
-function findDomain(state: IdentityState, named: Body): string | undefined {
-  return typeof named.name === 'string'
-    ? findByName(state, 'domain', '', named.name)
-    : typeof named.id === 'string'
-      ? named.id
-      : undefined;
 }
 
 /** All proofs must be of one user; the earliest end counts. */
@@ -197,8 +152,17 @@ function unite(proofs: readonly Proof[]): Proof {
   };
 }
 
-function chooseScope(state: IdentityState, proof: Proof, requested: RequestedScope): Scope {
-  if (proof.credential !== undefined) return { kind: 'project', id: proof.credential.projectId };
+function chooseScope(
+  state: IdentityState,
+  proof: Proof,
+  requested: Exclude<RequestedScope, { kind: 'trust' }>,
+): Scope {
+  const bound = proof.credential?.projectId ?? proof.accessToken?.projectId;
+  if (bound !== undefined) return { kind: 'project', id: bound };
+  if (proof.isOfSystem === true && (requested.kind === 'project' || requested.kind === 'domain'))
+    throw forbiddenAction(
+      'Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed.',
+    );
   switch (requested.kind) {
     case 'default':
       return defaultScope(state, proof.user);
@@ -235,17 +199,22 @@ function defaultScope(state: IdentityState, user: User): Scope {
 }
 
 /** Issued after whatever voided the user's or scope's earlier tokens, even within the same millisecond. */
-function claimsFor(api: IdentityApi, proof: Proof, scope: Scope): TokenClaims {
+export function claimsFor(
+  api: IdentityApi,
+  proof: Proof,
+  scope: Scope,
+  users: readonly User[] = [proof.user],
+): TokenClaims {
   const { env } = api.context;
   const state = stateOf(api);
   const project = scope.kind === 'project' ? lookUp(state.projects, scope.id) : undefined;
   const domains = [
-    proof.user.domainId,
+    ...users.map(({ domainId }) => domainId),
     project?.domainId,
     scope.kind === 'domain' ? scope.id : undefined,
   ];
   const voidedMs = [
-    proof.user.revokedBeforeMs,
+    ...users.map(({ revokedBeforeMs }) => revokedBeforeMs),
     project?.revokedBeforeMs ?? 0,
     ...domains.map((id) =>
       id === undefined ? 0 : (lookUp(state.domains, id)?.revokedBeforeMs ?? 0),
@@ -262,5 +231,6 @@ function claimsFor(api: IdentityApi, proof: Proof, scope: Scope): TokenClaims {
     auditId: Buffer.from(env.random.bytes(16)).toString('base64url'),
     ...(proof.parentAuditId === undefined ? {} : { parentAuditId: proof.parentAuditId }),
     ...(proof.credential === undefined ? {} : { applicationCredentialId: proof.credential.id }),
+    ...(proof.accessToken === undefined ? {} : { accessTokenId: proof.accessToken.id }),
   };
 }

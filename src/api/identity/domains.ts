@@ -2,23 +2,27 @@
 import type { FastifyInstance } from 'fastify';
 import type { Domain } from '#actors/services/identity/records.ts';
 import { lookUp, valuesOf } from '#actors/services/identity/table.ts';
-import {
-  type Body,
-  changesOf,
-  type Collection,
-  extraOf,
-  registerCollection,
-  textOf,
-  type Work,
-} from './collection.ts';
+import { type Body, type Collection, extraOf, registerCollection, textOf } from './collection.ts';
 import { readsAll } from './policy.ts';
 import { invalid, Problem } from './problem.ts';
 import { domainCreate, domainUpdate } from './schemas.ts';
-import { type IdentityApi, newId, stateOf, write } from './service.ts';
+import { type IdentityApi, newId, stateOf } from './service.ts';
 
-const known = ['name', 'description', 'enabled', 'tags', 'options', 'explicit_domain_id'];
+/** Of domains and projects alike. */
+export const placeFields = {
+  name: 'name',
+  description: 'description',
+  enabled: 'enabled',
+  tags: 'tags',
+  options: 'options',
+};
+const attributes = {
+  fields: placeFields,
+  fixed: ['explicit_domain_id', 'is_domain', 'domain_id', 'parent_id'],
+};
 
 export const domains: Collection<Domain> = {
+  ...attributes,
   collection: 'domains',
   member: 'domain',
   all: (state) => valuesOf(state.domains),
@@ -43,40 +47,26 @@ export const domains: Collection<Domain> = {
       grant.caller.domainId === id ||
       grant.caller.projectDomainId === id,
   },
-  create: createDomain,
-  update: async ({ api, request }, domain, body) => {
-    const changes = {
-      ...changesOf(body, {
-        name: 'name',
-        description: 'description',
-        enabled: 'enabled',
-        tags: 'tags',
-        options: 'options',
-      }),
-      ...someExtra(body, known),
-    };
-    await write(api, request, { type: 'identity.update-domain', id: domain.id, changes });
+  build: ({ api }, body) => newDomain(api, body),
+  commands: {
+    create: (domain) => ({ type: 'identity.create-domain', domain }),
+    update: ({ id }, changes) => ({ type: 'identity.update-domain', id, changes }),
+    remove: ({ id }) => ({ type: 'identity.delete-domain', id }),
   },
-  remove: async ({ api, request }, domain) =>
-    write(api, request, { type: 'identity.delete-domain', id: domain.id }),
 };
 
-/** Also for projects that act as domains. Returns the id. */
-export async function createDomain({ api, request }: Work, body: Body): Promise<string> {
-  const id = explicitId(api, body) ?? newId(api);
-  const { name, enabled, tags, options } = body;
-  const domain: Domain = {
-    id,
-    name: name as string,
+/** Also for projects that act as domains. */
+export function newDomain(api: IdentityApi, body: Body): Domain {
+  return {
+    id: explicitId(api, body) ?? newId(api),
+    name: body.name as string,
     description: textOf(body, 'description') ?? '',
-    enabled: enabled !== false,
-    tags: (tags as string[] | undefined) ?? [],
-    options: (options as Domain['options'] | undefined) ?? {},
-    extra: extraOf(body, [...known, 'is_domain', 'domain_id', 'parent_id']),
+    enabled: body.enabled !== false,
+    tags: (body.tags as string[] | undefined) ?? [],
+    options: (body.options as Domain['options'] | undefined) ?? {},
+    extra: extraOf(attributes, body),
     revokedBeforeMs: 0,
   };
-  await write(api, request, { type: 'identity.create-domain', domain });
-  return id;
 }
 
 function explicitId(api: IdentityApi, body: Body): string | undefined {
@@ -88,15 +78,6 @@ function explicitId(api: IdentityApi, body: Body): string | undefined {
   if (lookUp(state.domains, id) === undefined && lookUp(state.projects, id) === undefined)
     return id;
   throw new Problem(409, `Conflict occurred attempting to store domain - Duplicate ID, ${id}.`);
-}
-
-/** `extra` only where there is some, so that an update of options alone stays one. */
-export function someExtra(
-  body: Body,
-  names: readonly string[],
-): { readonly extra?: Record<string, unknown> } {
-  const extra = extraOf(body, names);
-  return Object.keys(extra).length === 0 ? {} : { extra };
 }
 
 export function domainRoutes(app: FastifyInstance, api: IdentityApi): void {

@@ -2,16 +2,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Group } from '#actors/services/identity/records.ts';
 import { lookUp, valuesOf } from '#actors/services/identity/table.ts';
-import { changesOf, type Collection, extraOf, registerCollection, textOf } from './collection.ts';
-import { someExtra } from './domains.ts';
+import { type Collection, extraOf, registerCollection, textOf } from './collection.ts';
 import { homeDomain, managesDomain, readsDomain, readsSomeDomain } from './policy.ts';
 import { invalid } from './problem.ts';
 import { groupCreate, groupUpdate } from './schemas.ts';
-import { type IdentityApi, newId, write } from './service.ts';
+import { type IdentityApi, newId } from './service.ts';
 
-const known = ['name', 'domain_id', 'description'];
+const attributes = { fields: { name: 'name', description: 'description' }, fixed: ['domain_id'] };
 
 export const groups: Collection<Group> = {
+  ...attributes,
   collection: 'groups',
   member: 'group',
   all: (state) => valuesOf(state.groups),
@@ -35,28 +35,23 @@ export const groups: Collection<Group> = {
     caller.domainId === undefined ? all : all.filter((group) => group.domainId === caller.domainId),
   domainOf: (group) => group.domainId,
   domainOfBody: (body, grant) => textOf(body, 'domain_id') ?? homeDomain(grant),
-  create: async ({ api, request, grant }, body) => {
-    const group: Group = {
-      id: newId(api),
-      name: body.name as string,
-      domainId: textOf(body, 'domain_id') ?? homeDomain(grant),
-      description: textOf(body, 'description') ?? '',
-      extra: extraOf(body, known),
-    };
-    await write(api, request, { type: 'identity.create-group', group });
-    return group.id;
-  },
-  update: async ({ api, request }, group, body) => {
+  build: ({ api, grant }, body) => ({
+    id: newId(api),
+    name: body.name as string,
+    domainId: textOf(body, 'domain_id') ?? homeDomain(grant),
+    description: textOf(body, 'description') ?? '',
+    extra: extraOf(attributes, body),
+  }),
+  prepare: (_work, group, body) => {
     if (body.domain_id !== undefined && body.domain_id !== group.domainId)
       throw invalid('Cannot change Domain ID');
-    const changes = {
-      ...changesOf(body, { name: 'name', description: 'description' }),
-      ...someExtra(body, known),
-    };
-    await write(api, request, { type: 'identity.update-group', id: group.id, changes });
+    return {};
   },
-  remove: async ({ api, request }, group) =>
-    write(api, request, { type: 'identity.delete-group', id: group.id }),
+  commands: {
+    create: (group) => ({ type: 'identity.create-group', group }),
+    update: ({ id }, changes) => ({ type: 'identity.update-group', id, changes }),
+    remove: ({ id }) => ({ type: 'identity.delete-group', id }),
+  },
 };
 
 export function groupRoutes(app: FastifyInstance, api: IdentityApi): void {

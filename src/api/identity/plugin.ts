@@ -1,8 +1,20 @@
 // Identity v3 under its prefix: routes, the error envelope, and the headers that all replies carry.
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import type { ApiContext } from '../context.ts';
-import { applicationCredentialRoutes } from './application-credentials.ts';
-import { catalogEntryRoutes } from './catalog-entries.ts';
+import { applicationCredentialRoutes } from './delegation/application-credentials.ts';
+import { endpointGroupRoutes } from './catalogue/endpoint-groups.ts';
+import { endpointRoutes } from './catalogue/endpoints.ts';
+import { policyRoutes } from './catalogue/policies.ts';
+import { regionRoutes } from './catalogue/regions.ts';
+import { serviceRoutes } from './catalogue/services.ts';
+import { credentialRoutes } from './credentials/credentials.ts';
+import { ec2CredentialRoutes } from './credentials/ec2-credentials.ts';
+import { consumerRoutes } from './delegation/consumers.ts';
+import { trustRoutes } from './delegation/trusts.ts';
+import { domainConfigRoutes } from './domain-config.ts';
+import { federationRoutes } from './federation.ts';
+import { limitRoutes } from './limits/limits.ts';
+import { registeredLimitRoutes } from './limits/registered-limits.ts';
 import { domainRoutes } from './domains.ts';
 import { grantRoutes } from './grants.ts';
 import { groupRoutes } from './groups.ts';
@@ -63,8 +75,20 @@ const allRoutes = [
   roleRoutes,
   grantRoutes,
   roleAssignmentRoutes,
-  catalogEntryRoutes,
+  regionRoutes,
+  serviceRoutes,
+  endpointRoutes,
   applicationCredentialRoutes,
+  policyRoutes,
+  endpointGroupRoutes,
+  credentialRoutes,
+  ec2CredentialRoutes,
+  trustRoutes,
+  consumerRoutes,
+  registeredLimitRoutes,
+  limitRoutes,
+  domainConfigRoutes,
+  federationRoutes,
 ];
 
 /** A body that calls itself anything but JSON is 400 here, not 415; a type without a body is nobody's business. */

@@ -42,6 +42,17 @@ export function hasRole(grant: TokenGrant, role: string): boolean {
   return grant.caller.roles.includes(role);
 }
 
+/** Was the token given on behalf of someone: by a trust, an application credential, a key, a consumer? */
+export function isDelegated({ claims }: TokenGrant): boolean {
+  return claims.trustId !== undefined || hasDelegatedMethod(claims);
+}
+
+const delegatedMethods: readonly string[] = ['application_credential', 'oauth1', 'ec2credential'];
+
+export function hasDelegatedMethod({ methods }: TokenGrant['claims']): boolean {
+  return methods.some((method) => delegatedMethods.includes(method));
+}
+
 function isOfDomain({ caller }: TokenGrant, domainId: string | undefined): boolean {
   return caller.domainId !== undefined && caller.domainId === domainId;
 }

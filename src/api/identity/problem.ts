@@ -47,6 +47,11 @@ export function forbidden(action: string): Problem {
   );
 }
 
+/** In words of its own, where no single policy is behind the refusal. */
+export function forbiddenAction(why: string): Problem {
+  return new Problem(403, `You are not authorized to perform the requested action: ${why}.`);
+}
+
 export function notFound(kind: string, id: string): Problem {
   return new Problem(404, `Could not find ${kind}: ${id}.`);
 }

@@ -7,7 +7,7 @@ import { ancestorsOf, type IdentityState, subtreeOf } from '#actors/services/ide
 import { lookUp, valuesOf } from '#actors/services/identity/table.ts';
 import {
   type Body,
-  changesOf,
+  type Changes,
   type Collection,
   extraOf,
   registerCollection,
@@ -15,28 +15,20 @@ import {
   textOf,
   type Work,
 } from './collection.ts';
-import { createDomain, someExtra } from './domains.ts';
+import { newDomain, placeFields } from './domains.ts';
 import { readBoolean } from './listing.ts';
 import { homeDomain, managesDomain, readsDomain, readsSomeDomain } from './policy.ts';
 import { invalid } from './problem.ts';
 import { projectCreate, projectUpdate } from './schemas.ts';
-import { type IdentityApi, newId, queryFlag, queryValue, stateOf, write } from './service.ts';
+import { type IdentityApi, newId, queryFlag, queryValue, stateOf } from './service.ts';
 
-const known = [
-  'name',
-  'domain_id',
-  'parent_id',
-  'is_domain',
-  'description',
-  'enabled',
-  'tags',
-  'options',
-];
+const attributes = { fields: placeFields, fixed: ['domain_id', 'parent_id', 'is_domain'] };
 
 /** A domain in a project's clothes: it has itself for no domain and no parent. */
 export type ProjectLike = Project | (Domain & { readonly domainId: null; readonly parentId: null });
 
 export const projects: Collection<ProjectLike> = {
+  ...attributes,
   collection: 'projects',
   member: 'project',
   all: (state) => valuesOf(state.projects),
@@ -61,13 +53,23 @@ export const projects: Collection<ProjectLike> = {
   domainOf: (project) => project.domainId ?? undefined,
   domainOfBody: (body, grant) =>
     body.is_domain === true ? undefined : (textOf(body, 'domain_id') ?? homeDomain(grant)),
-  create: createProject,
-  update: updateProject,
-  remove: async ({ api, request }, project) =>
-    write(api, request, {
-      type: project.domainId === null ? 'identity.delete-domain' : 'identity.delete-project',
-      id: project.id,
+  build: newProject,
+  prepare: refuseMoves,
+  commands: {
+    create: (project) =>
+      project.domainId === null
+        ? { type: 'identity.create-domain', domain: asDomain(project) }
+        : { type: 'identity.create-project', project },
+    update: ({ id, domainId }, changes) => ({
+      type: domainId === null ? 'identity.update-domain' : 'identity.update-project',
+      id,
+      changes,
     }),
+    remove: ({ id, domainId }) => ({
+      type: domainId === null ? 'identity.delete-domain' : 'identity.delete-project',
+      id,
+    }),
+  },
   expand: withRelatives,
 };
 
@@ -95,6 +97,10 @@ function asProject(domain: Domain): ProjectLike {
   return { ...domain, domainId: null, parentId: null };
 }
 
+function asDomain({ domainId: _none, parentId: _neither, ...domain }: ProjectLike): Domain {
+  return domain;
+}
+
 /** Domains only when the query asks for them; tags as the API working group defines their filters. */
 function visibleProjects(records: readonly ProjectLike[], work: Work): readonly ProjectLike[] {
   const { api, request, grant } = work;
@@ -119,17 +125,15 @@ function hasTags(project: ProjectLike, query: Body): boolean {
   );
 }
 
-async function createProject(work: Work, body: Body): Promise<string> {
-  if (body.is_domain === true) {
-    if (textOf(body, 'parent_id') !== undefined)
-      throw invalid('only root projects are allowed to act as domains.');
-    return createDomain(work, body);
-  }
-  const { api, request, grant } = work;
+function newProject({ api, grant }: Work, body: Body): ProjectLike {
   const parentId = textOf(body, 'parent_id');
+  if (body.is_domain === true) {
+    if (parentId !== undefined) throw invalid('only root projects are allowed to act as domains.');
+    return asProject(newDomain(api, body));
+  }
   const parent = parentId === undefined ? undefined : lookUp(stateOf(api).projects, parentId);
   const domainId = textOf(body, 'domain_id') ?? parent?.domainId ?? homeDomain(grant);
-  const project: Project = {
+  return {
     id: newId(api),
     name: body.name as string,
     domainId,
@@ -138,33 +142,19 @@ async function createProject(work: Work, body: Body): Promise<string> {
     enabled: body.enabled !== false,
     tags: (body.tags as string[] | undefined) ?? [],
     options: (body.options as Project['options'] | undefined) ?? {},
-    extra: extraOf(body, known),
+    extra: extraOf(attributes, body),
     revokedBeforeMs: 0,
   };
-  await write(api, request, { type: 'identity.create-project', project });
-  return project.id;
 }
 
-async function updateProject(work: Work, project: ProjectLike, body: Body): Promise<void> {
-  const { api, request } = work;
+function refuseMoves(_work: Work, project: ProjectLike, body: Body): Changes {
   if (body.parent_id !== undefined && body.parent_id !== project.parentId)
     throw invalid('Update of `parent_id` is not allowed.');
   if (body.is_domain !== undefined && body.is_domain !== (project.domainId === null))
     throw invalid('Update of `is_domain` is not allowed.');
   if (body.domain_id !== undefined && body.domain_id !== project.domainId)
     throw invalid('Update of domain_id of projects is not allowed.');
-  const changes = {
-    ...changesOf(body, {
-      name: 'name',
-      description: 'description',
-      enabled: 'enabled',
-      tags: 'tags',
-      options: 'options',
-    }),
-    ...someExtra(body, known),
-  };
-  const type = project.domainId === null ? 'identity.update-domain' : 'identity.update-project';
-  await write(api, request, { type, id: project.id, changes });
+  return {};
 }
 
 /** `?parents_as_list`, `?parents_as_ids`, `?subtree_as_list`, `?subtree_as_ids`. */

@@ -2,8 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Role } from '#actors/services/identity/records.ts';
 import { entriesOf, lookUp, valuesOf } from '#actors/services/identity/table.ts';
-import { changesOf, type Collection, extraOf, registerCollection, textOf } from './collection.ts';
-import { someExtra } from './domains.ts';
+import { type Collection, extraOf, registerCollection, textOf } from './collection.ts';
 import { selfUrl } from './listing.ts';
 import { isAdmin, readsAll } from './policy.ts';
 import { invalid, notFound, Problem } from './problem.ts';
@@ -20,9 +19,13 @@ import {
   write,
 } from './service.ts';
 
-const known = ['name', 'domain_id', 'description', 'options'];
+const attributes = {
+  fields: { name: 'name', description: 'description', options: 'options' },
+  fixed: ['domain_id'],
+};
 
 export const roles: Collection<Role> = {
+  ...attributes,
   collection: 'roles',
   member: 'role',
   all: (state) => valuesOf(state.roles),
@@ -44,31 +47,28 @@ export const roles: Collection<Role> = {
     const wanted = queryValue(request, 'domain_id');
     return all.filter((role) => role.domainId === (wanted === '' ? undefined : wanted));
   },
-  create: async ({ api, request }, body) => {
+  build: ({ api }, body) => {
     const domainId = textOf(body, 'domain_id');
     const description = textOf(body, 'description');
-    const role: Role = {
+    return {
       id: newId(api),
       name: body.name as string,
       ...(domainId === undefined ? {} : { domainId }),
       ...(description === undefined ? {} : { description }),
       options: (body.options as Role['options'] | undefined) ?? {},
-      extra: extraOf(body, known),
+      extra: extraOf(attributes, body),
     };
-    await write(api, request, { type: 'identity.create-role', role });
-    return role.id;
   },
-  update: async ({ api, request }, role, body) => {
+  prepare: (_work, role, body) => {
     if (body.domain_id !== undefined && body.domain_id !== (role.domainId ?? null))
       throw invalid('Update of `domain_id` is not allowed.');
-    const changes = {
-      ...changesOf(body, { name: 'name', description: 'description', options: 'options' }),
-      ...someExtra(body, known),
-    };
-    await write(api, request, { type: 'identity.update-role', id: role.id, changes });
+    return {};
   },
-  remove: async ({ api, request }, role) =>
-    write(api, request, { type: 'identity.delete-role', id: role.id }),
+  commands: {
+    create: (role) => ({ type: 'identity.create-role', role }),
+    update: ({ id }, changes) => ({ type: 'identity.update-role', id, changes }),
+    remove: ({ id }) => ({ type: 'identity.delete-role', id }),
+  },
 };
 
 export function roleRoutes(app: FastifyInstance, api: IdentityApi): void {

@@ -9,6 +9,18 @@ const name64 = { ...name255, maxLength: 64 };
 const idText = { type: 'string', minLength: 1, maxLength: 64, pattern: '^[a-zA-Z0-9-]+$' };
 const nullableId = { ...idText, type: ['string', 'null'] };
 const nullableBoolean = { type: ['boolean', 'null'] };
+const url = { type: 'string', maxLength: 225, pattern: '^[a-zA-Z0-9+.-]+:.+' };
+const roleNames = {
+  type: 'array',
+  items: {
+    type: 'object',
+    properties: { id: idText, name: name255 },
+    minProperties: 1,
+    maxProperties: 1,
+    additionalProperties: false,
+  },
+};
+
 const immutable = {
   type: 'object',
   properties: { immutable: nullableBoolean },
@@ -128,7 +140,7 @@ const endpoint = {
   region_id: text,
   region: text,
   service_id: text,
-  url: { type: 'string', maxLength: 225, pattern: '^[a-zA-Z0-9+.-]+:.+' },
+  url,
 };
 export const endpointCreate = creating(endpoint, ['interface', 'service_id', 'url']);
 export const endpointUpdate = updating(endpoint);
@@ -139,16 +151,7 @@ export const applicationCredentialCreate = creating(
     description: nullableText,
     secret: nullableText,
     expires_at: nullableText,
-    roles: {
-      type: 'array',
-      items: {
-        type: 'object',
-        properties: { id: idText, name: name255 },
-        minProperties: 1,
-        maxProperties: 1,
-        additionalProperties: false,
-      },
-    },
+    roles: roleNames,
     unrestricted: boolean,
     access_rules: {
       type: 'array',
@@ -166,6 +169,115 @@ export const applicationCredentialCreate = creating(
   },
   ['name'],
 );
+
+const policy = { blob: text, type: { type: 'string', maxLength: 255 } };
+export const policyCreate = creating(policy, ['blob', 'type']);
+export const policyUpdate = updating(policy);
+
+const credential = { blob: text, project_id: text, type: text, user_id: text };
+export const credentialCreate = creating(credential, ['blob', 'type', 'user_id']);
+export const credentialUpdate = updating(credential);
+
+const endpointGroup = { description: nullableText, filters: { type: 'object' }, name: name255 };
+export const endpointGroupCreate = creating(endpointGroup, ['name', 'filters']);
+export const endpointGroupUpdate = updating(endpointGroup);
+
+const consumer = { description: nullableText };
+export const consumerCreate = creating(consumer, []);
+export const consumerUpdate: JsonSchema = {
+  ...updating(consumer),
+  not: { required: ['secret'] },
+};
+export const requestTokenAuthorize: JsonSchema = roleNames;
+
+export const trustCreate = creating(
+  {
+    trustor_user_id: idText,
+    trustee_user_id: idText,
+    impersonation: boolean,
+    project_id: nullableId,
+    remaining_uses: { type: ['integer', 'null'], minimum: 1 },
+    expires_at: nullableText,
+    allow_redelegation: nullableBoolean,
+    redelegation_count: { type: ['integer', 'null'], minimum: 0 },
+    roles: roleNames,
+  },
+  ['trustor_user_id', 'trustee_user_id', 'impersonation'],
+);
+
+const limitFigure = { type: 'integer', minimum: -1, maximum: 0x7f_ff_ff_ff };
+const resourceName = { type: 'string', minLength: 1, maxLength: 255 };
+const registeredLimit = {
+  service_id: idText,
+  region_id: nullableText,
+  resource_name: resourceName,
+  default_limit: limitFigure,
+  description: nullableText,
+};
+const closed = { additionalProperties: false };
+export const registeredLimitCreate: JsonSchema = {
+  type: 'array',
+  minItems: 1,
+  items: {
+    ...creating(registeredLimit, ['service_id', 'resource_name', 'default_limit']),
+    ...closed,
+  },
+};
+export const registeredLimitUpdate: JsonSchema = {
+  type: 'object',
+  properties: registeredLimit,
+  ...closed,
+};
+
+const limitOf = (owner: 'project_id' | 'domain_id') => ({
+  ...creating(
+    {
+      [owner]: idText,
+      service_id: idText,
+      region_id: text,
+      resource_name: resourceName,
+      resource_limit: limitFigure,
+      description: nullableText,
+    },
+    [owner, 'service_id', 'resource_name', 'resource_limit'],
+  ),
+  ...closed,
+});
+export const limitCreate: JsonSchema = {
+  type: 'array',
+  minItems: 1,
+  items: { type: 'object', oneOf: [limitOf('project_id'), limitOf('domain_id')] },
+};
+export const limitUpdate: JsonSchema = {
+  type: 'object',
+  properties: { resource_limit: limitFigure, description: nullableText },
+  ...closed,
+};
+
+const identityProvider = {
+  enabled: boolean,
+  description: nullableText,
+  authorization_ttl: { type: ['integer', 'null'], minimum: 0 },
+  remote_ids: { type: ['array', 'null'], items: text, uniqueItems: true },
+};
+export const identityProviderCreate: JsonSchema = {
+  ...creating({ ...identityProvider, domain_id: nullableId }, []),
+  ...closed,
+};
+export const identityProviderUpdate: JsonSchema = { ...updating(identityProvider), ...closed };
+
+const serviceProvider = {
+  auth_url: url,
+  sp_url: url,
+  description: nullableText,
+  enabled: boolean,
+  relay_state_prefix: nullableText,
+};
+export const serviceProviderCreate: JsonSchema = {
+  ...creating(serviceProvider, ['auth_url', 'sp_url']),
+  ...closed,
+};
+export const serviceProviderUpdate: JsonSchema = { ...updating(serviceProvider), ...closed };
 
 const named = { type: 'object', properties: { id: text, name: text } };
 const inDomain = { type: 'object', properties: { id: text, name: text, domain: named } };

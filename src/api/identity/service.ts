@@ -1,10 +1,6 @@
 // What every identity route needs: the entity's state, who asks, a way to write, and where links lead.
 import type { FastifyRequest } from 'fastify';
-import {
-  type identityCommands,
-  type IdentityCommandNamed,
-  identityRef,
-} from '#actors/services/identity/protocol.ts';
+import { type IdentityCommand, identityRef } from '#actors/services/identity/protocol.ts';
 import { randomHexId } from '#actors/services/identity/ids.ts';
 import type { PasswordHasher } from '#actors/services/identity/passwords.ts';
 import type { EmbeddedIdentity } from '#actors/services/identity/service.ts';
@@ -45,14 +41,13 @@ export function permit(allowed: boolean, action: string): void {
 }
 
 /** Resolves when the write is durable and visible; throws the refusal's words. */
-export async function write<T extends keyof typeof identityCommands>(
+export async function write(
   api: IdentityApi,
   request: FastifyRequest,
-  command: IdentityCommandNamed<T>,
+  command: IdentityCommand,
 ): Promise<void> {
-  const answer = await api.context.router.ask<typeof identityCommands, T>(identityRef, command, {
-    requestId: request.requestId,
-  });
+  const { requestId } = request;
+  const answer = await api.context.router.ask(identityRef, command, { requestId });
   if (isRefusal(answer)) throw fromRefusal(answer);
   await api.context.views.barrier();
 }

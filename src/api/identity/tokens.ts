@@ -4,7 +4,7 @@ import { domainIdsOf, projectsOf, rolesOn } from '#actors/services/identity/role
 import { lookUp } from '#actors/services/identity/table.ts';
 import type { TokenGrant } from '#actors/services/identity/token-check.ts';
 import { authenticateRequest } from './authentication.ts';
-import { renderCatalog } from './catalog.ts';
+import { renderCatalog } from './catalogue/token-catalog.ts';
 import { renderWithLink } from './collection.ts';
 import { domains } from './domains.ts';
 import { listReply } from './listing.ts';
@@ -157,13 +157,33 @@ function scopeBody(grant: TokenGrant): object {
     case 'domain':
       return { domain };
     case 'project':
-      return { project: { domain, id: project?.id, name: project?.name }, is_domain: false };
+      return {
+        project: { domain, id: project?.id, name: project?.name },
+        is_domain: false,
+        ...trustBody(grant),
+      };
     default:
-      return {};
+      return trustBody(grant);
   }
 }
 
-function credentialBody({ applicationCredential: credential }: TokenGrant): object {
+function trustBody({ trust }: TokenGrant): object {
+  if (trust === undefined) return {};
+  return {
+    'OS-TRUST:trust': {
+      id: trust.id,
+      impersonation: trust.impersonation,
+      trustor_user: { id: trust.trustorUserId },
+      trustee_user: { id: trust.trusteeUserId },
+    },
+  };
+}
+
+function credentialBody({ applicationCredential: credential, accessToken }: TokenGrant): object {
+  if (accessToken !== undefined)
+    return {
+      'OS-OAUTH1': { access_token_id: accessToken.id, consumer_id: accessToken.consumerId },
+    };
   if (credential === undefined) return {};
   return {
     application_credential: {

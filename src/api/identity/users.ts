@@ -6,7 +6,7 @@ import { lookUp, valuesOf } from '#actors/services/identity/table.ts';
 import { checkBody } from './body-check.ts';
 import {
   type Body,
-  changesOf,
+  type Changes,
   type Collection,
   extraOf,
   registerCollection,
@@ -14,7 +14,6 @@ import {
   textOf,
   type Work,
 } from './collection.ts';
-import { someExtra } from './domains.ts';
 import { applyFilters, listReply } from './listing.ts';
 import { homeDomain, isUser, managesDomain, readsDomain, readsSomeDomain } from './policy.ts';
 import { invalid, notFound, Problem, unauthorized } from './problem.ts';
@@ -31,11 +30,20 @@ import {
   write,
 } from './service.ts';
 
-const known = ['name', 'domain_id', 'enabled', 'default_project_id', 'password', 'options'];
+const attributes = {
+  fields: {
+    name: 'name',
+    enabled: 'enabled',
+    options: 'options',
+    default_project_id: 'defaultProjectId',
+  },
+  fixed: ['domain_id', 'password'],
+};
 /** Characters. */
 const longestPassword = 4096;
 
 export const users: Collection<User> = {
+  ...attributes,
   collection: 'users',
   member: 'user',
   all: (state) => valuesOf(state.users),
@@ -66,16 +74,19 @@ export const users: Collection<User> = {
     caller.domainId === undefined ? all : all.filter((user) => user.domainId === caller.domainId),
   domainOf: (user) => user.domainId,
   domainOfBody: (body, grant) => textOf(body, 'domain_id') ?? homeDomain(grant),
-  create: createUser,
-  update: updateUser,
-  remove: async ({ api, request }, user) =>
-    write(api, request, { type: 'identity.delete-user', id: user.id }),
+  build: newUser,
+  prepare: passwordChanges,
+  commands: {
+    create: (user) => ({ type: 'identity.create-user', user }),
+    update: ({ id }, changes) => ({ type: 'identity.update-user', id, changes }),
+    remove: ({ id }) => ({ type: 'identity.delete-user', id }),
+  },
 };
 
-async function createUser({ api, request, grant }: Work, body: Body): Promise<string> {
+async function newUser({ api, grant }: Work, body: Body): Promise<User> {
   const password = textOf(body, 'password');
   const defaultProjectId = textOf(body, 'default_project_id');
-  const user: User = {
+  return {
     id: newId(api),
     name: body.name as string,
     domainId: textOf(body, 'domain_id') ?? homeDomain(grant),
@@ -83,29 +94,19 @@ async function createUser({ api, request, grant }: Work, body: Body): Promise<st
     ...(defaultProjectId === undefined ? {} : { defaultProjectId }),
     ...(password === undefined ? {} : { passwordHash: await hashPassword(api, password) }),
     options: (body.options as User['options'] | undefined) ?? {},
-    extra: extraOf(body, known),
+    extra: extraOf(attributes, body),
     revokedBeforeMs: 0,
   };
-  await write(api, request, { type: 'identity.create-user', user });
-  return user.id;
 }
 
-async function updateUser({ api, request }: Work, user: User, body: Body): Promise<void> {
+async function passwordChanges({ api }: Work, user: User, body: Body): Promise<Changes> {
   if (body.domain_id !== undefined && body.domain_id !== user.domainId)
     throw invalid('Cannot change Domain ID');
-  const password = body.password;
-  const passwordHash = typeof password === 'string' ? await hashPassword(api, password) : null;
-  const changes = {
-    ...changesOf(body, {
-      name: 'name',
-      enabled: 'enabled',
-      options: 'options',
-      default_project_id: 'defaultProjectId',
-    }),
-    ...(password === undefined ? {} : { passwordHash }),
-    ...someExtra(body, known),
+  const { password } = body;
+  if (password === undefined) return {};
+  return {
+    passwordHash: typeof password === 'string' ? await hashPassword(api, password) : null,
   };
-  await write(api, request, { type: 'identity.update-user', id: user.id, changes });
 }
 
 export async function hashPassword(api: IdentityApi, password: string): Promise<string> {

@@ -1,5 +1,6 @@
 // The identity entity: one decider per command, evolve, and what must always hold.
 import { endpointDeciders, regionDeciders, serviceDeciders } from './decide/catalog.ts';
+import { entryDeciders } from './decide/entries.ts';
 import type { Deciders, Outcome } from './decide/outcome.ts';
 import { credentialDeciders, groupDeciders, userDeciders } from './decide/people.ts';
 import { domainDeciders, projectDeciders } from './decide/projects.ts';
@@ -22,6 +23,7 @@ const deciders: Deciders<keyof typeof identityCommands> = {
   ...regionDeciders,
   ...serviceDeciders,
   ...endpointDeciders,
+  ...entryDeciders,
 };
 
 export const identityEntity: EntityDefinition<
@@ -32,7 +34,7 @@ export const identityEntity: EntityDefinition<
   kind: 'identity',
   commands: identityCommands,
   events: identityEvents,
-  schema: 1,
+  schema: 2,
   initial: initialIdentity,
   decide: (state, command, facts) => {
     const decide = deciders[command.type] as (

@@ -1,4 +1,5 @@
 // What each identity event does to the state, indexes included. Total, and never looks at a clock.
+import { endEntry, withEntry, withoutOwnedBy } from './entries/tables.ts';
 import type { ApplicationCredential, Assignment } from './records.ts';
 import type { IdentityEvent } from './protocol.ts';
 import {
@@ -44,11 +45,11 @@ export function evolveIdentity(state: IdentityState, event: IdentityEvent): Iden
         scope: event.role.domainId ?? '',
       });
     case 'identity.domain-deleted':
-      return afterDomain(state, event.id);
+      return withoutOwnedBy(afterDomain(state, event.id), `domain:${event.id}`);
     case 'identity.project-deleted':
-      return afterProject(state, event.id);
+      return withoutOwnedBy(afterProject(state, event.id), `project:${event.id}`);
     case 'identity.user-deleted':
-      return afterUser(state, event.id);
+      return withoutOwnedBy(afterUser(state, event.id), `user:${event.id}`);
     case 'identity.group-deleted':
       return afterGroup(state, event.id);
     case 'identity.role-deleted':
@@ -67,6 +68,10 @@ export function evolveIdentity(state: IdentityState, event: IdentityEvent): Iden
     case 'identity.application-credential-deleted':
     case 'identity.access-rule-deleted':
       return evolveCredentials(state, event);
+    case 'identity.entry-stored':
+      return withEntry(state, event.entry);
+    case 'identity.entry-removed':
+      return endEntry(state, event.kind, event.id);
     case 'identity.token-revoked':
       return withRevocation(state, event);
     default:
@@ -85,17 +90,26 @@ function evolveCatalog(state: IdentityState, event: CatalogEvent): IdentityState
     case 'identity.region-updated':
       return { ...state, regions: put(state.regions, event.region.id, event.region) };
     case 'identity.region-deleted':
-      return { ...state, regions: remove(state.regions, event.id) };
+      return withoutOwnedBy(
+        { ...state, regions: remove(state.regions, event.id) },
+        `region:${event.id}`,
+      );
     case 'identity.service-created':
     case 'identity.service-updated':
       return { ...state, services: put(state.services, event.service.id, event.service) };
     case 'identity.service-deleted':
-      return { ...state, services: remove(state.services, event.id) };
+      return withoutOwnedBy(
+        { ...state, services: remove(state.services, event.id) },
+        `service:${event.id}`,
+      );
     case 'identity.endpoint-created':
     case 'identity.endpoint-updated':
       return { ...state, endpoints: put(state.endpoints, event.endpoint.id, event.endpoint) };
     case 'identity.endpoint-deleted':
-      return { ...state, endpoints: remove(state.endpoints, event.id) };
+      return withoutOwnedBy(
+        { ...state, endpoints: remove(state.endpoints, event.id) },
+        `endpoint:${event.id}`,
+      );
     default:
       return unreachable(event);
   }

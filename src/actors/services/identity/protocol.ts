@@ -2,6 +2,7 @@
 // every constraint (names, references, hierarchy) lies inside it. Passwords arrive hashed, ids arrive chosen.
 // Refusals, with the words for each: api/errors/identity.ts.
 import { type TObject, Type } from 'typebox';
+import { entryKindSchema, entrySchema } from './entries/schemas.ts';
 import {
   applicationCredentialSchema,
   assignmentSchema,
@@ -149,6 +150,17 @@ export const identityCommands = {
   ),
   'identity.delete-application-credential': command(1, byId, done),
   'identity.delete-access-rule': command(1, Type.Object({ userId: text, id: text }), done),
+  /** All of them or none. */
+  'identity.add-entries': command(1, Type.Object({ entries: Type.Array(entrySchema) }), done),
+  'identity.change-entry': command(
+    1,
+    Type.Object({ kind: entryKindSchema, id: text, changes: extra }),
+    done,
+  ),
+  /** With all that belongs to it. */
+  'identity.remove-entry': command(1, Type.Object({ kind: entryKindSchema, id: text }), done),
+  /** A token was made from it: takes one of its uses, where they are numbered. */
+  'identity.use-trust': command(1, byId, done),
   /** Voids one token; remembered until the token would have expired anyway. */
   'identity.revoke-token': command(1, Type.Object({ auditId: text, expiresAtMs: timeMs }), done),
 } as const;
@@ -191,6 +203,8 @@ export const identityEvents = {
   ),
   'identity.application-credential-deleted': event(1, byId),
   'identity.access-rule-deleted': event(1, Type.Object({ userId: text, id: text })),
+  'identity.entry-stored': event(1, Type.Object({ entry: entrySchema })),
+  'identity.entry-removed': event(1, Type.Object({ kind: entryKindSchema, id: text })),
   'identity.token-revoked': event(
     1,
     Type.Object({ auditId: text, expiresAtMs: timeMs, atMs: timeMs }),

@@ -1,5 +1,6 @@
 // What the identity entity remembers, and the questions that both its core and its readers ask. Pure.
 // Tables are persistent maps (table.ts): whoever holds a state may read it as long as they like.
+import type { EntryTables } from './entries/tables.ts';
 import type {
   AccessRule,
   Actor,
@@ -49,6 +50,10 @@ export interface IdentityState {
   readonly actorsOn: Table<readonly string[]>;
   /** Role id → ids of roles that it implies directly. */
   readonly implied: Table<readonly string[]>;
+  /** Records of the kinds of entries/schemas.ts. */
+  readonly entries: EntryTables;
+  /** Owner key → keys of the entries that end with it; see entries/tables.ts. */
+  readonly owned: Table<readonly string[]>;
   readonly revocations: {
     readonly current: RevocationGeneration;
     readonly previous: RevocationGeneration;
@@ -75,6 +80,8 @@ export function initialIdentity(): IdentityState {
     assignments: emptyTable(),
     actorsOn: emptyTable(),
     implied: emptyTable(),
+    entries: {},
+    owned: emptyTable(),
     revocations: { current: noRevocations, previous: noRevocations },
   };
 }

@@ -1,6 +1,8 @@
-// What a signed token is worth in a given state: its holder, scope and roles now, or nothing if the user, the scope or
-// the last role is gone or off, or the token was voided. Pure: time is the caller's.
+// What a signed token is worth in a given state: its holder, scope and roles now, or nothing if the user, the scope, what
+// it was delegated by or the last role is gone or off, or the token was voided. Pure: time is the caller's.
 import type { Caller } from '../../ports/identity.ts';
+import type { AccessToken, Trust } from './entries/schemas.ts';
+import { findEntry } from './entries/tables.ts';
 import type { ApplicationCredential, Domain, Project, Role, User } from './records.ts';
 import { expandRoles, rolesOn } from './roles.ts';
 import { type IdentityState, isRevoked } from './state.ts';
@@ -15,6 +17,8 @@ export interface TokenGrant {
   /** The project's domain, or the domain of a domain-scoped token. */
   readonly scopeDomain?: Domain;
   readonly applicationCredential?: ApplicationCredential;
+  readonly trust?: Trust;
+  readonly accessToken?: AccessToken;
   /** In order of name; empty for unscoped tokens only. */
   readonly roles: readonly Role[];
   readonly caller: Caller;
@@ -29,16 +33,16 @@ export function grantOf(state: IdentityState, claims: TokenClaims): TokenGrant |
   if (isRevoked(state, claims.auditId)) return undefined;
   const scope = scopeOf(state, claims);
   if (scope === undefined) return undefined;
-  const credential = credentialOf(state, claims);
-  if (credential === 'gone') return undefined;
-  const roles = rolesOf(state, claims, credential);
+  const delegation = delegationOf(state, claims);
+  if (delegation === 'gone') return undefined;
+  const roles = rolesOf(state, claims, delegation);
   if (claims.scope.kind !== 'unscoped' && roles.length === 0) return undefined;
   const grant = {
     claims,
     user,
     userDomain,
     ...scope,
-    ...(credential === undefined ? {} : { applicationCredential: credential }),
+    ...delegation,
     roles,
   };
   return { ...grant, caller: callerOf(grant) };
@@ -65,34 +69,84 @@ function scopeOf(state: IdentityState, claims: TokenClaims): ScopeRecords | unde
   return project === undefined ? { scopeDomain } : { project, scopeDomain };
 }
 
-function credentialOf(
-  state: IdentityState,
-  claims: TokenClaims,
-): ApplicationCredential | undefined | 'gone' {
-  const id = claims.applicationCredentialId;
-  if (id === undefined) return undefined;
-  const credential = lookUp(state.applicationCredentials, id);
-  if (credential === undefined || credential.userId !== claims.userId) return 'gone';
-  return credential;
+type Delegation = Pick<TokenGrant, 'applicationCredential' | 'trust' | 'accessToken'>;
+
+/** On whose behalf the token acts; `gone` where that has ended. */
+function delegationOf(state: IdentityState, claims: TokenClaims): Delegation | 'gone' {
+  const { applicationCredentialId, trustId, accessTokenId, userId } = claims;
+  let found: Delegation = {};
+  if (applicationCredentialId !== undefined) {
+    const credential = lookUp(state.applicationCredentials, applicationCredentialId);
+    if (credential === undefined || credential.userId !== userId) return 'gone';
+    found = { ...found, applicationCredential: credential };
+  }
+  if (trustId !== undefined) {
+    const trust = findEntry(state, 'trust', trustId);
+    if (trust === undefined || !isTrustGood(state, trust, claims)) return 'gone';
+    found = { ...found, trust };
+  }
+  if (accessTokenId !== undefined) {
+    const accessToken = findEntry(state, 'access-token', accessTokenId);
+    if (accessToken === undefined || accessToken.authorizingUserId !== userId) return 'gone';
+    found = { ...found, accessToken };
+  }
+  return found;
 }
 
-/** An application credential carries some of its user's roles, never more than the user has now. */
+/** Everybody in the chain of a trust must still be there and on. */
+function isTrustGood(state: IdentityState, trust: Trust, claims: TokenClaims): boolean {
+  const acting = trust.impersonation ? trust.trustorUserId : trust.trusteeUserId;
+  if (claims.userId !== acting) return false;
+  for (const link of chainOf(state, trust)) {
+    if (link === undefined) return false;
+    for (const id of [link.trustorUserId, link.trusteeUserId]) {
+      const user = lookUp(state.users, id);
+      const domain = user === undefined ? undefined : lookUp(state.domains, user.domainId);
+      if (user === undefined || domain === undefined) return false;
+      if (!isGood(user, claims) || !isGood(domain, claims)) return false;
+    }
+  }
+  return true;
+}
+
+/** The trust, the one that it was made from, and so on; undefined for one that is gone. */
+function chainOf(state: IdentityState, trust: Trust): readonly (Trust | undefined)[] {
+  const { redelegatedTrustId } = trust;
+  if (redelegatedTrustId === undefined) return [trust];
+  const parent = findEntry(state, 'trust', redelegatedTrustId);
+  return [trust, ...(parent === undefined ? [undefined] : chainOf(state, parent))];
+}
+
+/** A delegation carries some of its giver's roles, never more than the giver has now. */
 function rolesOf(
   state: IdentityState,
   claims: TokenClaims,
-  credential: ApplicationCredential | undefined,
+  { applicationCredential, trust, accessToken }: Delegation,
 ): readonly Role[] {
+  if (trust !== undefined) return trustedRoles(state, trust);
   const held = rolesOn(state, claims.userId, claims.scope);
-  if (credential === undefined) return held;
+  const given = applicationCredential?.roleIds ?? accessToken?.roleIds;
+  if (given === undefined) return held;
   const heldIds = new Set(held.map((role) => role.id));
   return expandRoles(
     state,
-    credential.roleIds.filter((id) => heldIds.has(id)),
+    given.filter((id) => heldIds.has(id)),
   );
 }
 
+/** All or nothing: a trust whose giver has lost one of its roles is worth none. */
+function trustedRoles(state: IdentityState, trust: Trust): readonly Role[] {
+  const { projectId, roleIds } = trust;
+  if (projectId === undefined) return [];
+  const giver = chainOf(state, trust).at(-1)?.trustorUserId ?? trust.trustorUserId;
+  const held = rolesOn(state, giver, { kind: 'project', id: projectId });
+  const heldIds = new Set(held.map((role) => role.id));
+  return roleIds.every((id) => heldIds.has(id)) ? expandRoles(state, roleIds) : [];
+}
+
 function callerOf(grant: Omit<TokenGrant, 'caller'>): Caller {
-  const { user, userDomain, project, scopeDomain, claims } = grant;
+  const { user, userDomain, project, scopeDomain, claims, applicationCredential } = grant;
+  const accessRules = applicationCredential?.accessRules;
   const roles = grant.roles.map((role) => role.name);
   return {
     userId: user.id,
@@ -106,5 +160,6 @@ function callerOf(grant: Omit<TokenGrant, 'caller'>): Caller {
     system: claims.scope.kind === 'system',
     roles,
     isAdmin: roles.includes('admin'),
+    ...(accessRules === undefined ? {} : { accessRules }),
   };
 }

@@ -2,7 +2,8 @@
 // characters, always under 255). Nothing is stored to verify one. The first key signs; the others still verify, so
 // keys rotate by putting a new one in front and dropping the old one a token's lifetime later.
 // Layout: version, key id, method bits, scope kind, user id, scope id, application credential id, issued and expiry
-// (float64 ms), audit id (16 bytes), parent audit id (0 or 16 bytes with a length), signature (32 bytes).
+// (float64 ms), audit id (16 bytes), parent audit id (0 or 16 bytes with a length), where there is one the trust's id and
+// the access token's id, signature (32 bytes).
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Scope } from './roles.ts';
 
@@ -13,7 +14,15 @@ export interface TokenKey {
   readonly secret: Uint8Array;
 }
 
-export const tokenMethods = ['password', 'token', 'application_credential'] as const;
+/** Their order is that of bits in tokens: new ones come last. */
+export const tokenMethods = [
+  'password',
+  'token',
+  'application_credential',
+  'oauth1',
+  'ec2credential',
+  'totp',
+] as const;
 export type TokenMethod = (typeof tokenMethods)[number];
 
 export interface TokenClaims {
@@ -21,6 +30,10 @@ export interface TokenClaims {
   readonly methods: readonly TokenMethod[];
   readonly scope: Scope;
   readonly applicationCredentialId?: string;
+  /** The token is worth what this trust gives. */
+  readonly trustId?: string;
+  /** The token is worth what a user let a consumer do. */
+  readonly accessTokenId?: string;
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
   /** Names this token in revocations: 16 bytes in base64url. */
@@ -49,8 +62,15 @@ export function encodeToken(claims: TokenClaims, key: TokenKey): string {
     times,
     packBytes(Buffer.from(claims.auditId, 'base64url')),
     packBytes(Buffer.from(claims.parentAuditId ?? '', 'base64url')),
+    ...packDelegation(claims),
   ]);
   return Buffer.concat([body, sign(body, key.secret)]).toString('base64url');
+}
+
+/** Nothing for most tokens, so that those stay short. */
+function packDelegation({ trustId, accessTokenId }: TokenClaims): readonly Buffer[] {
+  if (trustId === undefined && accessTokenId === undefined) return [];
+  return [packId(trustId ?? ''), packId(accessTokenId ?? '')];
 }
 
 /** The claims of a token that one of the keys signed; undefined for anything else. Says nothing about expiry. */
@@ -85,6 +105,9 @@ function readClaims(reader: Reader): TokenClaims {
   reader.at += 16;
   const auditId = readBytes(reader).toString('base64url');
   const parentAuditId = readBytes(reader).toString('base64url');
+  const isDelegated = reader.at < reader.bytes.length;
+  const trustId = isDelegated ? readId(reader) : '';
+  const accessTokenId = isDelegated ? readId(reader) : '';
   return {
     userId,
     methods: tokenMethods.filter((_method, at) => (methodBits & (1 << at)) !== 0),
@@ -93,6 +116,8 @@ function readClaims(reader: Reader): TokenClaims {
         ? { kind: scopeKind, id: scopeId }
         : { kind: scopeKind },
     ...(credentialId === '' ? {} : { applicationCredentialId: credentialId }),
+    ...(trustId === '' ? {} : { trustId }),
+    ...(accessTokenId === '' ? {} : { accessTokenId }),
     issuedAtMs,
     expiresAtMs,
     auditId,

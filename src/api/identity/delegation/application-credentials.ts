@@ -1,16 +1,15 @@
 // Application credentials and their access rules: a user's own, made with a token for the project they are for.
 // A restricted credential can't make or delete others. The secret is shown once.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { findByName, type IdentityState } from '#actors/services/identity/state.ts';
 import type { AccessRule, ApplicationCredential } from '#actors/services/identity/records.ts';
 import { lookUp } from '#actors/services/identity/table.ts';
 import type { TokenGrant } from '#actors/services/identity/token-check.ts';
-import { checkBody } from './body-check.ts';
-import { type Body, textOf } from './collection.ts';
-import { applyFilters, listReply, selfUrl } from './listing.ts';
-import { isAdmin, isUser, readsAll } from './policy.ts';
-import { invalid, notFound, Problem } from './problem.ts';
-import { applicationCredentialCreate } from './schemas.ts';
+import { checkBody } from '../body-check.ts';
+import { type Body, textOf } from '../collection.ts';
+import { applyFilters, listReply, selfUrl } from '../listing.ts';
+import { isAdmin, isUser, readsAll } from '../policy.ts';
+import { notFound, Problem } from '../problem.ts';
+import { applicationCredentialCreate } from '../schemas.ts';
 import {
   type IdentityApi,
   link,
@@ -21,9 +20,10 @@ import {
   requireToken,
   stateOf,
   write,
-} from './service.ts';
-import { formatNaiveTime, parseTime } from './timestamps.ts';
-import { hashPassword } from './users.ts';
+} from '../service.ts';
+import { formatNaiveTime } from '../timestamps.ts';
+import { hashPassword } from '../users.ts';
+import { readExpiry, readRoles } from './body-parts.ts';
 
 const path = '/users/:id/application_credentials';
 
@@ -139,6 +139,7 @@ async function newCredential(
   const secret = given ?? Buffer.from(api.context.env.random.bytes(64)).toString('base64url');
   const description = textOf(body, 'description');
   const expiresAtMs = readExpiry(api, textOf(body, 'expires_at'));
+  const wanted = (body.roles as readonly Body[] | undefined) ?? [];
   const accessRules = readRules(api, grant, body.access_rules as readonly Body[] | undefined);
   const credential: ApplicationCredential = {
     id: newId(api),
@@ -147,39 +148,13 @@ async function newCredential(
     projectId: project.id,
     ...(description === undefined ? {} : { description }),
     secretHash: await hashPassword(api, secret),
-    roleIds: readRoles(stateOf(api), grant, body.roles as readonly Body[] | undefined),
+    roleIds:
+      wanted.length === 0 ? grant.roles.map(({ id }) => id) : readRoles(stateOf(api), wanted),
     ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
     unrestricted: body.unrestricted === true,
     ...(accessRules === undefined ? {} : { accessRules }),
   };
   return { credential, secret };
-}
-
-function readExpiry(api: IdentityApi, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = parseTime(text);
-  const inError =
-    'The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.';
-  if (ms === undefined) throw invalid(`Timestamp not in expected format. ${inError}`);
-  if (ms <= api.context.env.clock.now())
-    throw invalid(`The 'expires_at' must not be before now. ${inError}`);
-  return ms;
-}
-
-/** By id or name; those of the token where none are named. */
-function readRoles(
-  state: IdentityState,
-  grant: TokenGrant,
-  wanted: readonly Body[] | undefined,
-): string[] {
-  if (wanted === undefined || wanted.length === 0) return grant.roles.map(({ id }) => id);
-  return wanted.map((named) => {
-    const name = textOf(named, 'name');
-    const id = textOf(named, 'id') ?? findByName(state, 'role', '', name ?? '');
-    if (id === undefined || lookUp(state.roles, id) === undefined)
-      throw notFound('role', id ?? name ?? '');
-    return id;
-  });
 }
 
 function readRules(
