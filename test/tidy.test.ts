@@ -73,7 +73,7 @@ describe('imports', () => {
   });
 
   it('reach the hypervisor from nodes through its ports alone', () => {
-    const ports = ['port.ts', 'storage-port.ts', 'network-port.ts'].map(
+    const ports = ['port.ts', 'migration-port.ts', 'storage-port.ts', 'network-port.ts'].map(
       (name) => `src/hypervisor/${name}`,
     );
     const wrong = imports.filter(

@@ -2,6 +2,8 @@
 // It knows nothing of clusters, of Nova, or of who may run a guest; grants are the node actor's matter.
 // Two adapters, libvirt/ and simulated/, pass one suite: test/contract/hypervisor. See DESIGN §6.
 
+import type { Migrations } from './migration-port.ts';
+
 /** Time, chance and logs, handed in by whoever builds a driver (the same shape as the runtime's Env). */
 export interface HypervisorEnv {
   readonly clock: { now(): number; monotonic(): number };
@@ -80,6 +82,8 @@ export interface GuestState {
   readonly id: string;
   readonly name: string;
   readonly power: GuestPower;
+  /** It stands still because it is handed to, or comes from, another host; `power` is paused then. */
+  readonly isInMigration?: true;
   /** Undefined for a domain that is not ours (no mark): never touch it (R6). */
   readonly mark: GuestMark | undefined;
 }
@@ -146,6 +150,7 @@ export type HypervisorFaultCode =
   | 'guest-not-found'
   | 'guest-exists'
   | 'wrong-state'
+  | 'aborted'
   | 'connection-lost'
   | 'timeout'
   | 'no-space'
@@ -198,6 +203,7 @@ export interface Consoles {
 }
 
 export interface Hypervisor extends Guests, Consoles {
+  readonly migrations: Migrations;
   readonly kind: 'libvirt' | 'simulated';
   /** Calls `listener` for every event until the returned function is called. */
   subscribe(listener: (event: GuestEvent) => void): () => void;

@@ -23,6 +23,7 @@ const codes: Readonly<Record<HypervisorFault['code'], NodeFaultCode>> = {
   'guest-not-found': 'not-found',
   'guest-exists': 'hypervisor',
   'wrong-state': 'hypervisor',
+  aborted: 'hypervisor',
   'connection-lost': 'host-unreachable',
   timeout: 'timeout',
   'no-space': 'no-space',

@@ -38,12 +38,18 @@ const DEFAULT_WORK_IN_FLIGHT = 4;
 const URGENT_IN_FLIGHT = 4;
 const MAX_IDLE_WORK_CONNECTIONS = 4;
 const MAX_CONSOLES = 256;
+const MAX_HELD = 64;
 
 const OPEN_TIMEOUT_MS = 10_000;
 const QUICK_TIMEOUT_MS = 15_000;
 const BARRIER_TIMEOUT_MS = 2_000;
 const MIN_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 1_000;
+
+export interface HeldConnection {
+  readonly connection: RpcConnection;
+  readonly release: () => void;
+}
 
 /** One try at connecting; its identity tells a loss of now from a loss of before. */
 interface Attempt {
@@ -57,6 +63,7 @@ interface Up {
   readonly work: WorkPool;
   readonly urgent: WorkPool;
   readonly consoles: Set<RpcConnection>;
+  readonly held: Set<RpcConnection>;
 }
 
 type State =
@@ -141,6 +148,32 @@ export class Connections {
     }
   }
 
+  /**
+   * A connection for its caller alone, until `release` or the end of the daemon's: libvirtd gives up what was begun over
+   * a connection when that closes.
+   */
+  async hold(): Promise<HeldConnection> {
+    const { held } = this.#up();
+    if (held.size >= MAX_HELD) {
+      throw new HypervisorFault('failed', `${held.size} migrations are under way here already`, {
+        retryable: true,
+      });
+    }
+    const connection = await this.#open('work', { maxInFlight: 1 });
+    if (this.#state.is !== 'up' || this.#state.up.held !== held) {
+      connection.close('the daemon was lost meanwhile');
+      throw lost('the connection was lost while another one opened');
+    }
+    held.add(connection);
+    return {
+      connection,
+      release: () => {
+        held.delete(connection);
+        connection.close('what it was held for is over');
+      },
+    };
+  }
+
   close(): void {
     if (this.#state.is === 'closed') return;
     const fault = lost('the driver was closed');
@@ -172,6 +205,7 @@ export class Connections {
         work: this.#newPool(this.#options.workInFlight ?? DEFAULT_WORK_IN_FLIGHT),
         urgent: this.#newPool(URGENT_IN_FLIGHT),
         consoles: new Set(),
+        held: new Set(),
       });
     } catch (error) {
       for (const connection of opened) connection.close('another connection could not be opened');
@@ -248,7 +282,8 @@ export class Connections {
 function closeAll(up: Up, fault: HypervisorFault): void {
   up.work.close(fault);
   up.urgent.close(fault);
-  for (const connection of [up.events, up.quick, ...up.consoles]) connection.close(fault.message);
+  for (const connection of [up.events, up.quick, ...up.consoles, ...up.held])
+    connection.close(fault.message);
 }
 
 function lost(message: string, cause?: unknown): HypervisorFault {

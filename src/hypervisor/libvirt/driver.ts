@@ -2,6 +2,7 @@
 // the call resolves, so that a late "stopped" never speaks of a guest started since. Who may run a guest is the node
 // actor's matter (DESIGN §5).
 
+import type { Migrations } from '../migration-port.ts';
 import type {
   ConsoleStream,
   GuestEvent,
@@ -20,6 +21,7 @@ import type { GuestHost } from './domain-xml/guest-domain.ts';
 import { guestEventOf } from './events.ts';
 import { absentIfNotFound, domainRef, GuestReader } from './guest-reader.ts';
 import { virError } from './rpc/faults.ts';
+import { LibvirtMigrations } from './migrations.ts';
 import type { KeepaliveOptions } from './rpc/keepalive.ts';
 import { eventMessages, procedures } from './rpc/procedures.ts';
 import type { Procedure } from './rpc/procedures.ts';
@@ -65,6 +67,7 @@ export function openLibvirtDriver(options: LibvirtDriverOptions): LibvirtDriver 
 
 class Driver implements LibvirtDriver {
   readonly kind = 'libvirt';
+  readonly migrations: Migrations;
   readonly #options: LibvirtDriverOptions;
   readonly #connections: Connections;
   readonly #reader: GuestReader;
@@ -84,6 +87,13 @@ class Driver implements LibvirtDriver {
       onDown: (reason) => this.#tell({ type: 'connection.down', reason }),
     });
     this.#reader = new GuestReader(this.#connections);
+    this.migrations = new LibvirtMigrations({
+      connections: this.#connections,
+      reader: this.#reader,
+      domainXmlOf: (spec) => this.#destinationXml(spec),
+      resume: (id) => this.resume(id),
+      destroy: (id) => this.destroy(id),
+    });
   }
 
   ready(timeoutMs: number): Promise<void> {
@@ -228,6 +238,17 @@ class Driver implements LibvirtDriver {
     maxBytes: number,
   ): Promise<Uint8Array> {
     return readConsoleLog(spec.consoleLogPath, maxBytes);
+  }
+
+  /** Its memory fits the very machine type it runs on, which an alias may not name on the other host. */
+  async #destinationXml(spec: GuestSpec): Promise<string> {
+    const running = await this.#connections.quick(procedures.domainGetXmlDesc, {
+      dom: domainRef(spec.id),
+      flags: 0,
+    });
+    const machine = machineOf(running.xml) ?? spec.machine;
+    const exact = machine === undefined ? spec : { ...spec, machine };
+    return guestDomainXml(exact, await this.#guestHost(), { consoleLog: 'continued' });
   }
 
   async #act<A>(

@@ -73,6 +73,14 @@ const POWER: readonly GuestPower[] = [
   'paused',
 ];
 
+const PAUSED = 3;
+/** virDomainPausedReason. */
+const PAUSED_FOR_MIGRATION = 2;
+
+export function isInMigration(state: number, reason: number): boolean {
+  return state === PAUSED && reason === PAUSED_FOR_MIGRATION;
+}
+
 export function guestPowerOf(state: number): GuestPower {
   return POWER[state] ?? 'nostate';
 }

@@ -5,7 +5,7 @@ import type { GuestMark, GuestState } from '../port.ts';
 import { HypervisorFault } from '../port.ts';
 import type { Connections } from './connections.ts';
 import { MARK_NAMESPACE, readMark } from './domain-xml/mark.ts';
-import { guestPowerOf } from './events.ts';
+import { guestPowerOf, isInMigration } from './events.ts';
 import { virError } from './rpc/faults.ts';
 import { domainOf, procedures } from './rpc/procedures.ts';
 import { uuidText } from './rpc/structures.ts';
@@ -43,7 +43,7 @@ export class GuestReader {
   async find(id: string): Promise<GuestState | undefined> {
     return absentIfNotFound(async () => {
       const dom = domainRef(id);
-      const [found, { state }] = await Promise.all([
+      const [found, state] = await Promise.all([
         this.#connections.quick(procedures.domainLookupByUuid, { uuid: dom.uuid }),
         this.#connections.quick(procedures.domainGetState, { dom, flags: 0 }),
       ]);
@@ -79,11 +79,15 @@ export class GuestReader {
   }
 
   /** Undefined when the domain went away meanwhile. */
-  async #stateOf(dom: DomainRef, state: number): Promise<GuestState | undefined> {
+  async #stateOf(
+    dom: DomainRef,
+    { state, reason }: StateAndReason,
+  ): Promise<GuestState | undefined> {
     return absentIfNotFound(async () => ({
       id: uuidText(dom.uuid),
       name: dom.name,
       power: guestPowerOf(state),
+      ...(isInMigration(state, reason) ? { isInMigration: true as const } : {}),
       mark: await this.#markOf(dom),
     }));
   }
@@ -135,7 +139,15 @@ export async function absentIfNotFound<R>(call: () => Promise<R>): Promise<R | u
   }
 }
 
-function stateIn(params: readonly TypedParameter[]): number {
-  const state = params.find((param) => param.field === 'state.state');
-  return state?.value.type === 'int' ? state.value.value : 0;
+interface StateAndReason {
+  readonly state: number;
+  readonly reason: number;
+}
+
+function stateIn(params: readonly TypedParameter[]): StateAndReason {
+  const value = (name: string): number => {
+    const param = params.find(({ field }) => field === name);
+    return param?.value.type === 'int' ? param.value.value : 0;
+  };
+  return { state: value('state.state'), reason: value('state.reason') };
 }

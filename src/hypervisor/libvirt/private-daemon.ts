@@ -38,6 +38,8 @@ export interface PrivateDaemonOptions {
   readonly directory: string;
   /** More settings for libvirtd.conf, and `--listen` on its command line. */
   readonly listen?: DaemonSettings;
+  /** A host name of its own; libvirt takes daemons of one name and host uuid (`host_uuid` of `listen`) for one host. */
+  readonly hostName?: string;
 }
 
 const START_TIMEOUT_MS = 20_000;
@@ -66,6 +68,7 @@ class PrivateDaemon implements PrivateLibvirtDaemon {
   readonly directory: string;
   readonly #env: HypervisorEnv;
   readonly #listen: DaemonSettings | undefined;
+  readonly #hostName: string | undefined;
   /** Mount points that were not there before. */
   readonly #made: string[] = [];
 
@@ -73,6 +76,7 @@ class PrivateDaemon implements PrivateLibvirtDaemon {
     this.directory = options.directory;
     this.#env = options.env;
     this.#listen = options.listen;
+    this.#hostName = options.hostName;
   }
 
   get uri(): string {
@@ -130,7 +134,7 @@ class PrivateDaemon implements PrivateLibvirtDaemon {
     ];
     if (wanted.length > 0) {
       await using output = await open(join(this.directory, 'output'), 'a');
-      const namespace = ['unshare', '--mount', '--propagation', 'slave'];
+      const namespace = ['unshare', '--mount', '--uts', '--propagation', 'slave'];
       startDetached([...namespace, join(this.directory, 'start'), ...wanted], output.fd);
     }
     if (await waitFor(this.#env, START_TIMEOUT_MS, () => answers(this.#socket))) return;
@@ -177,6 +181,9 @@ class PrivateDaemon implements PrivateLibvirtDaemon {
     return [
       '#!/bin/sh',
       'set -e',
+      ...(this.#hostName === undefined
+        ? []
+        : [`echo '${this.#hostName}' > /proc/sys/kernel/hostname`]),
       ...mounts,
       // Without udev /dev/kvm is root's alone, and libvirt then probes QEMU anew for every single call.
       'if [ -e /dev/kvm ]; then',

@@ -25,9 +25,11 @@ import {
 } from './guest.ts';
 import type { SimulatedGuest } from './guest.ts';
 import type { SimulatedHost } from './host.ts';
+import { SimulatedMigrations } from './migrations.ts';
 
 export class SimulatedHypervisor implements Hypervisor {
   readonly kind = 'simulated';
+  readonly migrations: SimulatedMigrations;
   readonly #host: SimulatedHost;
   readonly #listeners = new Set<(event: GuestEvent) => void>();
   readonly #consoles = new Set<SimulatedConsole>();
@@ -37,6 +39,11 @@ export class SimulatedHypervisor implements Hypervisor {
 
   constructor(host: SimulatedHost) {
     this.#host = host;
+    this.migrations = new SimulatedMigrations({
+      host,
+      call: (operation, effect) => this.#call(operation, effect),
+      checkStart: (spec) => this.#checkStart(spec),
+    });
     this.#disconnect = host.connect({
       deliver: (event) => this.#deliver(event),
       cut: (reason) => this.#cutOff(reason),
@@ -179,6 +186,7 @@ export class SimulatedHypervisor implements Hypervisor {
   #cutOff(reason: string): void {
     for (const reject of this.#underWay) reject(lostFault(reason));
     for (const console of this.#consoles) console.end();
+    this.migrations.forget();
   }
 
   #domain(id: string): SimulatedGuest {

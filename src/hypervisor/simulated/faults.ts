@@ -2,6 +2,7 @@
 // Tests and the simulator plan it here; it must not know what the calls do.
 
 import { HypervisorFault } from '../port.ts';
+import type { Migrations } from '../migration-port.ts';
 import type { Hypervisor } from '../port.ts';
 import type { GuestStorage } from '../storage-port.ts';
 import type { HostNetwork } from '../network-port.ts';
@@ -10,10 +11,9 @@ type Calls<Port> = {
   [Name in keyof Port]: Port[Name] extends (...args: never[]) => Promise<unknown> ? Name : never;
 }[keyof Port];
 
-export type SimulatedOperation = Exclude<
-  Calls<Hypervisor> | Calls<GuestStorage> | Calls<HostNetwork>,
-  'close'
->;
+export type SimulatedOperation =
+  | Exclude<Calls<Hypervisor> | Calls<GuestStorage> | Calls<HostNetwork>, 'close'>
+  | `migrations.${Calls<Migrations>}`;
 
 export type PlannedFault =
   /** Nothing is done. */

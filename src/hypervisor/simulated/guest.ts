@@ -19,6 +19,8 @@ export interface SimulatedGuest {
   readonly awaitsBoot: boolean;
   /** How often it booted since its console log began. */
   readonly boots: number;
+  /** Standing still for another host: copied to one, or waiting to be copied from one. */
+  readonly migration?: 'outgoing' | 'incoming';
   /** The console log, once somebody wrote to the console; before that it follows from `boots`. */
   readonly log: string | undefined;
 }
@@ -84,8 +86,9 @@ export function pauseGuest(guest: SimulatedGuest): GuestStep {
 export function resumeGuest(guest: SimulatedGuest): GuestStep {
   if (guest.power !== 'paused') return { guest, events: [] };
   const boots = guest.awaitsBoot ? guest.boots + 1 : guest.boots;
+  const { migration: _, ...rest } = guest;
   return {
-    guest: { ...guest, power: 'running', awaitsBoot: false, boots },
+    guest: { ...rest, power: 'running', awaitsBoot: false, boots },
     events: [{ type: 'guest.resumed', id: guest.id, detail: 'unpaused' }],
   };
 }
@@ -100,8 +103,9 @@ export function stopGuest(
   guest: SimulatedGuest,
   detail: Extract<GuestEvent, { type: 'guest.stopped' }>['detail'],
 ): GuestStep {
+  const { migration: _, ...rest } = guest;
   return {
-    guest: { ...guest, power: 'off' },
+    guest: { ...rest, power: 'off' },
     events: [{ type: 'guest.stopped', id: guest.id, detail }],
   };
 }
@@ -119,8 +123,53 @@ export function failedSave(guest: SimulatedGuest): GuestStep {
   return { guest, events: [...paused.events, ...resumeGuest(paused.guest).events] };
 }
 
+/** What goes to the other host with the memory. */
+export type CopiedGuest = Pick<SimulatedGuest, 'boots' | 'log' | 'awaitsBoot'>;
+
+/** On the destination, before anything has come. */
+export function awaitGuest(spec: GuestSpec, incarnation: number): GuestStep {
+  const guest: SimulatedGuest = {
+    ...describe(spec),
+    incarnation,
+    power: 'paused',
+    migration: 'incoming',
+    awaitsBoot: false,
+    boots: 0,
+    log: undefined,
+  };
+  return { guest, events: [{ type: 'guest.started', id: spec.id, detail: 'migrated' }] };
+}
+
+/** All is copied. A guest that was paused before stays so, and says nothing. */
+export function handOver(guest: SimulatedGuest): GuestStep {
+  if (guest.power !== 'running') return { guest, events: [] };
+  return {
+    guest: { ...guest, power: 'paused', migration: 'outgoing' },
+    events: [{ type: 'guest.paused', id: guest.id, detail: 'migrated' }],
+  };
+}
+
+export function takeOver(guest: SimulatedGuest, copied: CopiedGuest, isPaused: boolean): GuestStep {
+  const { migration: _, ...rest } = guest;
+  const event: GuestEvent = isPaused
+    ? { type: 'guest.paused', id: guest.id, detail: 'paused' }
+    : { type: 'guest.resumed', id: guest.id, detail: 'migrated' };
+  return { guest: { ...rest, ...copied, power: isPaused ? 'paused' : 'running' }, events: [event] };
+}
+
+/** The migration was given up. */
+export function keepGuest(guest: SimulatedGuest): GuestStep {
+  if (guest.migration !== 'outgoing') return { guest, events: [] };
+  const { migration: _, ...rest } = guest;
+  return {
+    guest: { ...rest, power: 'running' },
+    events: [{ type: 'guest.resumed', id: guest.id, detail: 'migrated' }],
+  };
+}
+
 /** Undefined when there is no domain. */
 export function toGuestState(guest: SimulatedGuest): GuestState | undefined {
   if (guest.power === 'off') return undefined;
-  return { id: guest.id, name: guest.name, power: guest.power, mark: guest.mark };
+  const { id, name, power, mark, migration } = guest;
+  return { id, name, power, mark, ...(migration === undefined ? {} : { isInMigration: true }) };
 }

@@ -15,6 +15,7 @@ import { GuestTable } from './guest-table.ts';
 import { stopGuest } from './guest.ts';
 import type { GuestStep, SimulatedGuest } from './guest.ts';
 import { StateLog } from './state-log.ts';
+import type { SimulatedWire } from './wire.ts';
 import type { StateEntry, StateTable } from './state-log.ts';
 
 export interface SimulatedHostOptions {
@@ -33,6 +34,8 @@ export interface SimulatedHostOptions {
   readonly statePath?: string;
   /** Digests already checked; hosts of one process share it, so that an image is read once and not once per host. */
   readonly checkedImages?: Map<string, SimulatedImage>;
+  /** By which migrations notice that the other host is gone. */
+  readonly wire?: SimulatedWire;
 }
 
 export interface SimulatedImage {
@@ -62,6 +65,7 @@ export class SimulatedHost {
   /** By image id and digest. */
   readonly images = new Map<string, SimulatedImage>();
   readonly checkedImages: Map<string, SimulatedImage>;
+  readonly wire: SimulatedWire | undefined;
   readonly networks = new Map<string, HostNetworkSpec>();
   readonly ports = new Map<string, HostPort>();
   readonly #latencyMs: ((operation: SimulatedOperation) => number) | undefined;
@@ -79,6 +83,8 @@ export class SimulatedHost {
     this.memoryMiB = options.memoryMiB ?? 65_536;
     this.shutdownMs = options.shutdownMs ?? 0;
     this.checkedImages = options.checkedImages ?? new Map();
+    this.wire = options.wire;
+    this.wire?.add(this);
     this.#latencyMs = options.latencyMs;
     this.#bootText = options.bootText ?? defaultBootText;
     this.guests = new GuestTable({

@@ -18,10 +18,12 @@ export const virError = {
   configUnsupported: 67,
   operationTimeout: 68,
   argumentUnsupported: 74,
+  operationAborted: 78,
   noDomainMetadata: 80,
   operationUnsupported: 84,
   agentUnresponsive: 86,
   resourceBusy: 87,
+  migrateFinishOk: 93,
 } as const;
 
 const ENOSPC = 28;
@@ -35,6 +37,7 @@ const codes: Readonly<Record<number, HypervisorFaultCode>> = {
   [virError.operationInvalid]: 'wrong-state',
   [virError.configUnsupported]: 'unsupported',
   [virError.operationTimeout]: 'timeout',
+  [virError.operationAborted]: 'aborted',
   [virError.argumentUnsupported]: 'unsupported',
   [virError.operationUnsupported]: 'unsupported',
 };

@@ -3,8 +3,11 @@
 // look them up); they were checked against libvirt 9.0.
 
 import {
+  cookie,
   domain,
   MAX_DOMAINS,
+  MAX_JOB_STATS,
+  MAX_MIGRATION_PARAMETERS,
   optionalText,
   text,
   typedParameters,
@@ -55,6 +58,7 @@ function procedure<A, R>(
 const onDomain = struct({ dom: domain });
 const onDomainWithFlags = struct({ dom: domain, flags: uint });
 const createdDomain = struct({ dom: domain });
+const migrationParameters = typedParameters(MAX_MIGRATION_PARAMETERS);
 
 export const procedures = {
   connectOpen: procedure(1, 'connectOpen', struct({ name: optionalText, flags: uint }), nothing),
@@ -151,6 +155,55 @@ export const procedures = {
     'domainGetMetadata',
     struct({ dom: domain, type: int, uri: optionalText, flags: uint }),
     struct({ metadata: text }),
+  ),
+  domainAbortJob: procedure(164, 'domainAbortJob', onDomain, nothing),
+  domainGetJobStats: procedure(
+    298,
+    'domainGetJobStats',
+    onDomainWithFlags,
+    struct({ type: int, params: typedParameters(MAX_JOB_STATS) }),
+  ),
+  domainMigrateBegin: procedure(
+    302,
+    'domainMigrateBegin',
+    struct({ dom: domain, params: migrationParameters, flags: uint }),
+    struct({ cookie, xml: text }),
+  ),
+  domainMigratePrepare: procedure(
+    303,
+    'domainMigratePrepare',
+    struct({ params: migrationParameters, cookie, flags: uint }),
+    struct({ cookie, uri: optionalText }),
+  ),
+  domainMigratePerform: procedure(
+    305,
+    'domainMigratePerform',
+    struct({
+      dom: domain,
+      destination: optionalText,
+      params: migrationParameters,
+      cookie,
+      flags: uint,
+    }),
+    struct({ cookie }),
+  ),
+  domainMigrateFinish: procedure(
+    306,
+    'domainMigrateFinish',
+    struct({ params: migrationParameters, cookie, flags: uint, cancelled: int }),
+    struct({ dom: domain, cookie }),
+  ),
+  domainMigrateConfirm: procedure(
+    307,
+    'domainMigrateConfirm',
+    struct({
+      dom: domain,
+      params: migrationParameters,
+      cookie,
+      flags: uint,
+      cancelled: int,
+    }),
+    nothing,
   ),
   connectDomainEventCallbackRegisterAny: procedure(
     316,

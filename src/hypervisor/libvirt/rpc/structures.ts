@@ -8,6 +8,7 @@ import {
   fixedOpaque,
   hyper,
   int,
+  opaque,
   optional,
   string,
   struct,
@@ -59,6 +60,11 @@ export const typedParameter = struct({
   }),
 });
 export type TypedParameter = Infer<typeof typedParameter>;
+
+/** What a migration's phases hand on; libvirt calls it a cookie. */
+export const cookie = opaque(MAX_STRING_BYTES);
+export const MAX_MIGRATION_PARAMETERS = 64;
+export const MAX_JOB_STATS = 64;
 
 export function typedParameters(maxCount: number) {
   return array(typedParameter, maxCount);
