@@ -23,6 +23,8 @@ import type { NodeClient } from '#actors/node/client.ts';
 import { LocalNodes } from '#actors/node/local-nodes.ts';
 import type { Machine } from '#actors/node/machine.ts';
 import type { Networks } from '#actors/ports/networks.ts';
+import { placementEffects } from '#actors/placement/effects.ts';
+import { placementDefinition, placementNamesDefinition } from '#actors/placement/entity.ts';
 import { projectEffects } from '#actors/project/effects.ts';
 import { makeProjectDefinition } from '#actors/project/entity.ts';
 import type { QuotaLimits } from '#actors/project/protocol.ts';
@@ -100,6 +102,7 @@ export class Assembly {
       router: this.router,
       servers,
       consumers: this.consumers,
+      hosts: this.entities.view(hostDefinition),
       providers: this.entities.view(providerDefinition),
       networks,
     });
@@ -162,8 +165,13 @@ export class Assembly {
       consoleTokensDefinition,
       providerDefinition,
       ledgerDefinition,
+      placementNamesDefinition,
     ])
       this.register({ definition });
+    this.register({
+      definition: placementDefinition,
+      run: placementEffects({ router: this.router, states: entities.view(placementDefinition) }),
+    });
     this.register({ definition: projects, run: (effect, context) => runSettle(effect, context) });
     this.register({
       definition: serverGroupsDefinition,

@@ -4,6 +4,7 @@ import { flavorsDefinition, keypairsDefinition } from '#actors/catalog/entity.ts
 import { serverGroupsDefinition } from '#actors/group/entity.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import { ledgerDefinition } from '#actors/node/ledger.ts';
+import { placementDefinition, placementNamesDefinition } from '#actors/placement/entity.ts';
 import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { networkDefinition } from '#actors/services/network/entity.ts';
@@ -19,6 +20,8 @@ import type { StateView } from '#runtime/events/projection.ts';
 export const mirroredKinds: readonly AnyEntityDefinition[] = [
   instanceDefinition,
   providerDefinition,
+  placementDefinition,
+  placementNamesDefinition,
   projectDefinition,
   serverGroupsDefinition,
   ledgerDefinition,

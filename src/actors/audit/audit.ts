@@ -1,6 +1,7 @@
 // Compares what is held for servers with the servers themselves, and gives back what nobody owns any more. Claims are
 // given back by the operations that made them; this finds what slipped through (a claim that arrived after its server
-// was gone) and says so in the log, since each finding is a hole in an operation.
+// was gone) and says so in the log, since each finding is a hole in an operation. What others were given through the
+// placement API is theirs. A host whose provider an administrator deleted gets it back, as a host describes itself anew.
 import type { Router } from '#runtime/directory/router.ts';
 import type { Cancel, Env } from '#runtime/env/env.ts';
 import type { StateView } from '#runtime/events/projection.ts';
@@ -9,6 +10,7 @@ import type { InstanceState } from '../instance/state.ts';
 import { bucketGet } from '../domain/bucket-map.ts';
 import { providers, type ProviderState } from '../provider/protocol.ts';
 import type { ConsumerIndex } from '../scheduler/consumers.ts';
+import type { HostState } from '../topology/protocol.ts';
 
 export interface AuditSources {
   readonly networks: Pick<Networks, 'serversWithPorts' | 'release'>;
@@ -16,6 +18,7 @@ export interface AuditSources {
   readonly router: Router;
   readonly servers: StateView<InstanceState>;
   readonly consumers: ConsumerIndex;
+  readonly hosts: Pick<StateView<HostState>, 'values'>;
   readonly providers: Pick<StateView<ProviderState>, 'get'>;
 }
 
@@ -34,7 +37,7 @@ const FIRST_MS = 1_000;
  * is moved for those at both ends.
  */
 export function strayClaims(
-  consumers: Pick<ConsumerIndex, 'consumers' | 'holders'>,
+  consumers: Pick<ConsumerIndex, 'consumers' | 'holders' | 'isForeign'>,
   servers: Pick<StateView<InstanceState>, 'get'>,
 ): readonly StrayClaim[] {
   const strays: StrayClaim[] = [];
@@ -43,6 +46,7 @@ export function strayClaims(
     if (server?.operation !== undefined) continue;
     for (const providerId of consumers.holders(consumer)) {
       if (server?.existence === 'exists' && providersOf(server).includes(providerId)) continue;
+      if (consumers.isForeign(consumer, providerId)) continue;
       const reason =
         server?.existence === 'exists'
           ? `its host is ${server.grant?.host ?? 'none'}`
@@ -55,6 +59,18 @@ export function strayClaims(
 
 function providersOf({ grant, move }: InstanceState): readonly (string | undefined)[] {
   return [grant?.providerId, move?.source.providerId, move?.destination.providerId];
+}
+
+/** Pure: the providers of registered hosts that are gone, with what their hosts said of them. */
+export function lostProviders({
+  hosts,
+  providers: states,
+}: Pick<AuditSources, 'hosts' | 'providers'>): readonly ProviderState[] {
+  return [...hosts.values()]
+    .filter((host) => host.registered)
+    .map((host) => states.get(host.providerId))
+    .filter((state) => state?.exists === false && state.description !== undefined)
+    .filter((state) => state !== undefined);
 }
 
 /** Pure: servers whose ports nobody accounts for. One without a host has none, unless an operation is giving it one. */
@@ -108,6 +124,21 @@ export class Auditor {
     for (const serverId of strayPorts(networks, servers)) {
       env.log.error({ serverId }, 'stray ports are given back');
       await networks.release(serverId, `audit-${serverId}`);
+    }
+    for (const { id, description } of lostProviders(this.#sources)) {
+      if (description === undefined) continue;
+      env.log.warn({ providerId: id, name: description.name }, 'a host gets its provider back');
+      const { name, inventories, traits } = description;
+      await router.ask(
+        providers.ref(id),
+        {
+          type: 'provider.describe',
+          name,
+          inventories: { ...inventories },
+          traits: [...traits],
+        },
+        { requestId: `audit-${id}` },
+      );
     }
     for (const { consumer, providerId, reason } of strayClaims(consumers, servers)) {
       env.log.error({ consumer, providerId, reason }, 'a stray claim is given back');

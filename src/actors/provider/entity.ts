@@ -1,4 +1,5 @@
-// Binds the provider's arithmetic to the entity shell. It has no effects: whoever claims also releases.
+// Binds the provider's rules to the entity shell. It has no effects: whoever claims also releases, and whoever prepares a
+// write settles it.
 import type { EntityDefinition } from '#runtime/entity/definition.ts';
 import { decideProvider } from './core.ts';
 import { evolveProvider, initialProvider, providerInvariants } from './evolve.ts';
@@ -12,7 +13,7 @@ export const providerDefinition: EntityDefinition<
   kind: providers.kind,
   commands: providerCommands,
   events: providerEvents,
-  schema: 1,
+  schema: 2,
   snapshotEvery: 1000,
   initial: initialProvider,
   decide: decideProvider,

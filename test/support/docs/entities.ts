@@ -21,9 +21,14 @@ import {
   stepResultSchema,
 } from '#actors/instance/protocol.ts';
 import { ledgerDefinition } from '#actors/node/ledger.ts';
+import { placementDefinition, placementNamesDefinition } from '#actors/placement/entity.ts';
 import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
-import { inventorySchema, providerEvents } from '#actors/provider/protocol.ts';
+import {
+  inventorySchema,
+  providerChangeSchema,
+  providerEvents,
+} from '#actors/provider/protocol.ts';
 import { identityEntity } from '#actors/services/identity/entity.ts';
 import {
   applicationCredentialSchema,
@@ -70,7 +75,17 @@ export const entities: readonly DocumentedEntity[] = [
   {
     definition: providerDefinition,
     protocolFile: 'src/actors/provider/protocol.ts',
-    stands: 'what one host has to give, and who holds how much of it',
+    stands: 'what one resource provider has to give, and who holds how much of it',
+  },
+  {
+    definition: placementDefinition,
+    protocolFile: 'src/actors/placement/protocol.ts',
+    stands: 'the writes of the placement API that are under way',
+  },
+  {
+    definition: placementNamesDefinition,
+    protocolFile: 'src/actors/placement/names-protocol.ts',
+    stands: 'the traits and resource classes that administrators have made',
   },
   {
     definition: projectDefinition,
@@ -146,6 +161,7 @@ export const namedShapes: Readonly<Record<string, TSchema>> = {
   PowerState: instanceEvents['instance.power-changed'].data.properties.power,
   Fault: faultSchema,
   StepResult: stepResultSchema,
+  ProviderChange: providerChangeSchema,
   Inventory: inventorySchema,
   Allocation: providerEvents['provider.claimed'].data.properties.allocation,
   ServerGroup: serverGroupSchema,

@@ -5,6 +5,8 @@ import { providerDefinition } from '#actors/provider/entity.ts';
 import { providers } from '#actors/provider/protocol.ts';
 import { present } from '#runtime/assert.ts';
 import { ConsumerIndex } from '#actors/scheduler/consumers.ts';
+import { hostDefinition } from '#actors/topology/entity.ts';
+import { hosts } from '#actors/topology/protocol.ts';
 import { type PureCluster, pureCluster } from '#test/support/pure-cluster.ts';
 import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
 import { InstanceDriver, instanceIn } from '../instance/instance-driver.ts';
@@ -20,6 +22,7 @@ function sources(claims: Readonly<Record<string, readonly string[]>>, server?: I
     {
       consumers: () => Object.keys(claims).values(),
       holders: (consumer: string) => new Set(claims[consumer]),
+      isForeign: (_consumer: string, providerId: string) => providerId === 'foreign',
     },
     { get: (id: string) => (id === 's' ? server : undefined) },
   ] as const;
@@ -64,6 +67,12 @@ describe('a claim of a server that is moved', () => {
   });
 });
 
+it('what was written through the placement API is nobody’s stray', () => {
+  expect(strayClaims(...sources({ s: ['foreign', 'provider-1'] }, undefined))).toEqual([
+    { consumer: 's', providerId: 'provider-1', reason: 'there is no such server' },
+  ]);
+});
+
 describe('ports', () => {
   it.each([
     ['with a host', placed, []],
@@ -90,7 +99,7 @@ describe('the auditor', () => {
   beforeEach(async () => {
     env = createVirtualEnv({ seed: 1 });
     restoreGlobals = env.installGlobals();
-    cluster = pureCluster([providerDefinition], () => env.clock.now());
+    cluster = pureCluster([providerDefinition, hostDefinition], () => env.clock.now());
     consumers = new ConsumerIndex(cluster.view(providerDefinition));
     released = [];
     failures = 0;
@@ -100,6 +109,7 @@ describe('the auditor', () => {
       router: cluster.router,
       servers: { get: () => undefined } as never,
       consumers,
+      hosts: cluster.view(hostDefinition),
       providers: cluster.view(providerDefinition),
       networks: {
         serversWithPorts: () => (released.length === 0 ? ['s'] : []),
@@ -142,6 +152,32 @@ describe('the auditor', () => {
     auditor.start();
     await env.advance(1_000);
     expect(left()).toEqual({ claims: [], released: ['s'] });
+  });
+
+  it('gives a registered host the provider back that was deleted', async () => {
+    const { router } = cluster;
+    await router.ask(
+      hosts.ref('h'),
+      {
+        type: 'host.register',
+        serviceId: 'service',
+        providerId: 'rp',
+        hypervisor: { hostname: 'h' } as never,
+        availabilityZone: 'nova',
+      },
+      asked,
+    );
+    await router.ask(providers.ref('rp'), { type: 'provider.release', consumer: 's' }, asked);
+    await router.ask(providers.ref('rp'), { type: 'provider.remove', writeId: 'w' }, asked);
+    const provider = () => cluster.view(providerDefinition).get('rp');
+    expect(provider()?.exists).toBe(false);
+    auditor.start();
+    await env.advance(1_000);
+    expect(provider()).toMatchObject({
+      exists: true,
+      name: 'h',
+      inventories: { VCPU: { total: 9 } },
+    });
   });
 
   it('comes again when it failed', async () => {
