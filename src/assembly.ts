@@ -170,7 +170,7 @@ export class Assembly {
       this.register({ definition });
     this.register({
       definition: placementDefinition,
-      run: placementEffects({ router: this.router, states: entities.view(placementDefinition) }),
+      run: (effect, context) => runPlacement(effect, context),
     });
     this.register({ definition: projects, run: (effect, context) => runSettle(effect, context) });
     this.register({
@@ -180,6 +180,10 @@ export class Assembly {
     this.register({
       definition: instanceDefinition,
       run: (effect, context) => runInstance(effect, context),
+    });
+    const runPlacement = placementEffects({
+      router: this.router,
+      states: entities.view(placementDefinition),
     });
     const runGroupSettle = serverGroupEffects({
       env,
