@@ -12,6 +12,7 @@ import { soleAuthority } from '#runtime/entity/authority.ts';
 import type { Env } from '#runtime/env/env.ts';
 import { realEnv } from '#runtime/env/real.ts';
 import { createLog } from '#runtime/telemetry/log.ts';
+import type { Loopback } from '#runtime/transport/local/loopback.ts';
 import { type Peer, type Transport, TransportFault } from '#runtime/transport/port.ts';
 import { ComputeAssembly } from './compute-assembly.ts';
 import { controlSocket } from './control-socket.ts';
@@ -39,6 +40,8 @@ export interface ComputeMemberOptions {
   readonly host: HostPorts;
   /** For a transport over Redis that names none of its own; only beside a controller. */
   readonly storeUrl: string | undefined;
+  /** Of a process where others live, too. */
+  readonly loopback?: Loopback;
   /** Of the metadata service on this host; undefined for none. */
   readonly metadataPort: number | undefined;
   /** Before the host is looked at. */
@@ -62,6 +65,7 @@ export async function openComputeMember(options: ComputeMemberOptions): Promise<
     networkKey: member.networkKey,
     incarnation: epoch,
     isListening: false,
+    ...(options.loopback === undefined ? {} : { loopback: options.loopback }),
   });
   endings.add(() => transport.close());
   const assembly = new ComputeAssembly({

@@ -18,6 +18,7 @@ import { realEnv } from '#runtime/env/real.ts';
 import type { ClusterStore, MemberRecord, MemberRole } from '#runtime/membership/store.ts';
 import { createLog } from '#runtime/telemetry/log.ts';
 import { memberIdOf } from '#runtime/transport/libp2p/keys.ts';
+import { Loopback } from '#runtime/transport/local/loopback.ts';
 import type { Transport } from '#runtime/transport/port.ts';
 import { Assembly } from './assembly.ts';
 import { type OpenStore, openStore } from './cluster-store.ts';
@@ -83,6 +84,7 @@ interface Seat extends Start, OpenStore {
   readonly incarnation: number;
   readonly shards: number;
   readonly transport: Transport;
+  readonly loopback: Loopback;
   readonly record: Omit<MemberRecord, 'isRevoked'>;
   readonly hosts: readonly LocalHost[];
 }
@@ -98,6 +100,7 @@ async function takeSeat(start: Start): Promise<Seat> {
   const place = takePlace({ config, cluster: secrets.cluster, self, table });
   const hosts = await localHosts(config, place.file.name);
   const incarnation = await store.nextIncarnation(self);
+  const loopback = new Loopback(env);
   const transport = await openMemberTransport({
     env,
     settings: config.cluster.transport,
@@ -106,6 +109,7 @@ async function takeSeat(start: Start): Promise<Seat> {
     networkKey: place.file.networkKey,
     incarnation,
     isListening: true,
+    loopback,
   });
   endings.add(() => transport.close());
   const record = {
@@ -122,7 +126,8 @@ async function takeSeat(start: Start): Promise<Seat> {
   const { isFounding: _, ...known } = place.file;
   const file = withPeerPort(known, config, peerPortOf(transport));
   writeMemberFile(config.data, file);
-  return { ...start, ...opened, file, incarnation, shards, transport, record, hosts };
+  const seat = { file, incarnation, shards, transport, loopback, record, hosts };
+  return { ...start, ...opened, ...seat };
 }
 
 /** Of two that found a cluster on the same store at the same time none does. */
@@ -285,6 +290,7 @@ async function openDoors(parts: Parts): Promise<{ readonly url: string; readonly
     hosts: parts.hosts,
     controllers: () => livingControllers(parts),
     metadataPort: portOf(guestDoor),
+    loopback: parts.loopback,
     onFenced: (name) => parts.onEnd(`another process took over host ${name}`, 1),
   });
   endings.add(() => local.run());

@@ -16,6 +16,7 @@ import { providerDefinition } from '#actors/provider/entity.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import type { ComputeContext } from '#api/compute/context.ts';
+import { computeRefusals } from '#api/compute/envelope.ts';
 import { computePlugin } from '#api/compute/plugin.ts';
 import { embeddedSecurityGroups } from '#api/compute/servers/embedded-security-groups.ts';
 import type { ApiContext } from '#api/context.ts';
@@ -127,7 +128,7 @@ export function buildApi(options: FrontDoorOptions): Door {
     { prefix: '/image', plugin: imagePlugin(context, neighbours.imageService) },
     { prefix: '/network', plugin: network },
     { prefix: '/placement', plugin: placement },
-    { prefix: '/compute', plugin: computePlugin(compute) },
+    { prefix: '/compute', plugin: computePlugin(compute), refusalForm: computeRefusals },
     ...(options.more ?? []),
   ]);
 }

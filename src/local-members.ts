@@ -7,6 +7,7 @@ import type { Config } from '#config/schema.ts';
 import type { Env } from '#runtime/env/env.ts';
 import type { ClusterStore, MemberId } from '#runtime/membership/store.ts';
 import { memberIdOf } from '#runtime/transport/libp2p/keys.ts';
+import type { Loopback } from '#runtime/transport/local/loopback.ts';
 import { openComputeMember } from './compute-member.ts';
 import { Endings } from './endings.ts';
 import { openHosts, simulatedNames } from './machines.ts';
@@ -71,6 +72,7 @@ export interface LocalMembersOptions {
   readonly hosts: readonly LocalHost[];
   readonly controllers: () => readonly KnownController[];
   readonly metadataPort: number;
+  readonly loopback: Loopback;
   readonly onFenced: (name: string) => void;
 }
 
@@ -94,6 +96,7 @@ export async function openLocalMembers(options: LocalMembersOptions): Promise<En
           host,
           storeUrl: config.cluster.redis,
           metadataPort,
+          loopback: options.loopback,
           onFenced: () => options.onFenced(local.name),
           endings,
         });

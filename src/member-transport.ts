@@ -6,6 +6,7 @@ import { isIPv6 } from 'node:net';
 import type { Config } from '#config/schema.ts';
 import type { Env } from '#runtime/env/env.ts';
 import { createIdentityKey } from '#runtime/transport/libp2p/keys.ts';
+import type { Loopback } from '#runtime/transport/local/loopback.ts';
 import type { Transport } from '#runtime/transport/port.ts';
 import { identityPath, writePrivate } from './member-file.ts';
 
@@ -33,17 +34,21 @@ export interface MemberTransportOptions {
   readonly incarnation: number;
   /** Compute members only open links. */
   readonly isListening: boolean;
+  /** The members of this process, if there is more than one. */
+  readonly loopback?: Loopback;
 }
 
 /** Rejects in words if the address can't be listened on. */
 export async function openMemberTransport(options: MemberTransportOptions): Promise<Transport> {
   const { env, settings, identityKey, incarnation, isListening, storeUrl } = options;
+  const loopback = options.loopback === undefined ? {} : { loopback: options.loopback };
   const networkKey = new Uint8Array(Buffer.from(options.networkKey, 'base64'));
   if (settings.kind === 'redis') {
     const url = settings.redis ?? storeUrl;
     if (url === undefined) throw new Error('a transport over Redis needs cluster.transport.redis');
     const { openRedisTransport } = await import('#runtime/transport/redis/transport.ts');
-    return openRedisTransport({ env, incarnation, identityKey, networkKey, url, isListening });
+    const way = { url, isListening, ...loopback };
+    return openRedisTransport({ env, incarnation, identityKey, networkKey, ...way });
   }
   const { openLibp2pTransport } = await import('#runtime/transport/libp2p/transport.ts');
   const { host, port } = settings.listen;
@@ -55,6 +60,7 @@ export async function openMemberTransport(options: MemberTransportOptions): Prom
       networkKey,
       listen: isListening ? [await multiaddrOf(host, port)] : [],
       announce: isListening ? settings.announce : [],
+      ...loopback,
     });
   } catch (error) {
     throw new Error(

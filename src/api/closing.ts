@@ -3,6 +3,7 @@
 import { Server as NetServer } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Env } from '#runtime/env/env.ts';
+import { nextTurn } from '#runtime/env/turn.ts';
 
 /** From now on every reply ends its connection, so that clients take their next request elsewhere. */
 export function turnAway(app: FastifyInstance): () => void {
@@ -28,9 +29,7 @@ export async function closeGently(
   lingerMs = LINGER_MS,
 ): Promise<void> {
   // Connections that wait to be taken are taken first: the loop has just looked for them when this runs.
-  await new Promise<void>((resolve) => {
-    env.timers.soon(resolve);
-  });
+  await nextTurn(env);
   const { server } = app;
   // Not http's own close: that one cuts idle connections at once, with requests that have just come in over them.
   const ended = new Promise<void>((resolve) => {

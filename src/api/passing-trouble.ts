@@ -28,8 +28,13 @@ export function passingTrouble(
   const message =
     outcome === 'unknown'
       ? `The service did not answer in time, or its store is away: it is not known whether the request was carried out. Look before you try again. Request id: ${requestId}.`
-      : `The service can't do this now; please try again in a moment. Request id: ${requestId}.`;
+      : busyWords(requestId);
   return { status: 503, message, headers: RETRY_LATER };
+}
+
+/** Nothing has been done, and it may be tried again. */
+export function busyWords(requestId: string): string {
+  return `The service can't do this now; please try again in a moment. Request id: ${requestId}.`;
 }
 
 export function isPassing(error: unknown): boolean {

@@ -3,6 +3,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyPluginCallback } from 'fastify';
+import type { RefusalForm } from './admission/door.ts';
 import { admitRequests } from './admission/hooks.ts';
 import type { ApiContext } from './context.ts';
 import { takeJson } from './json-body.ts';
@@ -22,6 +23,8 @@ export interface ServicePlugin {
   /** `/identity`; also what the catalogue tells. */
   readonly prefix: string;
   readonly plugin: FastifyPluginCallback;
+  /** For a service that has so many writes that refusing them has to be cheap. */
+  readonly refusalForm?: RefusalForm;
 }
 
 export function buildServer(
@@ -48,7 +51,10 @@ export function buildServer(
     reply.header('x-openstack-request-id', request.requestId);
     done();
   });
-  admitRequests(app, context.env);
+  const forms = services.flatMap(({ prefix, refusalForm }) =>
+    refusalForm === undefined ? [] : [[prefix, refusalForm] as const],
+  );
+  admitRequests(app, context.env, new Map(forms));
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (context.views.isStale) reply.header('warning', STALE_WARNING);
     done(null, payload);

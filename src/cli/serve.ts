@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import type { Config } from '#config/schema.ts';
 import { type Cloud, processKindOf, startCloud, startCompute, type TinyImage } from '#main';
 import { writeClientFiles } from './client-files.ts';
-import { followLoad } from './heap-mode.ts';
+import { releaseIdleHeap } from './idle-heap.ts';
 import { removeRunFile, writeRunFile } from './run-file.ts';
 import { loadSecrets } from './secrets.ts';
 
@@ -37,7 +37,7 @@ export async function serve(config: Config, tinyImage: TinyImage): Promise<void>
       : await startCloud({ config, secrets, tinyImage, onEnd: stop });
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   process.on('SIGINT', () => stop('SIGINT', 0));
-  followLoad();
+  releaseIdleHeap();
   if (secrets !== undefined)
     writeClientFiles(config.data, { url: cloud.url, region: config.region, secrets });
   writeRunFile(config.data, { url: cloud.url, hypervisor: config.hypervisor.kind });

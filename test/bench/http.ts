@@ -54,9 +54,14 @@ export class Connection {
           }),
     };
     const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+    return this.sendText(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${payload}`);
+  }
+
+  /** A whole request, as it goes over the wire. */
+  sendText(text: string): Promise<Reply> {
     return new Promise((resolve, reject) => {
       this.#done = { resolve, reject };
-      this.#socket.write(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${payload}`);
+      this.#socket.write(text);
     });
   }
 

@@ -44,15 +44,19 @@ export class Admission {
       case 'read':
         return this.#isTurnOver() ? { fault: this.#fault } : this.#count('reads', MAX_READS);
       case 'create':
-        if (this.#building() >= MAX_BUILDING) return { fault: this.#fault };
-        return this.arrive('write');
       case 'write':
-        if (!this.#writes.isFull) return this.#count('bodies', MAX_BODIES);
-        this.#writes.refused();
-        return { fault: this.#fault };
+        return this.isShedding(kind) ? { fault: this.#fault } : this.#count('bodies', MAX_BODIES);
       default:
         return { leave: () => undefined };
     }
+  }
+
+  /** Whether a request is to be refused that is known by its class alone. */
+  isShedding(kind: RequestClass): boolean {
+    if (kind === 'create' && this.#building() >= MAX_BUILDING) return true;
+    if ((kind !== 'create' && kind !== 'write') || !this.#writes.isFull) return false;
+    this.#writes.refused();
+    return true;
   }
 
   /** A write is complete and may start: now, or when its turn comes. */

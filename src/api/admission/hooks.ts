@@ -3,12 +3,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Cancel, Env } from '#runtime/env/env.ts';
 import { Admission } from './admission.ts';
+import { guardDoor, MAX_DISCARDED_BYTES, type RefusalForm } from './door.ts';
 import { classOf, type RequestClass } from './request-class.ts';
 
 /** From a request's head to the end of its body; images' bytes have a clock of their own. */
 export const BODY_WITHIN_MS = 30_000;
-/** A refused body up to this size is read and thrown away, and the connection goes on; a larger one ends it. */
-const MAX_DISCARDED_BYTES = 131_072;
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -21,8 +20,13 @@ declare module 'fastify' {
   }
 }
 
-export function admitRequests(app: FastifyInstance, env: Env): void {
+export function admitRequests(
+  app: FastifyInstance,
+  env: Env,
+  forms: ReadonlyMap<string, RefusalForm>,
+): void {
   const admission = new Admission(env);
+  guardDoor(app.server, { env, admission, forms });
   app.decorate('admission', admission);
   app.decorateRequest('admissionClass', 'read');
   app.decorateRequest('bodyArrived', ignore);

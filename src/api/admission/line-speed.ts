@@ -4,8 +4,8 @@
 const WINDOW_MS = 100;
 /** Weight of the newest window. */
 const NEWEST = 0.3;
-/** No end for so long is nothing special: a slow disk, a pause for garbage. */
-const PAUSE_MS = 100;
+/** No end for so long is nothing special: a disk that flushes, a pause for garbage. */
+const PAUSE_MS = 300;
 
 export class LineSpeed {
   #intervalMs = 0;

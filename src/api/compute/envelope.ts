@@ -2,6 +2,7 @@
 // in api/errors; here is only the wrapping, and the fault that handlers throw to end a request.
 import type { FastifyReply } from 'fastify';
 import type { Refusal } from '#runtime/message/refusal.ts';
+import type { RefusalForm } from '../admission/door.ts';
 import { httpRefusal } from '../errors.ts';
 
 /** Ends a request with an error reply. Thrown by handlers; never a bug. */
@@ -87,3 +88,9 @@ export function sendFault(
     .type('application/json')
     .send(JSON.stringify(faultBody(fault.status, fault.message, fault.headers)));
 }
+
+/** What is refused at the door, before this service's own hooks run. */
+export const computeRefusals: RefusalForm = {
+  headers: (requestId) => ({ 'x-compute-request-id': requestId }),
+  body: (message) => JSON.stringify(faultBody(503, message)),
+};

@@ -28,6 +28,52 @@ export function encodeState(state: unknown): string {
   return JSON.stringify({ state });
 }
 
+/** Characters that are encoded in one go: a few milliseconds' work. */
+const sliceLength = 256 * 1024;
+
+/** As `encodeState`, but of a state of many megabytes it makes a slice at a time and awaits `pause` in between. */
+export async function encodeStateInSlices(
+  state: unknown,
+  pause: () => Promise<void>,
+): Promise<string> {
+  let text = '';
+  let slice = '';
+  for (const part of partsOf({ state }, 'state', 0)) {
+    slice += part;
+    if (slice.length < sliceLength) continue;
+    text += slice;
+    slice = '';
+    await pause();
+  }
+  return text + slice;
+}
+
+/** Large lists stand this deep in states, and their members are small. */
+const deepestList = 4;
+
+/** JSON text in parts, which joined are what JSON.stringify makes. */
+function* partsOf(value: unknown, name: string, depth: number): Generator<string> {
+  if (depth === deepestList || typeof value !== 'object' || value === null) {
+    checkPlain(value, name, depth);
+    yield JSON.stringify(value);
+    return;
+  }
+  const isList = Array.isArray(value);
+  if (!isList && !isPlainObject(value)) throw notPlain(value, name);
+  let mark = isList ? '[' : '{';
+  for (const [key, part] of Object.entries(value)) {
+    if (part === undefined) {
+      if (isList) throw notPlain(part, name);
+      continue;
+    }
+    yield isList ? mark : `${mark}${JSON.stringify(key)}:`;
+    yield* partsOf(part, isList ? name : key, depth + 1);
+    mark = ',';
+  }
+  yield mark === ',' ? '' : mark;
+  yield isList ? ']' : '}';
+}
+
 export function decodeState(text: string): unknown {
   return (JSON.parse(text) as { readonly state?: unknown }).state;
 }
@@ -43,9 +89,13 @@ function checkPlain(value: unknown, name: string, depth: number): void {
     }
     return;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) throw notPlain(value, name);
+  if (!isPlainObject(value)) throw notPlain(value, name);
   for (const [key, part] of Object.entries(value)) checkPlain(part, key, depth + 1);
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 function notPlain(value: unknown, name: string): AssertionFault {

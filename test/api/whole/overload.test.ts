@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LIMITS } from '#api/admission/concurrency-limit.ts';
+import type { RefusalForm } from '#api/admission/door.ts';
 import type { ApiContext } from '#api/context.ts';
 import { buildServer } from '#api/server.ts';
 import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
@@ -55,6 +56,11 @@ const image: FastifyPluginCallback = (routes, _options, done) => {
   done();
 };
 
+const atTheDoor: RefusalForm = {
+  headers: (requestId) => ({ 'x-plain-request-id': requestId }),
+  body: (message) => JSON.stringify({ turnedAway: message }),
+};
+
 beforeEach(() => {
   env = createVirtualEnv({ seed: 'overload' });
   [writes, authenticated, isStale] = [[], 0, false];
@@ -71,6 +77,7 @@ beforeEach(() => {
   app = buildServer(context, [
     { prefix: '/compute', plugin: service },
     { prefix: '/image', plugin: image },
+    { prefix: '/plain', plugin: service, refusalForm: atTheDoor },
   ]);
 });
 
@@ -123,7 +130,7 @@ describe('writes', () => {
 
   it('over the bound are refused in the service’s form, before anybody asks who sent them', async () => {
     const { answers } = await fill(0);
-    await env.advance(300);
+    await env.advance(500);
     const before = authenticated;
     expectRefused(await post());
     expectRefused(await send('DELETE', '/compute/v2.1/things'));
@@ -146,7 +153,7 @@ describe('writes', () => {
 
   it('that hang hold up neither version documents, nor reads, nor image bytes', async () => {
     await fill(1);
-    await env.advance(300);
+    await env.advance(500);
     expectRefused(await post());
     expect((await send('GET', '/compute')).json()).toEqual({ versions: [] });
     expect((await send('GET', '/compute/v2.1/things')).json()).toEqual({ things: [] });
@@ -228,9 +235,26 @@ describe('a connection', () => {
     );
   });
 
+  it('to a service that words its refusals is refused at the door, and goes on', async () => {
+    const { answers } = await fill(0);
+    await env.advance(500);
+    socket.write(`${head(8, '/plain/v2.1/things')}{"a": 1}`);
+    await waitFor('the refusal', () => received.includes('in a moment'));
+    const id = /\r\nx-openstack-request-id: (req-[0-9a-f-]+)\r\n/.exec(received)?.[1];
+    expect(received).toMatch(/^HTTP\/1\.1 503 [^]*\r\nretry-after: 1\r\n/);
+    expect(received).toContain(`\r\nx-plain-request-id: ${id}\r\n`);
+    expect(received).toContain(`{"turnedAway":"The service can't do this now`);
+    expect(authenticated).toBe(LIMITS.first);
+    received = '';
+    socket.write('GET /plain/v2.1/things HTTP/1.1\r\nhost: cloud.test\r\n\r\n');
+    await waitFor('the next answer', () => received.includes('{"things":[]}'));
+    endAll();
+    await Promise.all(answers);
+  });
+
   it('that is refused goes on: the body is thrown away, and the next request answered', async () => {
     const { answers } = await fill(0);
-    await env.advance(300);
+    await env.advance(500);
     socket.write(`${head(8)}{"a": 1}`);
     await waitFor('the refusal', () => received.includes('in a moment'));
     expect(received).toMatch(/^HTTP\/1\.1 503 /);
@@ -244,7 +268,7 @@ describe('a connection', () => {
 
   it('that is refused with a large body to come is closed', async () => {
     await fill(0);
-    await env.advance(300);
+    await env.advance(500);
     socket.write(`${head(500_000)}{"a": `);
     await waitFor('the refusal', () => received.includes('in a moment'));
     expect(received).toMatch(/\r\nconnection: close\r\n/i);
@@ -252,7 +276,7 @@ describe('a connection', () => {
 
   it('that is refused and never ends its body is cut after thirty seconds', async () => {
     await fill(0);
-    await env.advance(300);
+    await env.advance(500);
     socket.write(`${head(50)}{"a": `);
     await waitFor('the refusal', () => received.includes('in a moment'));
     expect(socket.destroyed).toBe(false);

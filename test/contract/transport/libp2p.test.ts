@@ -1,9 +1,11 @@
-// libp2p over real sockets under the contract of transports, with a network key and without.
+// libp2p over real sockets under the contract of transports: with a network key, without, and for members of one process
+// that reach each other over the loopback.
 import { afterEach, beforeAll, describe } from 'vitest';
 
 import type { Env } from '#runtime/env/env.ts';
 import { createIdentityKey, createNetworkKey, memberIdOf } from '#runtime/transport/libp2p/keys.ts';
 import { openLibp2pTransport } from '#runtime/transport/libp2p/transport.ts';
+import { Loopback } from '#runtime/transport/local/loopback.ts';
 import type { Transport } from '#runtime/transport/port.ts';
 
 import { RealSubject } from './real-subject.ts';
@@ -15,10 +17,13 @@ const names = ['alice', 'bob', 'eve', 'newcomer', 'a', 'b', 'c'];
 class Libp2pSubject extends RealSubject {
   readonly #keys = new Map<string, Uint8Array>();
   readonly #networkKey: Uint8Array | undefined;
+  readonly #isOneProcess: boolean;
+  #loopback: Loopback | undefined;
 
-  constructor(networkKey: Uint8Array | undefined) {
+  constructor(networkKey: Uint8Array | undefined, isOneProcess: boolean) {
     super();
     this.#networkKey = networkKey;
+    this.#isOneProcess = isOneProcess;
   }
 
   async makeKeys(): Promise<void> {
@@ -31,8 +36,10 @@ class Libp2pSubject extends RealSubject {
 
   protected open(name: string, env: Env, options: StartOptions): Promise<Transport> {
     const { incarnation = 1, isListening = true, limits } = options;
+    if (this.#isOneProcess) this.#loopback ??= new Loopback(env);
     return openLibp2pTransport({
       env,
+      ...(this.#loopback === undefined ? {} : { loopback: this.#loopback }),
       incarnation,
       identityKey: this.#keyOf(name),
       networkKey: this.#networkKey,
@@ -49,10 +56,11 @@ class Libp2pSubject extends RealSubject {
 }
 
 describe.each([
-  ['with a network key', createNetworkKey()],
-  ['on an open network', undefined],
-])('libp2p transport %s', (_, networkKey) => {
-  const subject = new Libp2pSubject(networkKey);
+  ['with a network key', createNetworkKey(), false],
+  ['on an open network', undefined, false],
+  ['within one process', createNetworkKey(), true],
+])('libp2p transport %s', (_, networkKey, isOneProcess) => {
+  const subject = new Libp2pSubject(networkKey, isOneProcess);
   beforeAll(() => subject.makeKeys());
   afterEach(() => subject.closeAll());
   describeTransport(subject);

@@ -160,17 +160,24 @@ type Ports = BucketMap<PortRecord>;
 /** Buckets that two maps share hold the same ports; only the others are looked into. */
 function* changedPorts(before: Ports, after: Ports): IterableIterator<PortChange> {
   if (before === after) return;
-  const sameShape = before.buckets.length === after.buckets.length;
-  for (const [index, bucket] of after.buckets.entries()) {
-    if (sameShape && before.buckets[index] === bucket) continue;
+  for (const bucket of ownBuckets(after, before))
     for (const [id, now] of bucket) {
       const old = bucketGet(before, id);
       if (old !== now) yield { old, now };
     }
-  }
-  for (const [index, bucket] of before.buckets.entries()) {
-    if (sameShape && after.buckets[index] === bucket) continue;
+  for (const bucket of ownBuckets(before, after))
     for (const [id, old] of bucket)
       if (bucketGet(after, id) === undefined) yield { old, now: undefined };
+}
+
+/** Every change of a port comes by here, and a large network has hundreds of buckets: no iterator over them. */
+function ownBuckets(of: Ports, other: Ports): Ports['buckets'] {
+  const { buckets } = of;
+  if (buckets.length !== other.buckets.length) return buckets;
+  const own: (typeof buckets)[number][] = [];
+  for (let index = 0; index < buckets.length; index += 1) {
+    const bucket = buckets[index]!;
+    if (bucket !== other.buckets[index]) own.push(bucket);
   }
+  return own;
 }

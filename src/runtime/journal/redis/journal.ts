@@ -11,7 +11,8 @@ import { functionName } from '../../redis/library.ts';
 import { StoreLink } from '../../redis/link.ts';
 import { defaults, type RedisStoreOptions } from '../../redis/settings.ts';
 import { checkAppend, checkCovered, checkEpochName, kindOf } from '../checks.ts';
-import { encodeEvents, encodeState } from '../codec.ts';
+import { encodeEvents, encodeStateInSlices } from '../codec.ts';
+import { nextTurn } from '../../env/turn.ts';
 import {
   type AppendRequest,
   type AppendResult,
@@ -117,7 +118,7 @@ class RedisJournal implements Journal {
     return this.#track(async () => {
       const { key, version, schema, position } = about;
       kindOf(key);
-      const text = encodeState(state);
+      const text = await encodeStateInSlices(state, () => nextTurn(this.#options.env));
       const checksum = snapshotChecksum(about, text);
       const args = [key, version, schema, position, checksum, text];
       const outcome = Number(await this.#call('save_snapshot', args));

@@ -2,6 +2,7 @@
 // too, though their answers have told them already; so when it brings nothing else it pauses, until something shows that
 // somebody else has written. It ends with its connection.
 import type { Cancel, Env } from '../../env/env.ts';
+import { nextTurn } from '../../env/turn.ts';
 import type { Connection, Reply } from '../../redis/connection.ts';
 import { JournalFault } from '../port.ts';
 import type { Hearing } from './hearing.ts';
@@ -61,7 +62,7 @@ export class Tail {
     const reply = await connection.call('XREAD', [...page, `0-${hearing.head}`], waitMs);
     if (reply === null) return;
     // Answers to our own appends that came in the same moment go first.
-    await new Promise<void>((resolve) => void env.timers.soon(resolve));
+    await nextTurn(env);
     const before = hearing.head;
     hearing.others(rowsOf(reply));
     if (hearing.head === before) await this.#pause();

@@ -6,8 +6,9 @@ import type { Worker } from 'node:worker_threads';
 
 import { unreachable } from '../../assert.ts';
 import type { Cancel, Env } from '../../env/env.ts';
+import { nextTurn } from '../../env/turn.ts';
 import { checkAppend, checkEpochName, kindOf } from '../checks.ts';
-import { decodeEvents, decodeState, encodeEvents, encodeState } from '../codec.ts';
+import { decodeEvents, decodeState, encodeEvents, encodeStateInSlices } from '../codec.ts';
 import {
   JournalFault,
   type AppendRequest,
@@ -120,7 +121,7 @@ class SqliteJournal implements Journal {
 
   async saveSnapshot({ key, version, schema, state, position }: Snapshot): Promise<void> {
     kindOf(key);
-    const text = encodeState(state);
+    const text = await encodeStateInSlices(state, () => nextTurn(this.#env));
     await this.#link.ask({ op: 'saveSnapshot', key, version, schema, position, text });
   }
 

@@ -22,6 +22,8 @@ interface Pending {
 
 /** Beyond this the disk is too slow for what is asked, and waiting longer would only hide it. */
 const mostPending = 20_000;
+/** Handed out in one turn of the loop: what a reply sets off is work, for which requests that arrive would wait. */
+const repliesPerTurn = 16;
 const firstRestartMs = 50;
 const longestRestartMs = 5_000;
 
@@ -32,6 +34,8 @@ export class WorkerLink {
   #worker: Worker | undefined;
   #exited: Promise<unknown> = Promise.resolve();
   #outbox: WorkerRequest[] = [];
+  /** Replies that have come and are not handed out yet, in their order. */
+  #inbox: WorkerReply[] = [];
   #lastId = 0;
   #restartMs = firstRestartMs;
   #cancelRestart: Cancel = () => undefined;
@@ -127,7 +131,7 @@ export class WorkerLink {
       worker.on('message', (message: WorkerMessage) => {
         if (message.type === 'ready') resolve(message.head);
         else if (message.type === 'refused') reject(faultOf(message.fault));
-        else for (const reply of message.replies) this.#settle(reply);
+        else this.#received(message.replies);
       });
       worker.on('error', (error) => (death = error));
       this.#exited = new Promise((exited) => {
@@ -141,6 +145,19 @@ export class WorkerLink {
     });
   }
 
+  #received(replies: readonly WorkerReply[]): void {
+    const isHandingOut = this.#inbox.length > 0;
+    this.#inbox.push(...replies);
+    if (!isHandingOut) this.#handOut();
+  }
+
+  #handOut(): void {
+    const turn = this.#inbox.slice(0, repliesPerTurn);
+    this.#inbox = this.#inbox.slice(turn.length);
+    if (this.#inbox.length > 0) this.#options.env.timers.soon(() => this.#handOut());
+    for (const reply of turn) this.#settle(reply);
+  }
+
   #settle(reply: WorkerReply): void {
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
@@ -150,6 +167,9 @@ export class WorkerLink {
 
   /** The worker is gone: nothing sent to it will be answered any more. */
   #lost(fault: JournalFault): void {
+    const answered = this.#inbox;
+    this.#inbox = [];
+    for (const reply of answered) this.#settle(reply);
     const unanswered = [...this.#pending.values()];
     this.#pending.clear();
     this.#outbox = [];

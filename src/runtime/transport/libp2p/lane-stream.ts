@@ -5,6 +5,7 @@ import type { Stream, StreamMessageEvent } from '@libp2p/interface';
 import type { Cancel, Env } from '../../env/env.ts';
 import { headerBytes } from '../frame.ts';
 import { Framer } from '../framer.ts';
+import { giveWindowInHalves } from './window.ts';
 
 export interface LaneStreamOptions {
   readonly env: Env;
@@ -38,6 +39,7 @@ export class LaneStream {
       onFrame: options.onFrame,
     });
     const { stream } = options;
+    giveWindowInHalves(stream);
     stream.addEventListener('drain', () => this.#drained());
     stream.addEventListener('close', (event) => {
       if (!this.#isOver) options.onEnd(event.error?.message ?? 'the stream was closed');

@@ -11,6 +11,7 @@ import { createLibp2p } from 'libp2p';
 import type { Env } from '../../env/env.ts';
 import { Hub } from '../hub.ts';
 import type { TransportLimits } from '../limits.ts';
+import type { Loopback } from '../local/loopback.ts';
 import type { Transport } from '../port.ts';
 import { Libp2pConnector } from './connector.ts';
 import { Gatekeeper } from './gatekeeper.ts';
@@ -29,6 +30,8 @@ export interface Libp2pTransportOptions {
   /** What others are told instead of the addresses found on this machine. */
   readonly announce?: readonly string[];
   readonly limits?: Partial<TransportLimits>;
+  /** The members of this process, if there is more than one. */
+  readonly loopback?: Loopback;
 }
 
 /** Rejects if an address can't be listened on or a key is no key. */
@@ -48,7 +51,7 @@ export async function openLibp2pTransport(options: Libp2pTransportOptions): Prom
   });
   const node = await createNode(options, gatekeeper);
   const connector = new Libp2pConnector({ env, hub, node });
-  hub.use(connector);
+  hub.use(options.loopback?.join(hub, connector) ?? connector);
   await connector.start();
   return hub;
 }

@@ -6,6 +6,7 @@ import { parseRedisUrl } from '../../redis/address.ts';
 import { Hub } from '../hub.ts';
 import type { TransportLimits } from '../limits.ts';
 import { memberIdOf } from '../libp2p/keys.ts';
+import type { Loopback } from '../local/loopback.ts';
 import type { Transport } from '../port.ts';
 import { RedisConnector } from './connector.ts';
 
@@ -22,6 +23,8 @@ export interface RedisTransportOptions {
   /** False: this member only opens links. Default true. */
   readonly isListening?: boolean;
   readonly limits?: Partial<TransportLimits>;
+  /** The members of this process, if there is more than one. */
+  readonly loopback?: Loopback;
 }
 
 /** Rejects with a JournalFault if Redis can't be reached. */
@@ -45,7 +48,7 @@ export async function openRedisTransport(options: RedisTransportOptions): Promis
     networkKey,
     isListening,
   });
-  hub.use(connector);
+  hub.use(options.loopback?.join(hub, connector) ?? connector);
   try {
     await connector.start();
   } catch (cause) {

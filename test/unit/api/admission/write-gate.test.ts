@@ -73,9 +73,9 @@ describe('the gate', () => {
   it('takes nobody more into a line that has stopped, and sends it away after two seconds', async () => {
     askMany(1, LIMITS.first + 3);
     expect(gate.isFull).toBe(false);
-    await env.advance(300);
+    await env.advance(500);
     expect(gate.isFull).toBe(true);
-    await env.advance(1_800);
+    await env.advance(1_600);
     expect(refused).toEqual([LIMITS.first + 1, LIMITS.first + 2, LIMITS.first + 3]);
   });
 
