@@ -390,7 +390,7 @@ function sharedWith({
       network: { cidr: network.cidr, dnsServers: network.dnsServers },
       allocationRatios,
       tokenLifetimeMs,
-      images: { directory: imageDirectory(config) },
+      images: { ...config.images, directory: imageDirectory(config) },
       cluster: { redis, profile, cell, ...(replicas === undefined ? {} : { replicas }) },
     },
   };

@@ -13,12 +13,15 @@ import { diskImageStore } from '#actors/services/image/disk-store.ts';
 import { imageEffects } from '#actors/services/image/effects.ts';
 import { embeddedImages } from '#actors/services/image/embedded.ts';
 import { imageDefinition } from '#actors/services/image/entity.ts';
+import { ImageImports } from '#actors/services/image/imports.ts';
+import { webDownloads } from '#actors/services/image/web-download.ts';
+import { httpRefusal } from '#api/errors.ts';
+import type { ImageService } from '#api/image/image-access.ts';
 import { seedImage } from '#actors/services/image/seed.ts';
 import type { ImageStore } from '#actors/services/image/store.ts';
 import { sweepImages } from '#actors/services/image/sweep.ts';
 import { ImageUploads, type UploadOwners } from '#actors/services/image/upload.ts';
 import { metadefsDefinition } from '#actors/services/metadefs/entity.ts';
-import type { MetadefsState } from '#actors/services/metadefs/state.ts';
 import { type EmbeddedNetworks, embeddedNetworks } from '#actors/services/network/embedded.ts';
 import { networkDefinition } from '#actors/services/network/entity.ts';
 import { seedNetwork } from '#actors/services/network/seed.ts';
@@ -26,7 +29,6 @@ import { defaultNetworkSettings, type NetworkSettings } from '#actors/services/n
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import type { Config } from '#config/schema.ts';
 import type { Env } from '#runtime/env/env.ts';
-import type { StateView } from '#runtime/events/projection.ts';
 import type { Assembly } from './assembly.ts';
 
 /** What must stay secret, handed in by who keeps it. */
@@ -51,10 +53,7 @@ export interface Neighbours {
   readonly passwords: PasswordHasher;
   readonly images: Images;
   readonly networks: EmbeddedNetworks;
-  readonly imageService: Parameters<typeof embeddedImages>[0] & {
-    readonly uploads: ImageUploads;
-    readonly metadefs: StateView<MetadefsState>;
-  };
+  readonly imageService: Parameters<typeof embeddedImages>[0] & ImageService;
 }
 
 export interface NeighbourOptions {
@@ -107,7 +106,7 @@ function addImages(
   const directory = imageDirectory(config);
   mkdirSync(directory, { recursive: true });
   const store: ImageStore = diskImageStore(directory, sharing?.mark);
-  const run = lazily(() => imageEffects({ store, uploads }));
+  const run = lazily(() => imageEffects({ store, uploads, imports }));
   assembly.register({
     definition: imageDefinition,
     run: (effect: never, context) => run()(effect, context),
@@ -122,7 +121,17 @@ function addImages(
     view,
     ...(sharing === undefined ? {} : { owners: sharing.owners }),
   });
-  return { view, views: assembly.entities, store, uploads, metadefs };
+  const downloads = webDownloads(env, config.images.webDownload);
+  const imports = new ImageImports({
+    env,
+    store,
+    view,
+    downloads,
+    wordsOf: (refusal) => httpRefusal(refusal).message,
+    ...(sharing === undefined ? {} : { owners: sharing.owners }),
+  });
+  const { quotas } = config.images;
+  return { view, views: assembly.entities, store, uploads, metadefs, downloads, quotas };
 }
 
 function addNetworks(assembly: Assembly, env: Env, config: Config): EmbeddedNetworks {

@@ -41,6 +41,33 @@ export const configSchema = Type.Object(
       {
         /** Directory of the image service's files; in a cluster the same for all controllers. Default: `images` in `data`. */
         directory: Type.Optional(Type.String({ minLength: 1 })),
+        /** What users may have images downloaded from (import by `web-download`). */
+        webDownload: Type.Object(
+          {
+            allowedSchemes: Type.Array(oneOf('http', 'https')),
+            allowedPorts: Type.Array(port),
+            /** Names; empty allows all but `deniedHosts`. */
+            allowedHosts: Type.Array(Type.String({ minLength: 1 })),
+            deniedHosts: Type.Array(Type.String({ minLength: 1 })),
+            /** Addresses, and ranges such as `10.1.0.0/16`, that may be fetched from although they are not public. */
+            allowedAddresses: Type.Array(
+              Type.String({ pattern: '^[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?$' }),
+            ),
+            /** How many redirects are followed; each is judged like the first URI. */
+            redirects: Type.Integer({ minimum: 0, maximum: 10 }),
+          },
+          closed,
+        ),
+        /** Of each project, as Glance's unified limits are called; −1 is unlimited. */
+        quotas: Type.Object(
+          {
+            image_size_total: Type.Integer({ minimum: -1 }),
+            image_stage_total: Type.Integer({ minimum: -1 }),
+            image_count_total: Type.Integer({ minimum: -1 }),
+            image_count_uploading: Type.Integer({ minimum: -1 }),
+          },
+          closed,
+        ),
       },
       closed,
     ),
@@ -105,7 +132,22 @@ export const defaultConfig: Config = {
   availabilityZone: 'nova',
   hypervisor: { kind: 'libvirt', uri: 'qemu:///system', hosts: 1 },
   network: { cidr: '10.87.0.0/20', dnsServers: [], metadataPort: 0 },
-  images: {},
+  images: {
+    webDownload: {
+      allowedSchemes: ['http', 'https'],
+      allowedPorts: [80, 443],
+      allowedHosts: [],
+      deniedHosts: [],
+      allowedAddresses: [],
+      redirects: 0,
+    },
+    quotas: {
+      image_size_total: -1,
+      image_stage_total: -1,
+      image_count_total: -1,
+      image_count_uploading: -1,
+    },
+  },
   cluster: {
     profile: 'durable',
     cell: 'kilonova',

@@ -4,7 +4,14 @@ import type { Caller } from './identity.ts';
 export interface ImageRecord {
   readonly id: string;
   readonly name: string | undefined;
-  readonly status: 'queued' | 'saving' | 'active' | 'deactivated' | 'deleted';
+  readonly status:
+    | 'queued'
+    | 'saving'
+    | 'uploading'
+    | 'importing'
+    | 'active'
+    | 'deactivated'
+    | 'deleted';
   readonly visibility: 'public' | 'private' | 'shared' | 'community';
   readonly ownerId: string;
   readonly diskFormat: string | undefined;

@@ -15,6 +15,20 @@ function missingFormats({ missing }: Detail): string {
   return `${noun} ${names.join(', ')} must be set prior to saving data.`;
 }
 
+const importHindrances: Readonly<Record<string, string>> = {
+  active: 'Image with status active cannot be target for import',
+  'not-staged': "Image needs to be staged before 'glance-direct' method can be used",
+  container_format: "'container_format' needs to be set before import",
+  disk_format: "'disk_format' needs to be set before import",
+};
+
+function whyNoImport({ hindrance, method }: Detail): string {
+  return (
+    importHindrances[String(hindrance)] ??
+    `Image needs to be in 'queued' state to use '${String(method)}' method`
+  );
+}
+
 function missingItem({ namespace, kind, name }: Detail): string {
   if (kind === 'resource-type') return `Failed to find resource type ${String(name)} to delete`;
   return (
@@ -118,6 +132,13 @@ export const imageErrors = {
   'image-store-failed': {
     status: 503,
     message: ({ reason }) => `Image storage media is not available: ${String(reason)}`,
+  },
+  'image-import-status': { status: 409, message: whyNoImport },
+  'image-quota': {
+    status: 413,
+    message: ({ projectId, name, limit, usage, delta }) =>
+      `Project ${String(projectId)} is over a limit for [Resource ${String(name)} is over limit of ` +
+      `${String(limit)} due to current usage ${String(usage)} and delta ${String(delta)}]`,
   },
   'metadef-namespace-missing': {
     status: 404,

@@ -3,6 +3,9 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ImageState } from '#actors/services/image/state.ts';
 import type { ByteRange } from '#actors/services/image/store.ts';
+import type { UploadSource } from '#actors/services/image/upload.ts';
+import type { Refusal } from '#runtime/message/refusal.ts';
+import { checkStore } from './stores.ts';
 import type { ImageAccess } from './image-access.ts';
 import { errorOf, ImageHttpError } from './webob-error.ts';
 
@@ -16,7 +19,7 @@ export function fileRoutes(app: FastifyInstance, access: ImageAccess): void {
 }
 
 /** Said before the body is looked at: only bytes are streamed, anything else would be parsed. */
-function refuseOtherMedia(request: FastifyRequest): ImageHttpError | undefined {
+export function refuseOtherMedia(request: FastifyRequest): ImageHttpError | undefined {
   const type = request.headers['content-type'];
   if (type?.split(';')[0]?.trim().toLowerCase() === 'application/octet-stream') return undefined;
   return new ImageHttpError(415, `Invalid content type ${type ?? ''}`);
@@ -29,23 +32,42 @@ async function upload(
 ): Promise<FastifyReply> {
   const { uploads } = access.service;
   const image = await access.findOwn(request, 'upload_image');
+  checkStore(request);
+  const wanted = { image_size_total: announcedMiB(access, request), image_count_uploading: 1 };
+  access.withinQuota(image.attributes.ownerId, wanted);
+  await takeBody(request, (source) => uploads.upload(image.id, source, request.requestId));
+  return reply.code(204).send();
+}
+
+/** As Glance counts: begun ones count whole. 413 if it is more than any image may have. */
+export function announcedMiB(access: ImageAccess, request: FastifyRequest): number {
+  const { maxBytes } = access.service.uploads;
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > uploads.maxBytes)
+  if (announced > maxBytes)
     throw new ImageHttpError(
       413,
-      `The incoming image is too large: ${announced} bytes, and at most ${uploads.maxBytes} are taken.`,
+      `The incoming image is too large: ${announced} bytes, and at most ${maxBytes} are taken.`,
     );
+  return Math.ceil(announced / MIB);
+}
+
+const MIB = 1_048_576;
+
+/** Hands the body to who takes it; what nobody wants of it is thrown away. */
+export async function takeBody(
+  request: FastifyRequest,
+  take: (source: UploadSource) => Promise<Refusal | undefined>,
+): Promise<void> {
   const body = request.body instanceof Readable ? request.body : Readable.from([]);
   // Left whole when it is given up half-way: a destroyed request is never read on, and its connection hangs.
   const chunks = body.iterator({ destroyOnReturn: false });
   try {
-    const refused = await uploads.upload(image.id, { kind: 'stream', chunks }, request.requestId);
+    const refused = await take({ kind: 'stream', chunks });
     if (refused !== undefined) throw errorOf(refused);
   } finally {
-    // What nobody wants any more is thrown away: many clients send it all before they read why it was refused.
+    // Many clients send it all before they read why it was refused.
     body.resume();
   }
-  return reply.code(204).send();
 }
 
 async function download(

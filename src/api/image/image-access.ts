@@ -2,6 +2,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '#actors/ports/identity.ts';
 import { type imageCommands, images } from '#actors/services/image/protocol.ts';
+import type { ImageDownloads } from '#actors/services/image/imports.ts';
+import { type ImageQuotas, overQuota } from '#actors/services/image/quotas.ts';
 import type { ImageState } from '#actors/services/image/state.ts';
 import type { ImageStore } from '#actors/services/image/store.ts';
 import type { ImageUploads } from '#actors/services/image/upload.ts';
@@ -19,6 +21,8 @@ export interface ImageService {
   readonly store: ImageStore;
   readonly uploads: ImageUploads;
   readonly metadefs: StateView<MetadefsState>;
+  readonly downloads: Pick<ImageDownloads, 'refusedBy'>;
+  readonly quotas: ImageQuotas;
 }
 
 type ImageCommandName = keyof typeof imageCommands;
@@ -68,6 +72,16 @@ export class ImageAccess {
     const image = this.service.view.get(imageId);
     if (image === undefined) throw new ImageHttpError(404, `No image found with ID ${imageId}`);
     return image;
+  }
+
+  /** 413 for what would be more than the project may have. */
+  withinQuota(projectId: string, wanted: Partial<ImageQuotas>): void {
+    const refusal = overQuota(this.service.view.values(), {
+      projectId,
+      quotas: this.service.quotas,
+      wanted,
+    });
+    if (refusal !== undefined) throw errorOf(refusal);
   }
 
   newId(): string {

@@ -1,5 +1,7 @@
 // Images themselves: create, list, show, change, delete, tags, deactivate and reactivate.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { importMethods } from '#actors/services/image/protocol.ts';
+import { STORE_ID } from './stores.ts';
 import type { ImageState } from '#actors/services/image/state.ts';
 import { isInList } from '#actors/services/image/visibility.ts';
 import { baseUrl } from '#api/server.ts';
@@ -28,17 +30,10 @@ export function imageRoutes(app: FastifyInstance, access: ImageAccess): void {
   app.post('/v2/images/:imageId/actions/reactivate', (request, reply) =>
     act(access, request, reply, 'image.reactivate'),
   );
-  app.get('/v2/images/:imageId/tasks', (request) => listTasks(access, request));
 }
 
 async function showImage(access: ImageAccess, request: FastifyRequest): Promise<object> {
   return renderImage(await access.find(request));
-}
-
-/** Tasks belong to imports, of which there are none. */
-async function listTasks(access: ImageAccess, request: FastifyRequest): Promise<object> {
-  await access.find(request);
-  return { tasks: [] };
 }
 
 async function createImage(
@@ -53,6 +48,7 @@ async function createImage(
   if (!caller.isAdmin && ownerId !== caller.projectId)
     throw new ImageHttpError(403, `You are not permitted to create images owned by '${ownerId}'`);
   checkVisibility(wanted.attributes.visibility, caller);
+  access.withinQuota(ownerId, { image_count_total: 1 });
   const imageId = wanted.id ?? access.newId();
   await access.ask(request, imageId, {
     type: 'image.create',
@@ -65,6 +61,8 @@ async function createImage(
   return reply
     .code(201)
     .header('location', `${base}/image/v2/images/${imageId}`)
+    .header('openstack-image-import-methods', importMethods.join(','))
+    .header('openstack-image-store-ids', STORE_ID)
     .send(renderImage(access.current(imageId)));
 }
 

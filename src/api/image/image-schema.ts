@@ -3,6 +3,7 @@
 import { containerFormats, diskFormats } from '#actors/services/image/formats.ts';
 import { imageVisibilities, memberStatuses } from '#actors/services/image/protocol.ts';
 import type { JsonSchema } from './json-schema.ts';
+import { taskSchema, tasksSchema } from './task-schema.ts';
 
 const ID_PATTERN =
   '^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$';
@@ -148,6 +149,8 @@ const link = (rel: string): { rel: string; href: string } => ({
 
 /** By name, as in the path. */
 export const schemaDocuments: Readonly<Record<string, JsonSchema>> = {
+  task: taskSchema,
+  tasks: tasksSchema,
   image: imageSchema,
   images: {
     name: 'images',

@@ -1,4 +1,5 @@
 // Images and members as clients see them. Pure. Links are relative to the endpoint, as Glance's are.
+import { STORE_ID } from './stores.ts';
 import type { ImageMember, ImageState } from '#actors/services/image/state.ts';
 
 export function renderImage(image: ImageState): Record<string, unknown> {
@@ -9,7 +10,7 @@ export function renderImage(image: ImageState): Record<string, unknown> {
     disk_format: attributes.diskFormat,
     container_format: attributes.containerFormat,
     visibility: attributes.visibility,
-    size: file?.sizeBytes ?? null,
+    size: file?.sizeBytes ?? image.staged?.file?.sizeBytes ?? null,
     virtual_size: file?.virtualSizeBytes ?? null,
     status: image.status,
     checksum: file?.md5 ?? null,
@@ -27,6 +28,20 @@ export function renderImage(image: ImageState): Record<string, unknown> {
     self: `/v2/images/${image.id}`,
     file: `/v2/images/${image.id}/file`,
     schema: '/v2/schemas/image',
+    ...(file === undefined ? {} : { stores: STORE_ID }),
+    ...renderImport(image),
+  };
+}
+
+/** How the last import stands: Glance tells it by properties that no one else may set. */
+function renderImport(image: ImageState): Record<string, unknown> {
+  const task = image.tasks.at(-1);
+  if (task === undefined) return {};
+  const isRunning = task.status === 'processing';
+  return {
+    ...(isRunning ? { os_glance_import_task: task.id } : {}),
+    os_glance_importing_to_stores: isRunning ? STORE_ID : '',
+    os_glance_failed_import: task.status === 'failure' ? STORE_ID : '',
   };
 }
 

@@ -12,6 +12,9 @@ import { ImageAccess, type ImageService } from './image-access.ts';
 import { patchForms } from './image-patch.ts';
 import { imageRoutes } from './image-routes.ts';
 import { schemaDocuments } from './image-schema.ts';
+import { importRoutes } from './import-routes.ts';
+import { storeRoutes } from './stores.ts';
+import { taskRoutes } from './task-routes.ts';
 import { memberRoutes } from './member-routes.ts';
 import { MetadefAccess } from './metadefs/access.ts';
 import { itemRoutes } from './metadefs/item-routes.ts';
@@ -20,8 +23,24 @@ import { metadefDocuments } from './metadefs/schemas.ts';
 import { ImageHttpError, sendError } from './webob-error.ts';
 
 const PREFIX = '/image';
-/** Of an image service with one store: 2.8 and 2.10 to 2.13 are about several. */
-const versions = ['2.15', '2.9', '2.7', '2.6', '2.5', '2.4', '2.3', '2.2', '2.1', '2.0'];
+/** 2.14 and 2.16 are about a cache beside the store, which there is none of. */
+const versions = [
+  '2.15',
+  '2.13',
+  '2.12',
+  '2.11',
+  '2.10',
+  '2.9',
+  '2.8',
+  '2.7',
+  '2.6',
+  '2.5',
+  '2.4',
+  '2.3',
+  '2.2',
+  '2.1',
+  '2.0',
+];
 
 export function imagePlugin(context: ApiContext, service: ImageService): FastifyPluginCallback {
   return (app, _options, done) => {
@@ -37,6 +56,9 @@ export function imagePlugin(context: ApiContext, service: ImageService): Fastify
     imageRoutes(app, access);
     fileRoutes(app, access);
     memberRoutes(app, access);
+    importRoutes(app, access);
+    taskRoutes(app, access);
+    storeRoutes(app, access);
     const metadefs = new MetadefAccess(context, service.metadefs);
     namespaceRoutes(app, metadefs);
     itemRoutes(app, metadefs);
@@ -70,14 +92,6 @@ function informationRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get('/', (request, reply) => reply.code(300).send(document(request)));
   app.get('/versions', (request, reply) => reply.send(document(request)));
   schemaRoutes(app);
-  app.get('/v2/info/import', (_request, reply) =>
-    reply.send({
-      'import-methods': { description: 'Import methods available.', type: 'array', value: [] },
-    }),
-  );
-  app.get('/v2/info/stores', () => {
-    throw new ImageHttpError(404, 'Multi backend is not supported at this site.');
-  });
 }
 
 function schemaRoutes(app: FastifyInstance): void {

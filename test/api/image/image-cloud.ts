@@ -3,6 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Caller, Identity } from '#actors/ports/identity.ts';
 import { imageEffects } from '#actors/services/image/effects.ts';
 import { imageDefinition, type ImageEffect } from '#actors/services/image/entity.ts';
+import { type ImageDownloads, ImageImports } from '#actors/services/image/imports.ts';
+import type { ImageQuotas } from '#actors/services/image/quotas.ts';
+import { httpRefusal } from '#api/errors.ts';
 import { images } from '#actors/services/image/protocol.ts';
 import { metadefsDefinition } from '#actors/services/metadefs/entity.ts';
 import { memoryImageStore } from '#actors/services/image/memory-store.ts';
@@ -59,7 +62,27 @@ export interface ImageCloud {
   clock: { nowMs: number };
 }
 
-export function imageCloud(options: { store?: ImageStore; maxBytes?: number } = {}): ImageCloud {
+const noDownloads: ImageDownloads = {
+  refusedBy: () => 'nothing is downloaded here',
+  open: () => {
+    throw new Error('nothing is downloaded here');
+  },
+};
+const noQuotas: ImageQuotas = {
+  image_size_total: -1,
+  image_stage_total: -1,
+  image_count_total: -1,
+  image_count_uploading: -1,
+};
+
+export interface ImageCloudOptions {
+  readonly store?: ImageStore;
+  readonly maxBytes?: number;
+  readonly downloads?: ImageDownloads;
+  readonly quotas?: Partial<ImageQuotas>;
+}
+
+export function imageCloud(options: ImageCloudOptions = {}): ImageCloud {
   const clock = { nowMs: Date.UTC(2026, 0, 31, 12) };
   const cluster = pureCluster([imageDefinition, metadefsDefinition], () => clock.nowMs);
   const env = createVirtualEnv({ seed: 'image-api' });
@@ -73,10 +96,21 @@ export function imageCloud(options: { store?: ImageStore; maxBytes?: number } = 
     view,
     ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
   });
-  const run = imageEffects({ store, uploads });
+  const downloads = options.downloads ?? noDownloads;
+  const imports = new ImageImports({
+    env,
+    store,
+    view,
+    downloads,
+    wordsOf: (refusal) => httpRefusal(refusal).message,
+  });
+  const run = imageEffects({ store, uploads, imports });
   cluster.onEffect((_kind, entityId, effect) => {
-    void run(effect as ImageEffect, { entityId }).then((command) =>
-      router.ask(images.ref(entityId), command, { requestId: 'req-effect' }),
+    const { signal } = new AbortController();
+    void run(effect as ImageEffect, { entityId, signal, isOurs: () => true }).then((command) =>
+      command === undefined
+        ? undefined
+        : router.ask(images.ref(entityId), command, { requestId: 'req-effect' }),
     );
   });
   const context: ApiContext = {
@@ -92,6 +126,8 @@ export function imageCloud(options: { store?: ImageStore; maxBytes?: number } = 
     store,
     uploads,
     metadefs: cluster.view(metadefsDefinition),
+    downloads,
+    quotas: { ...noQuotas, ...options.quotas },
   });
   const app = buildServer(context, [{ prefix: '/image', plugin }]);
   return { app, cluster, context, store, uploads, clock };

@@ -52,17 +52,9 @@ describe('versions and schemas', () => {
   it('schemas name the attributes', async () => {
     const image = await as('red', 'GET /image/v2/schemas/image');
     expect(image.json()).toMatchObject({ name: 'image', additionalProperties: { type: 'string' } });
-    for (const name of ['images', 'member', 'members'])
+    for (const name of ['images', 'member', 'members', 'task', 'tasks'])
       expect((await as('red', `GET /image/v2/schemas/${name}`)).json()).toMatchObject({ name });
     expect((await as('red', 'GET /image/v2/schemas/constructor')).status).toBe(404);
-  });
-
-  it('no import method and one nameless store are told', async () => {
-    const methods = await as('red', 'GET /image/v2/info/import');
-    expect(methods.json()).toEqual({
-      'import-methods': { description: 'Import methods available.', type: 'array', value: [] },
-    });
-    expect((await as('red', 'GET /image/v2/info/stores')).status).toBe(404);
   });
 });
 

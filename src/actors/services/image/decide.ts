@@ -5,6 +5,7 @@ import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { type Refusal, refuse } from '#runtime/message/refusal.ts';
 import { decideChange } from './change.ts';
+import { decideImportEnd, isImportEnd, startImport, startStage } from './import.ts';
 import { over, overLimit } from './limits.ts';
 import type { ImageCommand, imageCommands, ImageEvent } from './protocol.ts';
 import { findMember, type ImageState, isListed } from './state.ts';
@@ -20,6 +21,7 @@ export function decideImage(image: ImageState, command: ImageCommand, facts: Fac
   if (command.type === 'image.file-removed')
     return image.fileToRemove ? one({ type: 'image.file-removed' }) : nothing;
   if (isUploadEnd(command)) return decideUploadEnd(image, command, facts);
+  if (isImportEnd(command)) return decideImportEnd(image, command, facts);
   if ('changeId' in command && command.changeId === image.changedBy) return nothing;
   if (!isListed(image)) return refuse('image-not-found', { imageId: image.id });
   switch (command.type) {
@@ -39,6 +41,10 @@ export function decideImage(image: ImageState, command: ImageCommand, facts: Fac
       return decideAction(image, command.type, facts);
     case 'image.start-upload':
       return startUpload(image, command.uploadId, facts);
+    case 'image.start-stage':
+      return startStage(image, command, facts);
+    case 'image.start-import':
+      return startImport(image, command, facts);
     default:
       return unreachable(command);
   }
@@ -123,19 +129,27 @@ function startUpload(image: ImageState, uploadId: string, facts: Facts): Answer 
   return one({ type: 'image.upload-started', uploadId, atMs: facts.nowMs });
 }
 
-type UploadEnd = Ask<'image.finish-upload'> | Ask<'image.fail-upload'>;
+type UploadEnd = Ask<'image.finish-upload'> | Ask<'image.finish-stage'> | Ask<'image.fail-upload'>;
 
 function isUploadEnd(command: ImageCommand): command is UploadEnd {
-  return command.type === 'image.finish-upload' || command.type === 'image.fail-upload';
+  const { type } = command;
+  return (
+    type === 'image.finish-upload' || type === 'image.finish-stage' || type === 'image.fail-upload'
+  );
 }
 
 function decideUploadEnd(image: ImageState, command: UploadEnd, facts: Facts): Answer {
   const { uploadId } = command;
   const atMs = facts.nowMs;
-  const underWay = image.status === 'saving' && image.uploadId === uploadId;
+  const underWay = image.uploadId === uploadId;
   if (command.type === 'image.fail-upload') {
     if (!underWay) return nothing;
     return one({ type: 'image.upload-failed', uploadId, reason: command.reason, atMs });
+  }
+  if (command.type === 'image.finish-stage') {
+    if (underWay) return one({ type: 'image.stage-finished', uploadId, file: command.file, atMs });
+    if (image.staged?.file?.sha512 === command.file.sha512) return nothing;
+    return refuse('image-gone', { imageId: image.id });
   }
   if (underWay) return one({ type: 'image.upload-finished', uploadId, file: command.file, atMs });
   if (image.status === 'active' && image.file?.sha512 === command.file.sha512) return nothing;

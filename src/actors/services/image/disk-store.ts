@@ -90,6 +90,17 @@ class DiskImageStore implements ImageStore {
     }
   }
 
+  async move(fromId: string, toId: string): Promise<boolean> {
+    try {
+      await rename(this.#path(fromId), this.#path(toId));
+      await syncPath(this.#directory);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw faultOf(error);
+    }
+  }
+
   async remove(imageId: string): Promise<void> {
     try {
       await rm(this.#path(imageId), { force: true });

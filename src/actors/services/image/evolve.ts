@@ -31,7 +31,12 @@ export function evolveImage(image: ImageState, event: ImageEvent): ImageState {
         status: 'deleted',
         uploadId: undefined,
         members: [],
-        fileToRemove: image.file !== undefined || image.uploadId !== undefined,
+        ...withoutStaged(image),
+        ...(image.status === 'importing'
+          ? { tasks: endTask(image, { status: 'failure', message: DELETED, atMs: event.atMs }) }
+          : {}),
+        fileToRemove:
+          image.file !== undefined || image.status === 'saving' || image.status === 'importing',
         updatedAtMs: event.atMs,
         changedBy: event.changeId,
       };
@@ -55,10 +60,89 @@ export function evolveImage(image: ImageState, event: ImageEvent): ImageState {
         updatedAtMs: event.atMs,
       };
     case 'image.upload-failed':
-      return { ...image, status: 'queued', uploadId: undefined, updatedAtMs: event.atMs };
+      return {
+        ...image,
+        status: 'queued',
+        uploadId: undefined,
+        ...withoutStaged(image),
+        updatedAtMs: event.atMs,
+      };
+    default:
+      return evolveImport(image, event);
+  }
+}
+
+const DELETED = 'The image was deleted.';
+
+function withoutStaged({
+  staged,
+  discarded,
+}: ImageState): Pick<ImageState, 'staged' | 'discarded'> {
+  return {
+    staged: undefined,
+    discarded: staged === undefined ? discarded : [...discarded, staged.id],
+  };
+}
+
+type ImportEvent = Extract<
+  ImageEvent,
+  { type: `image.stage-${string}` | `image.import-${string}` | 'image.staged-removed' }
+>;
+
+function evolveImport(image: ImageState, event: ImportEvent): ImageState {
+  switch (event.type) {
+    case 'image.stage-started': {
+      const { uploadId, stagedId, atMs } = event;
+      const staged = { id: stagedId, file: undefined };
+      return { ...image, status: 'uploading', uploadId, staged, updatedAtMs: atMs };
+    }
+    case 'image.stage-finished': {
+      const staged = image.staged && { ...image.staged, file: event.file };
+      return { ...image, uploadId: undefined, staged, updatedAtMs: event.atMs };
+    }
+    case 'image.import-started': {
+      const { task, atMs } = event;
+      const started = { ...task, status: 'processing', message: '' } as const;
+      const tasks = [...image.tasks, { ...started, createdAtMs: atMs, updatedAtMs: atMs }];
+      return {
+        ...image,
+        status: 'importing',
+        tasks: tasks.slice(-REMEMBERED_TASKS),
+        updatedAtMs: atMs,
+      };
+    }
+    case 'image.import-finished': {
+      const { file, atMs } = event;
+      // The bytes were moved out of the staging place, or never were there.
+      const tasks = endTask(image, { status: 'success', message: '', atMs });
+      const rest = { status: 'active', staged: undefined, updatedAtMs: atMs } as const;
+      return { ...image, ...rest, file, tasks };
+    }
+    case 'image.import-failed': {
+      const { message, atMs } = event;
+      const tasks = endTask(image, { status: 'failure', message, atMs });
+      const rest = { status: 'queued', updatedAtMs: atMs } as const;
+      return { ...image, ...rest, ...withoutStaged(image), tasks };
+    }
+    case 'image.staged-removed': {
+      const discarded = image.discarded.filter((id) => id !== event.stagedId);
+      return { ...image, discarded };
+    }
     default:
       return unreachable(event);
   }
+}
+
+const REMEMBERED_TASKS = 10;
+
+function endTask(
+  image: ImageState,
+  end: { readonly status: 'success' | 'failure'; readonly message: string; readonly atMs: number },
+): ImageState['tasks'] {
+  const { status, message, atMs } = end;
+  const last = image.tasks.at(-1);
+  if (last === undefined) return image.tasks;
+  return [...image.tasks.slice(0, -1), { ...last, status, message, updatedAtMs: atMs }];
 }
 
 type MemberEvent = Extract<

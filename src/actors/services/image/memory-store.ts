@@ -63,6 +63,14 @@ class MemoryImageStore implements ImageStore {
     if (bytes.length > 0) yield bytes;
   }
 
+  async move(fromId: string, toId: string): Promise<boolean> {
+    const kept = this.#kept.get(fromId);
+    if (kept === undefined) return false;
+    this.#kept.delete(fromId);
+    this.#kept.set(toId, kept);
+    return true;
+  }
+
   async remove(imageId: string): Promise<void> {
     this.#kept.delete(imageId);
   }

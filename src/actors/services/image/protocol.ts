@@ -1,7 +1,7 @@
 // What may be said to an image, and what its journal keeps. One entity per image; the bytes are in a store (store.ts).
 // Refusals: image-not-found, image-exists, image-protected, image-status, image-formats-missing, image-format-fixed,
 // image-property-missing, image-property-present, image-limit, image-gone, image-member-exists, image-member-missing,
-// image-not-shared, image-tag-missing, image-action-status.
+// image-not-shared, image-tag-missing, image-action-status, image-import-status.
 import { type Static, Type } from 'typebox';
 import {
   command,
@@ -66,6 +66,27 @@ const storedFile = Type.Object({
   sha512: text,
 });
 
+export const importMethods = ['glance-direct', 'web-download', 'copy-image'] as const;
+/** `copy-image` never runs: with one store an image is everywhere already. */
+const runMethods = ['glance-direct', 'web-download'] as const;
+
+/** What an import was asked for, and by whom. */
+const importTask = Type.Object({
+  id: text,
+  type: Type.Unsafe<'api_image_import' | 'import'>(
+    Type.String({ enum: ['api_image_import', 'import'] }),
+  ),
+  method: Type.Unsafe<(typeof runMethods)[number]>(Type.String({ enum: [...runMethods] })),
+  /** For web-download. */
+  uri: Type.Optional(text),
+  /** As users see it. */
+  input: Type.Record(Type.String(), Type.Unknown()),
+  ownerId: text,
+  userId: text,
+  requestId: text,
+});
+export type ImportTask = Static<typeof importTask>;
+
 export const imageCommands = {
   'image.create': command(
     1,
@@ -95,6 +116,15 @@ export const imageCommands = {
   'image.finish-upload': command(1, Type.Object({ uploadId: text, file: storedFile }), done),
   /** Back to `queued`. Nothing happens unless this upload is the one under way. */
   'image.fail-upload': command(1, Type.Object({ uploadId: text, reason: text }), done),
+  /** Claims the image for bytes that an import will take; the store keeps them as `stagedId` until then. */
+  'image.start-stage': command(1, Type.Object({ uploadId: text, stagedId: text }), done),
+  'image.finish-stage': command(1, Type.Object({ uploadId: text, file: storedFile }), done),
+  'image.start-import': command(1, Type.Object({ task: importTask }), done),
+  'image.finish-import': command(1, Type.Object({ taskId: text, file: storedFile }), done),
+  /** Back to `queued`; what was staged is thrown away. */
+  'image.fail-import': command(1, Type.Object({ taskId: text, message: text }), done),
+  /** From the effect that throws staged bytes away. */
+  'image.staged-removed': command(1, Type.Object({ stagedId: text }), done),
   /** From the effect that follows a deletion: no byte is left. */
   'image.file-removed': command(1, Type.Object({}), done),
 } as const;
@@ -133,6 +163,12 @@ export const imageEvents = {
   'image.upload-started': event(1, Type.Object({ uploadId: text, ...at })),
   'image.upload-finished': event(1, Type.Object({ uploadId: text, file: storedFile, ...at })),
   'image.upload-failed': event(1, Type.Object({ uploadId: text, reason: text, ...at })),
+  'image.stage-started': event(1, Type.Object({ uploadId: text, stagedId: text, ...at })),
+  'image.stage-finished': event(1, Type.Object({ uploadId: text, file: storedFile, ...at })),
+  'image.import-started': event(1, Type.Object({ task: importTask, ...at })),
+  'image.import-finished': event(1, Type.Object({ taskId: text, file: storedFile, ...at })),
+  'image.import-failed': event(1, Type.Object({ taskId: text, message: text, ...at })),
+  'image.staged-removed': event(1, Type.Object({ stagedId: text })),
   'image.file-removed': event(1, Type.Object({})),
 } as const;
 

@@ -1,7 +1,23 @@
 // What an image is, as its events tell. Pure.
-import type { ImageAttributes, MemberStatus } from './protocol.ts';
+import type { ImageAttributes, ImportTask, MemberStatus, StoredFile } from './protocol.ts';
 
-export type ImageStatus = 'absent' | 'queued' | 'saving' | 'active' | 'deactivated' | 'deleted';
+export type ImageStatus =
+  | 'absent'
+  | 'queued'
+  | 'saving'
+  | 'uploading'
+  | 'importing'
+  | 'active'
+  | 'deactivated'
+  | 'deleted';
+
+export interface ImageTask extends ImportTask {
+  readonly status: 'processing' | 'success' | 'failure';
+  /** Why it failed. */
+  readonly message: string;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
 
 export interface ImageMember {
   readonly projectId: string;
@@ -19,16 +35,15 @@ export interface ImageState {
   readonly properties: Readonly<Record<string, string>>;
   readonly members: readonly ImageMember[];
   /** Known while there are bytes: `active` and `deactivated`. */
-  readonly file:
-    | {
-        readonly sizeBytes: number;
-        readonly virtualSizeBytes?: number;
-        readonly md5: string;
-        readonly sha512: string;
-      }
-    | undefined;
-  /** The upload under way: exactly while `saving`. */
+  readonly file: StoredFile | undefined;
+  /** The upload under way: while `saving`, and while `uploading` until all is staged. */
   readonly uploadId: string | undefined;
+  /** Bytes that wait for their import, and what is known of them once they are all there. */
+  readonly staged: { readonly id: string; readonly file: StoredFile | undefined } | undefined;
+  /** Imports, the newest last; the last one is under way while `importing`. */
+  readonly tasks: readonly ImageTask[];
+  /** What the store still keeps of staged bytes that nobody needs. */
+  readonly discarded: readonly string[];
   /** After a deletion, until the store has removed what it kept. */
   readonly fileToRemove: boolean;
   readonly createdAtMs: number;
@@ -58,6 +73,9 @@ export function initialImage(id: string): ImageState {
     members: [],
     file: undefined,
     uploadId: undefined,
+    staged: undefined,
+    tasks: [],
+    discarded: [],
     fileToRemove: false,
     createdAtMs: 0,
     updatedAtMs: 0,
@@ -73,4 +91,9 @@ export function findMember(image: ImageState, projectId: string): ImageMember | 
 /** Whether users can see it at all. */
 export function isListed(image: ImageState): boolean {
   return image.status !== 'absent' && image.status !== 'deleted';
+}
+
+/** The import under way. */
+export function runningTask(image: ImageState): ImageTask | undefined {
+  return image.status === 'importing' ? image.tasks.at(-1) : undefined;
 }

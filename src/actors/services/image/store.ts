@@ -74,6 +74,8 @@ export interface ImageStore {
   isAdoptedFrom(imageId: string, path: string): Promise<boolean>;
   /** The bytes in order. The first step rejects with `missing` if there are none. */
   read(imageId: string, range?: ByteRange): AsyncIterable<Uint8Array>;
+  /** Gives bytes another id, in place of what was there. False if there are none. */
+  move(fromId: string, toId: string): Promise<boolean>;
   /** Silent if there are none. */
   remove(imageId: string): Promise<void>;
   /** Removes unfinished writes of processes that are gone, and complete files that no image knows. */

@@ -13,11 +13,18 @@ export function sweepImages(options: {
   readonly shared?: Views;
 }): Promise<readonly string[]> {
   const { store, view, shared } = options;
-  const isKnown = (imageId: string): boolean => view.get(imageId)?.file !== undefined;
+  const isKnown = (storedAs: string): boolean => {
+    const image = view.get(storedAs);
+    return image?.file !== undefined || image?.status === 'importing' || isStaged(view, storedAs);
+  };
   if (shared === undefined) return store.sweep({ isKnown });
   return store.sweep({
     isKnown,
-    isWrittenElsewhere: (imageId) => view.get(imageId)?.uploadId !== undefined,
+    isWrittenElsewhere: (storedAs) => {
+      const image = view.get(storedAs);
+      const isWritten = image?.uploadId !== undefined || image?.status === 'importing';
+      return isWritten || isStaged(view, storedAs);
+    },
     settle: async () => {
       await shared.barrier();
       if (shared.isStale)
@@ -26,4 +33,10 @@ export function sweepImages(options: {
         );
     },
   });
+}
+
+/** Staged bytes bear a name of their own. Looked for among all images, since a sweep meets few that belong to none. */
+function isStaged(view: StateView<ImageState>, storedAs: string): boolean {
+  for (const { staged } of view.values()) if (staged?.id === storedAs) return true;
+  return false;
 }

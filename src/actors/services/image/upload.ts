@@ -3,11 +3,12 @@
 import type { Router } from '#runtime/directory/router.ts';
 import type { Env } from '#runtime/env/env.ts';
 import type { StateView } from '#runtime/events/projection.ts';
-import { isRefusal, type Refusal, refuse } from '#runtime/message/refusal.ts';
-import { inspectHead, matchesDeclared, virtualSizeOf } from './formats.ts';
-import { images } from './protocol.ts';
+import type { CommandNamed } from '#runtime/message/protocol.ts';
+import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
+import { checkFormat, fileFacts, MAX_BYTES, refusalOf, STALL_MS, withoutStalls } from './intake.ts';
+import { type imageCommands, images } from './protocol.ts';
 import type { ImageState } from './state.ts';
-import { type ImageStore, ImageStoreFault, type StoredBytes, type WriteOptions } from './store.ts';
+import type { ImageStore, StoredBytes, WriteOptions } from './store.ts';
 
 /** Where several processes take uploads: whose is which. */
 export interface UploadOwners {
@@ -37,19 +38,20 @@ export type UploadSource =
   | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array> }
   | { readonly kind: 'file'; readonly path: string };
 
-const MAX_BYTES = 1_099_511_627_776;
-const STALL_MS = 60_000;
 /** How often another process is asked about its upload. */
 const LOOK_MS = 1_000;
 
-/** Thrown through the store to end a write; never leaves this file. */
-class Mismatch extends Error {
-  readonly refusal: Refusal;
+type Start =
+  | CommandNamed<typeof imageCommands, 'image.start-upload'>
+  | CommandNamed<typeof imageCommands, 'image.start-stage'>;
 
-  constructor(refusal: Refusal) {
-    super(refusal.refused);
-    this.refusal = refusal;
-  }
+interface Write {
+  readonly imageId: string;
+  readonly uploadId: string;
+  /** The store's name for the bytes. */
+  readonly storedAs: string;
+  readonly requestId: string;
+  readonly start: Start;
 }
 
 export class ImageUploads {
@@ -72,10 +74,39 @@ export class ImageUploads {
     source: UploadSource,
     requestId: string,
   ): Promise<Refusal | undefined> {
-    const uploadId = `${this.#options.owners?.prefix ?? ''}${this.#options.env.random.uuid()}`;
+    const uploadId = this.#newId();
+    const storedAs = imageId;
+    const start: Start = { type: 'image.start-upload', uploadId };
+    return this.#listed(uploadId, () =>
+      this.#run({ imageId, uploadId, storedAs, requestId, start }, source),
+    );
+  }
+
+  /** Resolves when the bytes are staged: kept for an import, which looks at what they are. Refusals as of `upload`. */
+  async stage(
+    imageId: string,
+    source: UploadSource,
+    requestId: string,
+  ): Promise<Refusal | undefined> {
+    const uploadId = this.#newId();
+    const storedAs = this.#options.env.random.uuid();
+    const start: Start = { type: 'image.start-stage', uploadId, stagedId: storedAs };
+    return this.#listed(uploadId, () =>
+      this.#run({ imageId, uploadId, storedAs, requestId, start }, source),
+    );
+  }
+
+  #newId(): string {
+    return `${this.#options.owners?.prefix ?? ''}${this.#options.env.random.uuid()}`;
+  }
+
+  async #listed(
+    uploadId: string,
+    work: () => Promise<Refusal | undefined>,
+  ): Promise<Refusal | undefined> {
     this.#live.set(uploadId, []);
     try {
-      return await this.#run({ imageId, uploadId, requestId }, source);
+      return await work();
     } finally {
       const waiting = this.#live.get(uploadId) ?? [];
       this.#live.delete(uploadId);
@@ -108,19 +139,17 @@ export class ImageUploads {
     return owners !== undefined && uploadId.startsWith(owners.prefix);
   }
 
-  async #run(
-    names: { imageId: string; uploadId: string; requestId: string },
-    source: UploadSource,
-  ): Promise<Refusal | undefined> {
-    const { imageId, uploadId, requestId } = names;
+  async #run(write: Write, source: UploadSource): Promise<Refusal | undefined> {
+    const { imageId, uploadId, storedAs, requestId, start } = write;
     const { router, store, view } = this.#options;
     const ref = images.ref(imageId);
-    const started = await router.ask(ref, { type: 'image.start-upload', uploadId }, { requestId });
+    const started = await router.ask(ref, start, { requestId });
     if (isRefusal(started)) return started;
     const declared = view.get(imageId)?.attributes.diskFormat ?? null;
+    const isStaged = start.type === 'image.start-stage';
     let bytes: StoredBytes;
     try {
-      bytes = await this.#store(imageId, declared, source);
+      bytes = await this.#store(storedAs, isStaged ? undefined : declared, source);
     } catch (error) {
       const refusal = refusalOf(error, imageId);
       const reason = refusal?.refused ?? String(error);
@@ -128,98 +157,32 @@ export class ImageUploads {
       if (refusal === undefined) throw error;
       return refusal;
     }
+    const type = isStaged ? 'image.finish-stage' : 'image.finish-upload';
     const file = fileFacts(declared, bytes);
-    const finished = await router.ask(
-      ref,
-      { type: 'image.finish-upload', uploadId, file },
-      { requestId },
-    );
+    const finished = await router.ask(ref, { type, uploadId, file }, { requestId });
     if (!isRefusal(finished)) return undefined;
     // By now the image may have other bytes, from an upload that took over from this one.
     const image = view.get(imageId);
-    if (image?.file === undefined && image?.uploadId === undefined) await store.remove(imageId);
+    const isTaken = image?.file !== undefined || image?.uploadId !== undefined;
+    if (isStaged ? image?.staged?.id !== storedAs : !isTaken) await store.remove(storedAs);
     return finished;
   }
 
-  #store(imageId: string, declared: string | null, source: UploadSource): Promise<StoredBytes> {
+  /** `declared`: what the bytes must not contradict; undefined if that is looked at later. */
+  #store(
+    storedAs: string,
+    declared: string | null | undefined,
+    source: UploadSource,
+  ): Promise<StoredBytes> {
     const { store, env, stallMs = STALL_MS, owners } = this.#options;
     const options: WriteOptions = {
       limitBytes: this.maxBytes,
       ...(owners === undefined ? {} : { mayKeep: () => owners.mayWrite() }),
-      inspect: (head) => checkFormat(declared, head),
+      ...(declared === undefined
+        ? {}
+        : { inspect: (head: Uint8Array) => checkFormat(declared, head) }),
     };
-    if (source.kind === 'file') return store.adopt(imageId, source.path, options);
-    return store.write(imageId, withoutStalls(source.chunks, env, stallMs), options);
-  }
-}
-
-function checkFormat(declared: string | null, head: Uint8Array): void {
-  const { format } = inspectHead(head);
-  if (!matchesDeclared(declared, format))
-    throw new Mismatch(refuse('image-format-mismatch', { declared, found: format }));
-}
-
-function fileFacts(
-  declared: string | null,
-  bytes: StoredBytes,
-): { sizeBytes: number; virtualSizeBytes?: number; md5: string; sha512: string } {
-  const { sizeBytes, md5, sha512, head } = bytes;
-  const virtualSizeBytes = virtualSizeOf(declared, inspectHead(head), sizeBytes);
-  return {
-    sizeBytes,
-    md5,
-    sha512,
-    ...(virtualSizeBytes === undefined ? {} : { virtualSizeBytes }),
-  };
-}
-
-/** What users can be told of as an expected end; undefined for a bug. */
-function refusalOf(error: unknown, imageId: string): Refusal | undefined {
-  if (error instanceof Mismatch) return error.refusal;
-  if (!(error instanceof ImageStoreFault)) return undefined;
-  const detail = { imageId, reason: error.message };
-  switch (error.code) {
-    case 'too-large':
-      return refuse('image-too-large', detail);
-    case 'no-space':
-      return refuse('image-no-space', detail);
-    case 'interrupted':
-      return refuse('image-interrupted', detail);
-    case 'busy':
-      return refuse('image-status', { from: 'saving', to: 'saving' });
-    default:
-      return refuse('image-store-failed', detail);
-  }
-}
-
-async function* withoutStalls(
-  chunks: AsyncIterable<Uint8Array>,
-  env: Env,
-  stallMs: number,
-): AsyncGenerator<Uint8Array> {
-  const iterator = chunks[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const step = await inTime(iterator.next(), env, stallMs);
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } finally {
-    // Not awaited: a source that hangs may hang here, too.
-    void Promise.resolve(iterator.return?.()).catch(() => undefined);
-  }
-}
-
-async function inTime<T>(step: Promise<T>, env: Env, stallMs: number): Promise<T> {
-  let cancel = (): void => undefined;
-  const stalled = new Promise<never>((_resolve, reject) => {
-    cancel = env.timers.after(stallMs, () =>
-      reject(new ImageStoreFault('interrupted', `no byte came for ${stallMs} ms`)),
-    );
-  });
-  try {
-    return await Promise.race([step, stalled]);
-  } finally {
-    cancel();
+    if (source.kind === 'file') return store.adopt(storedAs, source.path, options);
+    return store.write(storedAs, withoutStalls(source.chunks, env, stallMs), options);
   }
 }

@@ -146,7 +146,9 @@ describe('what must be under way', () => {
     const todo = () => imageDefinition.todo(run.state);
     expect(todo()).toEqual([]);
     run.send(upload);
-    expect(todo()).toEqual([{ id: 'upload:u1', kind: 'tend-upload', uploadId: 'u1' }]);
+    expect(todo()).toEqual([
+      { id: 'upload:u1', kind: 'tend-upload', uploadId: 'u1', storedAs: 'i' },
+    ]);
     run.send(finish);
     expect(todo()).toEqual([]);
     run.send(remove());

@@ -7,6 +7,7 @@ import { diskImageStore } from '#actors/services/image/disk-store.ts';
 import { imageEffects } from '#actors/services/image/effects.ts';
 import { embeddedImages } from '#actors/services/image/embedded.ts';
 import { imageDefinition } from '#actors/services/image/entity.ts';
+import { type ImageDownloads, ImageImports } from '#actors/services/image/imports.ts';
 import { images } from '#actors/services/image/protocol.ts';
 import { type ImageSeed, seedImage } from '#actors/services/image/seed.ts';
 import { sweepImages } from '#actors/services/image/sweep.ts';
@@ -24,6 +25,14 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
+const noDownloads: ImageDownloads = {
+  refusedBy: () => undefined,
+  open: () => {
+    throw new Error('nothing is downloaded here');
+  },
+};
+const running = () => ({ entityId: ID, signal: new AbortController().signal, isOurs: () => true });
+
 function service() {
   const cluster = pureCluster([imageDefinition], () => NOW);
   const env = createVirtualEnv({ seed: 'image-service' });
@@ -31,7 +40,8 @@ function service() {
   const view = cluster.view(imageDefinition);
   const { router, views } = cluster;
   const uploads = new ImageUploads({ env, router, store, view, stallMs: 1000 });
-  return { cluster, env, store, view, router, views, uploads };
+  const imports = new ImageImports({ env, store, view, downloads: noDownloads, wordsOf: String });
+  return { cluster, env, store, view, router, views, uploads, imports };
 }
 
 async function queued(all: ReturnType<typeof service>, imageId: string): Promise<void> {
@@ -121,13 +131,13 @@ describe('effects', () => {
     const run = imageEffects(all);
     const [effect] = imageDefinition.todo(all.view.get(ID) ?? imageDefinition.initial(ID));
     if (effect === undefined) throw new Error('nothing is to be done');
-    const command = await run(effect, { entityId: ID });
+    const command = await run(effect, running());
     expect(command).toEqual({
       type: 'image.fail-upload',
       uploadId: 'lost',
       reason: 'the upload ended without a result',
     });
-    await all.router.ask(ref, command, { requestId: 'r' });
+    await all.router.ask(ref, command as never, { requestId: 'r' });
     expect(all.view.get(ID)?.status).toBe('queued');
   });
 
@@ -137,7 +147,7 @@ describe('effects', () => {
     const run = imageEffects(all);
     const reports: Promise<unknown>[] = [];
     all.cluster.onEffect((_kind, entityId, effect) => {
-      reports.push(run(effect as never, { entityId }));
+      reports.push(run(effect as never, { ...running(), entityId }));
     });
     expect(
       await all.uploads.upload(ID, { kind: 'stream', chunks: once('x') }, 'r'),
@@ -173,7 +183,7 @@ describe('a store that several processes share', () => {
     const [effect] = imageDefinition.todo(all.view.get(ID) ?? imageDefinition.initial(ID));
     if (effect === undefined) throw new Error('nothing is to be done');
     let isTold = false;
-    const told = imageEffects(one)(effect, { entityId: ID }).then((command) => {
+    const told = imageEffects(one)(effect, running()).then((command) => {
       isTold = true;
       return command;
     });
