@@ -11,6 +11,7 @@ import { instanceDefinition } from '#actors/instance/entity.ts';
 import { metadataOf } from '#actors/instance/metadata.ts';
 import { machineUptime } from '#actors/node/machine-uptime.ts';
 import type { Identity } from '#actors/ports/identity.ts';
+import { placementDefinition, placementNamesDefinition } from '#actors/placement/entity.ts';
 import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
@@ -122,7 +123,12 @@ export function buildApi(options: FrontDoorOptions): Door {
     embedded: neighbours.networks,
     tenancies: entities.view(tenancyDefinition),
   });
-  const placement = placementPlugin(context, { ...compute, consumers: assembly.consumers });
+  const placement = placementPlugin(context, {
+    ...compute,
+    consumers: assembly.consumers,
+    names: entities.view(placementNamesDefinition),
+    writes: entities.view(placementDefinition),
+  });
   return buildServer(context, [
     { prefix: '/identity', plugin: identityPlugin(context, neighbours) },
     { prefix: '/image', plugin: imagePlugin(context, neighbours.imageService) },

@@ -28,10 +28,18 @@ export const placementErrors = {
     message: ({ rule }) => `Policy does not allow ${String(rule)} to be performed.`,
     kind: 'placement.undefined_code',
   },
-  'placement-read-only': {
-    status: 405,
-    message: ({ what }) =>
-      `This placement service can't be written to: ${String(what)}. Nothing was changed.`,
+  'write-unsettled': {
+    status: 503,
+    message: ({ writeId }) =>
+      `The write ${String(writeId)} is under way and will be finished; look whether it is done before you try again.`,
     kind: 'placement.undefined_code',
+    headers: { 'retry-after': '5' },
+  },
+  'write-abandoned': {
+    status: 503,
+    message: ({ tries }) =>
+      `A resource provider could not be asked, ${String(tries)} times; nothing was changed. Try again.`,
+    kind: 'placement.undefined_code',
+    headers: { 'retry-after': '5' },
   },
 } as const satisfies ErrorTable;

@@ -1,5 +1,6 @@
 // GET /allocations/{consumer} and GET /usages: what a server, a project or a user holds, over all providers. Pure.
 import { bucketEntries } from '#actors/domain/bucket-map.ts';
+import { heldKey } from '#actors/provider/protocol.ts';
 import type { Holding } from './catalogue.ts';
 import { checkKeys, invalidQuery, type Query } from './query.ts';
 import { answer, type PlacementAnswer, type PlacementCall } from './route.ts';
@@ -28,17 +29,27 @@ export function showAllocations({ catalogue, minor, params }: PlacementCall): Pl
     ...(minor >= CONSUMER_GENERATION_SINCE
       ? { consumer_generation: consumerGeneration(holdings) }
       : {}),
-    ...(minor >= CONSUMER_TYPE_SINCE ? { consumer_type: catalogue.consumerType(consumer) } : {}),
+    ...(minor >= CONSUMER_TYPE_SINCE
+      ? { consumer_type: catalogue.consumerType(consumer, first) }
+      : {}),
   });
 }
 
 /**
- * A whole number that changes whenever what the consumer holds does: clients compare it and nothing else. Claims are
- * never changed under their id, so it is a hash of the claims' ids (FNV-1a, 31 bits), the same in every process.
+ * What clients compare to know that nobody has changed the allocations: counted where the API wrote them last. Where a server
+ * claimed something since, it is a number that changes whenever what the consumer holds does: a hash of the claims' ids
+ * (FNV-1a, 31 bits), the same in every process.
  */
 export function consumerGeneration(holdings: readonly Holding[]): number {
+  const [first] = holdings;
+  const written = first?.allocation.generation;
+  if (
+    written !== undefined &&
+    holdings.every(({ allocation }) => allocation.generation === written)
+  )
+    return written;
   const text = holdings
-    .map(({ provider, allocation }) => `${provider.id} ${allocation.claimId}`)
+    .map(({ provider, allocation }) => `${provider.id} ${heldKey(allocation)}`)
     .sort()
     .join('\n');
   let hash = 0x811c9dc5;
@@ -85,12 +96,11 @@ function usagesOf(
 ): ReadonlyMap<string, Usage> {
   const usages = new Map<string, Usage>();
   for (const provider of catalogue.all())
-    for (const [consumer, { projectId, userId, resources }] of bucketEntries(
-      provider.allocations,
-    )) {
+    for (const [consumer, allocation] of bucketEntries(provider.allocations)) {
+      const { projectId, userId, resources } = allocation;
       if (projectId !== asked.projectId) continue;
       if (asked.userId !== undefined && userId !== asked.userId) continue;
-      const type = asked.type === 'all' ? 'all' : catalogue.consumerType(consumer);
+      const type = asked.type === 'all' ? 'all' : catalogue.consumerType(consumer, allocation);
       if (asked.type !== undefined && type !== asked.type) continue;
       const usage = usages.get(type) ?? { resources: {}, consumers: new Set() };
       usages.set(type, usage);

@@ -28,6 +28,8 @@ export interface CandidateRequest {
   /** Groups with a suffix must be met by different providers. */
   readonly isolate: boolean;
   readonly rootTraits: TraitWishes;
+  /** Suffixes of groups of which one's provider must be at or above those of the others. */
+  readonly subtrees: readonly (readonly string[])[];
   readonly limit: number | undefined;
 }
 
@@ -59,14 +61,14 @@ export function parseCandidateRequest(query: Query, minor: number): CandidateReq
   const rootTraits = parseRoot(query);
   const subtrees = parseSubtrees(query);
   const groups = suffixesOf(query).map((suffix) => parseGroup(query, suffix, minor));
-  if (minor >= since.sameSubtree) checkSubtreeGroups(groups, subtrees);
+  if (minor >= since.sameSubtree) checkSubtreeGroups(groups, [...new Set(subtrees.flat())]);
   else checkOrphans(groups);
   if (minor >= since.forbiddenTraits) checkConflicts(groups);
   if (groupPolicy === undefined && groups.filter(({ suffix }) => suffix !== '').length > 1)
     throw badRequest(
       'The "group_policy" parameter is required when specifying more than one "resources{N}" parameter.',
     );
-  return { groups, isolate: groupPolicy === 'isolate', rootTraits, limit };
+  return { groups, isolate: groupPolicy === 'isolate', rootTraits, subtrees, limit };
 }
 
 function isKnown(key: string, minor: number): boolean {
@@ -155,16 +157,16 @@ function parseRoot(query: Query): TraitWishes {
   return wishes;
 }
 
-/** Suffixes whose providers must stand under one of them; with trees of one provider that holds by itself. */
-function parseSubtrees(query: Query): readonly string[] {
-  const suffixes = query.all('same_subtree').flatMap((value) => value.split(','));
-  const named = suffixes.map((suffix) => suffix.trim());
-  if (named.includes(''))
+function parseSubtrees(query: Query): readonly (readonly string[])[] {
+  const named = query
+    .all('same_subtree')
+    .map((value) => [...new Set(value.split(',').map((suffix) => suffix.trim()))]);
+  if (named.some((suffixes) => suffixes.includes('')))
     throw badRequest(
       'Empty string (unsuffixed group) can not be specified in `same_subtree` ',
       BAD_VALUE,
     );
-  return [...new Set(named)];
+  return named;
 }
 
 function hasResources({ resources }: RequestGroup): boolean {

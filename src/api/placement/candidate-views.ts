@@ -1,6 +1,7 @@
 // GET /allocation_candidates: the reply in the forms of the versions. Pure.
 import { capacityOf } from '#actors/provider/arithmetic.ts';
-import { type CandidateRequest, parseCandidateRequest } from './candidate-query.ts';
+import type { ProviderState } from '#actors/provider/protocol.ts';
+import { parseCandidateRequest } from './candidate-query.ts';
 import { type Candidate, findCandidates } from './candidates.ts';
 import { badRequest } from './envelope.ts';
 import { requireClasses, unknownTraits } from './names.ts';
@@ -13,48 +14,60 @@ const ALL_RESOURCES_SINCE = 27;
 const TREES_SINCE = 29;
 const MAPPINGS_SINCE = 34;
 
-export function listCandidates({ catalogue, query, minor }: PlacementCall): PlacementAnswer {
+export function listCandidates(call: PlacementCall): PlacementAnswer {
+  const { catalogue, query, minor } = call;
   const request = parseCandidateRequest(query, minor);
   for (const { resources } of request.groups) requireClasses(catalogue, resources);
   const wishes = [...request.groups.map(({ traits }) => traits), request.rootTraits];
   const unknown = unknownTraits(catalogue, wishes);
   if (unknown !== undefined) throw badRequest(`No such trait(s): ${unknown}.`);
-  const candidates = findCandidates(catalogue.hosted(), request);
+  const { candidates, providers } = findCandidates(catalogue, request, minor >= TREES_SINCE);
+  const asked = new Set(request.groups.flatMap(({ resources }) => Object.keys(resources)));
   return answer({
-    allocation_requests: candidates.map((candidate) => viewRequest(candidate, request, minor)),
+    allocation_requests: candidates.map((candidate) => viewRequest(candidate, minor)),
     provider_summaries: Object.fromEntries(
-      candidates.map((candidate) => [candidate.provider.id, viewSummary(candidate, minor)]),
+      providers.map((provider) => [provider.id, viewSummary(provider, asked, call)]),
     ),
   });
 }
 
-function viewRequest(
-  { provider, resources }: Candidate,
-  { groups }: CandidateRequest,
-  minor: number,
-): unknown {
+function viewRequest({ takes, mappings }: Candidate, minor: number): unknown {
+  const allocations: Record<string, { resources: Record<string, number> }> = {};
+  for (const { provider, resource, amount } of takes) {
+    const allocation = (allocations[provider.id] ??= { resources: {} });
+    allocation.resources[resource] = amount;
+  }
   if (minor < ALLOCATIONS_BY_PROVIDER_SINCE)
-    return { allocations: [{ resource_provider: { uuid: provider.id }, resources }] };
-  const mappings = Object.fromEntries(groups.map(({ suffix }) => [suffix, [provider.id]]));
+    return {
+      allocations: Object.entries(allocations).map(([uuid, { resources }]) => ({
+        resource_provider: { uuid },
+        resources,
+      })),
+    };
+  if (minor < MAPPINGS_SINCE) return { allocations };
   return {
-    allocations: { [provider.id]: { resources } },
-    ...(minor >= MAPPINGS_SINCE ? { mappings } : {}),
+    allocations,
+    mappings: Object.fromEntries(
+      [...mappings].map(([suffix, providers]) => [suffix, providers.map(({ id }) => id)]),
+    ),
   };
 }
 
-function viewSummary({ provider, resources: asked }: Candidate, minor: number): unknown {
-  const { id, inventories, used, traits } = provider;
-  const shown = Object.entries(inventories).filter(
-    ([resource]) => minor >= ALL_RESOURCES_SINCE || Object.hasOwn(asked, resource),
-  );
+function viewSummary(
+  provider: ProviderState,
+  asked: ReadonlySet<string>,
+  { minor, catalogue }: PlacementCall,
+): unknown {
+  const { inventories, used, traits, parentId } = provider;
+  const resources: Record<string, { capacity: number; used: number }> = {};
+  for (const [resource, inventory] of Object.entries(inventories))
+    if (minor >= ALL_RESOURCES_SINCE || asked.has(resource))
+      resources[resource] = { capacity: capacityOf(inventory), used: used[resource] ?? 0 };
   return {
-    resources: Object.fromEntries(
-      shown.map(([resource, inventory]) => [
-        resource,
-        { capacity: capacityOf(inventory), used: used[resource] ?? 0 },
-      ]),
-    ),
+    resources,
     ...(minor >= TRAITS_SINCE ? { traits } : {}),
-    ...(minor >= TREES_SINCE ? { parent_provider_uuid: null, root_provider_uuid: id } : {}),
+    ...(minor >= TREES_SINCE
+      ? { parent_provider_uuid: parentId ?? null, root_provider_uuid: catalogue.rootIdOf(provider) }
+      : {}),
   };
 }

@@ -1,84 +1,270 @@
-// Which providers could serve an allocation request, and how. Every provider is a tree of its own here and none shares
-// with others, so that a candidate is always one provider that meets all groups. Pure; it reserves nothing.
-import { capacityOf, misfitOf } from '#actors/provider/arithmetic.ts';
+// Which allocations could be made to serve a request, tree by tree: every group is met in one tree, or by providers that
+// share with it. The group without a suffix may be spread over the tree, each of the others is met by one provider.
+// Pure; it reserves nothing.
+import { capacityOf } from '#actors/provider/arithmetic.ts';
 import type { ProviderState } from '#actors/provider/protocol.ts';
 import type { CandidateRequest, RequestGroup } from './candidate-query.ts';
-import type { AggregateWishes, TraitWishes } from './query.ts';
+import type { ProviderCatalogue } from './catalogue.ts';
+import { hasRoomFor, hasTraits, isInAggregates, meets } from './matching.ts';
+
+/** So much of a class from one provider. */
+interface Take {
+  readonly provider: ProviderState;
+  readonly resource: string;
+  readonly amount: number;
+}
+
+/** One way to meet one group. */
+interface Option {
+  readonly takes: readonly Take[];
+  readonly providers: readonly ProviderState[];
+}
 
 export interface Candidate {
-  readonly provider: ProviderState;
-  /** The sum over all groups. */
-  readonly resources: Readonly<Record<string, number>>;
+  /** One for each provider and class. */
+  readonly takes: readonly Take[];
+  /** Suffix → who meets the group. */
+  readonly mappings: ReadonlyMap<string, readonly ProviderState[]>;
 }
 
-/** What of one provider a filter asks; GET /resource_providers and a request group alike. */
-export interface ProviderWishes {
-  readonly resources: Readonly<Record<string, number>>;
-  readonly traits: TraitWishes;
-  readonly aggregates: AggregateWishes;
-  readonly inTree: string | undefined;
+export interface Found {
+  readonly candidates: readonly Candidate[];
+  /** Who is told of beside them. */
+  readonly providers: readonly ProviderState[];
 }
 
-export function meets(provider: ProviderState, wishes: ProviderWishes): boolean {
-  return (
-    (wishes.inTree === undefined || wishes.inTree === provider.id) &&
-    hasTraits(provider, wishes.traits) &&
-    // No provider is in an aggregate: every wish to be in one fails, and none is in a forbidden one.
-    wishes.aggregates.required.length === 0 &&
-    hasRoomFor(provider, wishes.resources)
-  );
-}
+/** Combinations of providers that are looked at for one request; wide trees have more than anyone could read. */
+const MAX_COMBINATIONS = 200_000;
 
-function hasTraits({ traits }: ProviderState, wishes: TraitWishes): boolean {
-  return (
-    wishes.required.every((any) => any.some((trait) => traits.includes(trait))) &&
-    !wishes.forbidden.some((trait) => traits.includes(trait))
-  );
-}
-
-function hasRoomFor(provider: ProviderState, resources: Readonly<Record<string, number>>): boolean {
-  return Object.entries(resources).every(([resource, amount]) => {
-    const used = provider.used[resource] ?? 0;
-    return misfitOf(provider.inventories[resource], { resource, amount, used }) === undefined;
-  });
-}
-
-/** In the order of the providers, at most `limit`. */
 export function findCandidates(
-  providers: Iterable<ProviderState>,
+  catalogue: ProviderCatalogue,
   request: CandidateRequest,
-): readonly Candidate[] {
-  const { groups, isolate, rootTraits, limit = Number.POSITIVE_INFINITY } = request;
-  if (isolate && groups.filter(({ suffix }) => suffix !== '').length > 1) return [];
-  const resources = sumOf(groups);
-  const found: Candidate[] = [];
-  for (const provider of providers) {
-    if (found.length >= limit) break;
-    const fits =
-      hasTraits(provider, rootTraits) &&
-      groups.every((group) => meets(provider, group)) &&
-      holdsTogether(provider, resources);
-    if (fits) found.push({ provider, resources });
-  }
-  return found;
+  isNestedAware: boolean,
+): Found {
+  const search = new Search(catalogue, request, isNestedAware);
+  const candidates = search.run();
+  const used = candidates.flatMap(({ takes }) => takes.map(({ provider }) => provider));
+  if (!isNestedAware && catalogue.hasTrees) return { candidates, providers: [...new Set(used)] };
+  const roots = new Set(used.map((provider) => catalogue.rootIdOf(provider)));
+  const providers = [...roots].flatMap((id) => {
+    const root = catalogue.get(id);
+    return root === undefined ? [] : catalogue.treeOf(root);
+  });
+  return { candidates, providers };
 }
 
-function sumOf(groups: readonly RequestGroup[]): Readonly<Record<string, number>> {
-  const sum: Record<string, number> = {};
-  for (const { resources } of groups)
-    for (const [resource, amount] of Object.entries(resources))
-      sum[resource] = (sum[resource] ?? 0) + amount;
-  return sum;
+class Search {
+  readonly #catalogue: ProviderCatalogue;
+  readonly #request: CandidateRequest;
+  readonly #isNestedAware: boolean;
+  /** Root → those of other trees that share with it. */
+  readonly #shared: ReadonlyMap<string, readonly ProviderState[]>;
+  /** Suffix → id of the root that the group asks for; undefined for a provider that does not exist. */
+  readonly #wantedRoots: ReadonlyMap<string, string | undefined>;
+  readonly #seen = new Set<string>();
+  readonly #found: Candidate[] = [];
+  #combinations = 0;
+
+  constructor(catalogue: ProviderCatalogue, request: CandidateRequest, isNestedAware: boolean) {
+    this.#catalogue = catalogue;
+    this.#request = request;
+    this.#isNestedAware = isNestedAware;
+    this.#shared = sharedByRoot(catalogue);
+    this.#wantedRoots = new Map(
+      request.groups
+        .filter(({ inTree }) => inTree !== undefined)
+        .map(({ suffix, inTree = '' }) => {
+          const provider = catalogue.get(inTree);
+          return [suffix, provider === undefined ? undefined : catalogue.rootIdOf(provider)];
+        }),
+    );
+  }
+
+  run(): readonly Candidate[] {
+    if ([...this.#wantedRoots.values()].includes(undefined)) return [];
+    for (const root of this.#catalogue.offeringRoots()) {
+      if (this.#isDone()) break;
+      if (hasTraits(root.traits, this.#request.rootTraits)) this.#lookAt(root);
+    }
+    return this.#found;
+  }
+
+  #isDone(): boolean {
+    const { limit = Number.POSITIVE_INFINITY } = this.#request;
+    return this.#found.length >= limit || this.#combinations >= MAX_COMBINATIONS;
+  }
+
+  #lookAt(root: ProviderState): void {
+    const tree = this.#catalogue.treeOf(root);
+    const sharing = this.#shared.get(root.id) ?? [];
+    const options: (readonly Option[])[] = [];
+    for (const group of this.#request.groups) {
+      const found =
+        group.suffix === ''
+          ? this.#spreadOptions(group, root, { tree, sharing })
+          : this.#singleOptions(group, [...tree, ...sharing]);
+      if (found.length === 0) return;
+      options.push(found);
+    }
+    for (const choice of combinations(options)) {
+      if (this.#isDone()) return;
+      this.#combinations += 1;
+      this.#consider(choice);
+    }
+  }
+
+  #singleOptions(group: RequestGroup, providers: readonly ProviderState[]): readonly Option[] {
+    const { resources, traits, aggregates, suffix } = group;
+    const amounts = Object.entries(resources);
+    // Without resources something else must say who is meant.
+    if (amounts.length === 0 && traits.required.length + aggregates.required.length === 0)
+      return [];
+    const wantedRoot = amounts.length === 0 ? undefined : this.#wantedRoots.get(suffix);
+    return providers
+      .filter(
+        (provider) =>
+          (wantedRoot === undefined || this.#catalogue.rootIdOf(provider) === wantedRoot) &&
+          meets(provider, group),
+      )
+      .map((provider) => ({
+        providers: [provider],
+        takes: amounts.map(([resource, amount]) => ({ provider, resource, amount })),
+      }));
+  }
+
+  #spreadOptions(
+    group: RequestGroup,
+    root: ProviderState,
+    { tree, sharing }: Readonly<Record<'tree' | 'sharing', readonly ProviderState[]>>,
+  ): readonly Option[] {
+    const { aggregates, traits, suffix } = group;
+    const wantedRoot = this.#wantedRoots.get(suffix);
+    if (wantedRoot !== undefined && wantedRoot !== root.id) return [];
+    const required = { required: aggregates.required, forbidden: [] };
+    const forbidden = { required: [], forbidden: aggregates.forbidden };
+    if (!isInAggregates(root, forbidden)) return [];
+    const isRootIn = isInAggregates(root, required);
+    const near = tree.filter((provider) => isRootIn || isInAggregates(provider, required));
+    const far =
+      wantedRoot === undefined
+        ? sharing.filter((provider) => isInAggregates(provider, required))
+        : [];
+    const allowed = [...near, ...far].filter((provider) => isInAggregates(provider, forbidden));
+    const takes: (readonly Take[])[] = [];
+    for (const wanted of Object.entries(group.resources)) {
+      const [resource, amount] = wanted;
+      const from = allowed.filter((provider) => hasRoomFor(provider, wanted));
+      if (from.length === 0) return [];
+      takes.push(from.map((provider) => ({ provider, resource, amount })));
+    }
+    const options: Option[] = [];
+    for (const choice of combinations(takes)) {
+      if (this.#combinations >= MAX_COMBINATIONS) break;
+      this.#combinations += 1;
+      const providers = [...new Set(choice.map(({ provider }) => provider))];
+      const all = providers.flatMap((provider) => provider.traits);
+      if (hasTraits(all, traits)) options.push({ takes: choice, providers });
+    }
+    return options;
+  }
+
+  #consider(choice: readonly Option[]): void {
+    const { groups, isolate } = this.#request;
+    const singles = choice.filter((_option, at) => groups[at]?.suffix !== '');
+    if (isolate && new Set(singles.map(({ providers: [one] }) => one)).size < singles.length)
+      return;
+    const mappings = new Map(groups.map(({ suffix }, at) => [suffix, choice[at]?.providers ?? []]));
+    if (!this.#areSubtrees(mappings)) return;
+    const takes = choice.length === 1 ? (choice[0]?.takes ?? []) : consolidated(choice);
+    if (!this.#isForClient(takes) || !takes.every(isWithinBounds)) return;
+    const candidate = { takes, mappings };
+    if (this.#isNew(candidate)) this.#found.push(candidate);
+  }
+
+  /** In each list of groups, one of the providers must be at or above all others. */
+  #areSubtrees(mappings: Candidate['mappings']): boolean {
+    return this.#request.subtrees.every((suffixes) => {
+      const providers = suffixes.flatMap((suffix) => mappings.get(suffix) ?? []);
+      const lines = providers.map((provider) => this.#catalogue.lineOf(provider));
+      return providers.some(({ id }) => lines.every((line) => line.includes(id)));
+    });
+  }
+
+  /** A client of before trees knows at most one provider of a tree. */
+  #isForClient(takes: readonly Take[]): boolean {
+    if (this.#isNestedAware || !this.#catalogue.hasTrees) return true;
+    const providers = new Set(takes.map(({ provider }) => provider));
+    const roots = new Set([...providers].map((provider) => this.#catalogue.rootIdOf(provider)));
+    return roots.size === providers.size;
+  }
+
+  /** Only what is shared can be found in more than one tree. */
+  #isNew({ takes, mappings }: Candidate): boolean {
+    if (this.#shared.size === 0) return true;
+    const taken = takes.map(
+      ({ provider, resource, amount }) => `${provider.id} ${resource} ${amount}`,
+    );
+    const met = [...mappings].map(
+      ([suffix, providers]) =>
+        `${suffix} ${providers
+          .map(({ id }) => id)
+          .sort()
+          .join(' ')}`,
+    );
+    const key = [...taken.sort(), ...met].join('\n');
+    if (this.#seen.has(key)) return false;
+    this.#seen.add(key);
+    return true;
+  }
+}
+
+function sharedByRoot(catalogue: ProviderCatalogue): ReadonlyMap<string, readonly ProviderState[]> {
+  const shared = new Map<string, ProviderState[]>();
+  const sharing = catalogue.sharing().filter(({ aggregates }) => aggregates.length > 0);
+  if (sharing.length === 0) return shared;
+  for (const member of catalogue.all()) {
+    if (member.aggregates.length === 0) continue;
+    const rootId = catalogue.rootIdOf(member);
+    const known = shared.get(rootId) ?? [];
+    const more = sharing.filter(
+      (provider) =>
+        provider.aggregates.some((uuid) => member.aggregates.includes(uuid)) &&
+        catalogue.rootIdOf(provider) !== rootId &&
+        !known.includes(provider),
+    );
+    if (more.length > 0) shared.set(rootId, [...known, ...more]);
+  }
+  return shared;
+}
+
+/** One of each list, in the order of the lists; the last list turns fastest. */
+function* combinations<T>(lists: readonly (readonly T[])[]): Generator<readonly T[]> {
+  if (lists.length === 0) return;
+  if (lists.every((list) => list.length === 1)) {
+    yield lists.flat();
+    return;
+  }
+  const [first = [], ...rest] = lists;
+  for (const one of first)
+    if (rest.length === 0) yield [one];
+    else for (const more of combinations(rest)) yield [one, ...more];
+}
+
+function consolidated(choice: readonly Option[]): readonly Take[] {
+  const sums = new Map<string, Take>();
+  for (const { takes } of choice)
+    for (const take of takes) {
+      const key = `${take.provider.id} ${take.resource}`;
+      const known = sums.get(key);
+      sums.set(key, known === undefined ? take : { ...take, amount: known.amount + take.amount });
+    }
+  return [...sums.values()];
 }
 
 /** Groups that fit alone may be too much together. Unit and step are asked of each group, not of the sum. */
-function holdsTogether(
-  { inventories, used }: ProviderState,
-  resources: Readonly<Record<string, number>>,
-): boolean {
-  return Object.entries(resources).every(([resource, amount]) => {
-    const inventory = inventories[resource];
-    if (inventory === undefined) return false;
-    return amount <= inventory.maxUnit && (used[resource] ?? 0) + amount <= capacityOf(inventory);
-  });
+function isWithinBounds({ provider, resource, amount }: Take): boolean {
+  const inventory = provider.inventories[resource];
+  if (inventory === undefined) return false;
+  const used = provider.used[resource] ?? 0;
+  return amount <= inventory.maxUnit && used + amount <= capacityOf(inventory);
 }

@@ -92,6 +92,8 @@ function detailOf(request: FastifyRequest, { status, message }: PlacementFault):
       const asked = request.headers.accept ?? 'application/json';
       return `The resource could not be generated that was acceptable to your browser (content of type ${asked}. \n\n ${message}`;
     }
+    case 415:
+      return `The request media type ${request.headers['content-type'] ?? 'None'} is not supported by this server.\n\n ${message}  `;
     default:
       return `${openings[status] ?? STATUS_CODES[status] ?? 'Error'}\n\n ${message}  `;
   }

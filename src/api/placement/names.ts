@@ -59,7 +59,7 @@ export function showResourceClass({ catalogue, params, prefix }: PlacementCall):
   return answer(viewResourceClass(name, prefix));
 }
 
-function viewResourceClass(name: string, prefix: string): unknown {
+export function viewResourceClass(name: string, prefix: string): unknown {
   return { name, links: [{ rel: 'self', href: `${prefix}/resource_classes/${name}` }] };
 }
 

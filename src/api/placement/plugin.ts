@@ -1,5 +1,5 @@
 // The Placement API as a Fastify plugin, registered under `/placement`: negotiation, policy, envelope and headers.
-// What each call tells stands in the table of routes. It reads the providers that the scheduler claims from.
+// What each call tells and changes stands in the table of routes, over the providers that the scheduler claims from.
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { refuse } from '#runtime/message/refusal.ts';
 import { authenticate } from '../authenticate.ts';
@@ -12,6 +12,7 @@ import { negotiate, versionText } from './microversion.ts';
 import { Query } from './query.ts';
 import { mayCall, type PlacementCall, type PlacementRoute } from './route.ts';
 import { placementRoutes } from './routes.ts';
+import { PlacementWriter, type WriterSources } from './writer.ts';
 
 const PREFIX = '/placement';
 const VERSION_HEADER = 'OpenStack-API-Version';
@@ -24,20 +25,22 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** 39 for 1.39; undefined until a version is agreed. */
     placementMinor: number | undefined;
-    placementRoute:
-      | (PlacementRoute & { readonly handle: NonNullable<PlacementRoute['handle']> })
-      | undefined;
+    placementRoute: PlacementRoute | undefined;
   }
 }
 
 export function placementPlugin(
   context: ApiContext,
-  sources: PlacementSources,
+  sources: PlacementSources & Pick<WriterSources, 'writes'>,
 ): FastifyPluginCallback {
   return (app, _options, done) => {
     const catalogue = new ProviderCatalogue(sources);
     app.decorateRequest('placementMinor', undefined);
     app.decorateRequest('placementRoute', undefined);
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, bytes, parsed) =>
+      parsed(null, bytes),
+    );
     app.addHook('onClose', (_app, closed) => {
       catalogue.close();
       closed();
@@ -53,7 +56,7 @@ export function placementPlugin(
       sendFault(request, reply, new PlacementFault(404, '')),
     );
     for (const [path, rows] of Map.groupBy(placementRoutes, (row) => row.path))
-      addPath(app, path, { rows, context, catalogue });
+      addPath(app, path, { rows, context, catalogue, writes: sources.writes });
     done();
   };
 }
@@ -62,15 +65,16 @@ interface PathOptions {
   readonly rows: readonly PlacementRoute[];
   readonly context: ApiContext;
   readonly catalogue: ProviderCatalogue;
+  readonly writes: WriterSources['writes'];
 }
 
 function addPath(app: FastifyInstance, path: string, options: PathOptions): void {
-  const { rows, context, catalogue } = options;
+  const { rows, context, catalogue, writes } = options;
   app.route({
     method: METHODS,
     url: path,
     exposeHeadRoute: false,
-    // All refusals come before a body is read: no call here has one.
+    // What can be refused without its body is refused before that is read.
     onRequest: (request, _reply, next) => {
       request.placementRoute = chooseRoute(rows, request);
       next();
@@ -81,17 +85,19 @@ function addPath(app: FastifyInstance, path: string, options: PathOptions): void
       await context.views.barrier();
       const call: PlacementCall = {
         catalogue,
+        writer: new PlacementWriter({ ...context, writes }, request.requestId),
         minor,
         query: new Query(request.url),
         params: request.params as Readonly<Record<string, string>>,
+        body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
         prefix: PREFIX,
       };
-      const { status, body } = row.handle(call);
-      if (minor >= FRESHNESS_SINCE)
+      const { status, body, headers = {} } = await row.handle(call);
+      if (minor >= (row.isFreshSince ?? (row.method === 'GET' ? FRESHNESS_SINCE : Infinity)))
         reply
           .header('cache-control', 'no-cache')
           .header('last-modified', new Date(context.env.clock.now()).toUTCString());
-      reply.code(status);
+      reply.code(status).headers(headers);
       return body === undefined ? reply.send() : reply.type(JSON_TYPE).send(JSON.stringify(body));
     },
   });
@@ -102,20 +108,26 @@ function chooseRoute(
   request: FastifyRequest,
 ): FastifyRequest['placementRoute'] {
   const row = rows.find(({ method }) => method === request.method);
-  const readable = rows.filter(({ handle }) => handle !== undefined).map(({ method }) => method);
-  const allow = { allow: readable.join(', ') };
   if (row === undefined)
     throw new PlacementFault(405, 'The method specified is not allowed for this resource.', {
-      headers: allow,
+      headers: { allow: rows.map(({ method }) => method).join(', ') },
     });
-  if ((request.placementMinor ?? 0) < row.since) throw new PlacementFault(404, '');
-  if (row.handle !== undefined && row.acceptsAnything !== true) requireAccepted(request);
+  const minor = request.placementMinor ?? 0;
+  if (minor < row.since) throw new PlacementFault(row.statusBefore ?? 404, '');
+  if (row.takesBody !== undefined && minor <= row.takesBody.upTo) requireJson(request);
+  if (row.givesBody === true) requireAccepted(request);
   if (!mayCall(request.caller, row, new Query(request.url)))
     throw faultOf(refuse('placement-forbidden', { rule: row.rule }));
-  const { handle } = row;
-  if (handle !== undefined) return { ...row, handle };
-  const { status, message } = faultOf(refuse('placement-read-only', { what: row.missing }));
-  throw new PlacementFault(status, message, { headers: allow });
+  return row;
+}
+
+function requireJson({ headers }: FastifyRequest): void {
+  const [type = ''] = (headers['content-type'] ?? '').split(';').map((part) => part.trim());
+  if (type.toLowerCase() !== JSON_TYPE)
+    throw new PlacementFault(
+      415,
+      `The media type ${type === '' ? 'None' : type} is not supported, use ${JSON_TYPE}`,
+    );
 }
 
 function agreeOnVersion(request: FastifyRequest, reply: FastifyReply): void {

@@ -3,7 +3,7 @@ import { bucketEntries } from '#actors/domain/bucket-map.ts';
 import type { Inventory, ProviderState } from '#actors/provider/protocol.ts';
 import { refuse } from '#runtime/message/refusal.ts';
 import { consumerGeneration } from './allocations.ts';
-import { meets, type ProviderWishes } from './candidates.ts';
+import { meets, type ProviderWishes } from './matching.ts';
 import { badRequest, faultOf } from './envelope.ts';
 import {
   checkKeys,
@@ -14,6 +14,7 @@ import {
   parseTraits,
   type Query,
 } from './query.ts';
+import { notFound, providerMissing } from './refusals.ts';
 import { answer, type PlacementAnswer, type PlacementCall } from './route.ts';
 import { requireClasses, unknownTraits } from './names.ts';
 
@@ -41,11 +42,15 @@ export function listProviders(call: PlacementCall): PlacementAnswer {
   const { query, minor, catalogue } = call;
   checkKeys(query, (key) => minor >= (filtersSince[key] ?? Number.POSITIVE_INFINITY));
   const wishes = parseFilters(call);
-  const [name, uuid] = [query.get('name'), query.get('uuid')];
+  const [name, uuid, inTree] = [query.get('name'), query.get('uuid'), query.get('in_tree')];
+  const member = inTree === undefined ? undefined : catalogue.get(inTree);
+  if (inTree !== undefined && member === undefined) return answer({ resource_providers: [] });
+  const rootId = member === undefined ? undefined : catalogue.rootIdOf(member);
   const found: unknown[] = [];
   for (const provider of catalogue.all()) {
     if (name !== undefined && provider.name !== name) continue;
     if (uuid !== undefined && provider.id !== uuid) continue;
+    if (rootId !== undefined && catalogue.rootIdOf(provider) !== rootId) continue;
     if (meets(provider, wishes)) found.push(viewProvider(provider, call));
   }
   return answer({ resource_providers: found });
@@ -60,7 +65,6 @@ function parseFilters({ query, minor, catalogue }: PlacementCall): ProviderWishe
     resources: resources === undefined ? {} : parseResources(resources),
     traits,
     aggregates,
-    inTree: query.get('in_tree'),
   };
   requireClasses(catalogue, wishes.resources);
   const unknown = unknownTraits(catalogue, [traits]);
@@ -78,31 +82,46 @@ export function showProvider(call: PlacementCall): PlacementAnswer {
   return answer(viewProvider(providerOf(call), call));
 }
 
-function providerOf({ catalogue, params }: PlacementCall): ProviderState {
+/** `between`: of words that Placement says twice, what stands between them. */
+function providerOf({ catalogue, params }: PlacementCall, between?: string): ProviderState {
   const id = params['uuid'] ?? '';
   const provider = catalogue.get(id);
-  if (provider === undefined) throw faultOf(refuse('provider-not-found', { provider: id }));
-  return provider;
+  if (provider !== undefined) return provider;
+  const words = providerMissing(id);
+  throw notFound(between === undefined ? words : `${words}${between}${words}`);
 }
 
-function viewProvider(
-  { id, name, generation }: ProviderState,
-  { minor, prefix }: Pick<PlacementCall, 'minor' | 'prefix'>,
-): unknown {
-  const href = `${prefix}/resource_providers/${id}`;
+/** Where a provider is found. */
+export function linkOf(id: string, { prefix }: Pick<PlacementCall, 'prefix'>): string {
+  return `${prefix}/resource_providers/${id}`;
+}
+
+export function viewProvider(provider: ProviderState, call: PlacementCall): unknown {
+  const { id, name, generation, parentId } = provider;
+  const { minor, catalogue } = call;
+  const href = linkOf(id, call);
   const below = Object.entries(linksSince).filter(([, since]) => minor >= since);
   return {
     uuid: id,
     name,
     generation,
     links: [{ rel: 'self', href }, ...below.map(([rel]) => ({ rel, href: `${href}/${rel}` }))],
-    ...(minor >= TREES_SINCE ? { parent_provider_uuid: null, root_provider_uuid: id } : {}),
+    ...(minor >= TREES_SINCE
+      ? { parent_provider_uuid: parentId ?? null, root_provider_uuid: catalogue.rootIdOf(provider) }
+      : {}),
   };
 }
 
 export function listInventories(call: PlacementCall): PlacementAnswer {
-  const { inventories, generation } = providerOf(call);
-  return answer({
+  const { inventories, generation } = providerOf(call, ' : ');
+  return answer(viewInventories(inventories, generation));
+}
+
+export function viewInventories(
+  inventories: Readonly<Record<string, Inventory>>,
+  generation: number,
+): unknown {
+  return {
     resource_provider_generation: generation,
     inventories: Object.fromEntries(
       Object.entries(inventories).map(([resource, inventory]) => [
@@ -110,19 +129,23 @@ export function listInventories(call: PlacementCall): PlacementAnswer {
         viewInventory(inventory),
       ]),
     ),
-  });
+  };
 }
 
 export function showInventory(call: PlacementCall): PlacementAnswer {
-  const { id, inventories, generation } = providerOf(call);
+  const { id, inventories, generation } = providerOf(call, ' : ');
   const resource = call.params['resource_class'] ?? '';
   const inventory = Object.hasOwn(inventories, resource) ? inventories[resource] : undefined;
   if (inventory === undefined)
     throw faultOf(refuse('inventory-not-found', { provider: id, resource }));
-  return answer({ ...viewInventory(inventory), resource_provider_generation: generation });
+  return answer(viewInventory(inventory, generation));
 }
 
-function viewInventory(inventory: Inventory): Readonly<Record<string, number>> {
+/** A generation of nothing is not told, as in Placement. */
+export function viewInventory(
+  inventory: Inventory,
+  generation = 0,
+): Readonly<Record<string, number>> {
   return {
     total: inventory.total,
     reserved: inventory.reserved,
@@ -130,6 +153,7 @@ function viewInventory(inventory: Inventory): Readonly<Record<string, number>> {
     max_unit: inventory.maxUnit,
     step_size: inventory.stepSize,
     allocation_ratio: inventory.allocationRatio,
+    ...(generation === 0 ? {} : { resource_provider_generation: generation }),
   };
 }
 
@@ -145,16 +169,15 @@ export function showProviderUsages(call: PlacementCall): PlacementAnswer {
 }
 
 export function listProviderTraits(call: PlacementCall): PlacementAnswer {
-  const { traits, generation } = providerOf(call);
+  const { traits, generation } = providerOf(call, ': ');
   return answer({ traits, resource_provider_generation: generation });
 }
 
-/** Empty: host aggregates are not yet told to providers. */
 export function listProviderAggregates(call: PlacementCall): PlacementAnswer {
-  const { generation } = providerOf(call);
+  const { generation, aggregates } = providerOf(call);
   const hasGeneration = call.minor >= AGGREGATE_GENERATION_SINCE;
   return answer({
-    aggregates: [],
+    aggregates,
     ...(hasGeneration ? { resource_provider_generation: generation } : {}),
   });
 }

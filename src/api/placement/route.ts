@@ -2,13 +2,17 @@
 import type { Caller } from '#actors/ports/identity.ts';
 import type { ProviderCatalogue } from './catalogue.ts';
 import type { Query } from './query.ts';
+import type { PlacementWriter } from './writer.ts';
 
 export interface PlacementCall {
   readonly catalogue: ProviderCatalogue;
+  readonly writer: PlacementWriter;
   readonly minor: number;
   readonly query: Query;
   /** By the names in the row's path; never percent-encoded. */
   readonly params: Readonly<Record<string, string>>;
+  /** Not parsed; empty if there is none. */
+  readonly body: Buffer;
   /** What links open with: `/placement`. */
   readonly prefix: string;
 }
@@ -17,9 +21,10 @@ export interface PlacementAnswer {
   readonly status: number;
   /** JSON; undefined for an empty reply. */
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type PlacementHandler = (call: PlacementCall) => PlacementAnswer;
+export type PlacementHandler = (call: PlacementCall) => PlacementAnswer | Promise<PlacementAnswer>;
 
 export interface PlacementRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -29,16 +34,22 @@ export interface PlacementRoute {
   readonly since: number;
   /** Placement's policy rule; undefined where no token is asked for. */
   readonly rule: string | undefined;
-  /** Without `handle`: a call that Placement has and this service does not; says what is not there. */
-  readonly missing?: string;
-  readonly handle?: PlacementHandler;
-  /** Replies without a body don't ask what the client accepts. */
-  readonly acceptsAnything?: boolean;
+  readonly handle: PlacementHandler;
+  /** The status before `since`; 404 unless it is said otherwise. */
+  readonly statusBefore?: 405;
+  /** From which minor version on, up to which, a JSON body is asked for. */
+  readonly takesBody?: { readonly upTo: number };
+  /** Replies that have a body ask what the client accepts. */
+  readonly givesBody?: boolean;
+  /** Reads tell that they may not be kept, from 1.15 on; so do these writes, from the version that is said here. */
+  readonly isFreshSince?: number;
 }
 
 export function answer(body: unknown): PlacementAnswer {
   return { status: 200, body };
 }
+
+export const noContent: PlacementAnswer = { status: 204 };
 
 /** Administrators and services may do all, system readers may look, a project's readers may see its usage. */
 export function mayCall(

@@ -1,9 +1,22 @@
-// The table of routes: path, method, first version, policy rule, handler. Rows without a handler are the writes that
-// Placement has and this service does not have yet; they are refused in words.
+// The table of routes: path, method, first version, policy rule, handler.
+import {
+  deleteAllocations,
+  postAllocations,
+  putAllocations,
+  reshape,
+} from './allocation-writes.ts';
 import { showAllocations, showUsages } from './allocations.ts';
 import { listCandidates } from './candidate-views.ts';
+import {
+  createInventory,
+  deleteInventories,
+  deleteInventory,
+  putInventories,
+  putInventory,
+} from './inventory-writes.ts';
 import { MAX_MINOR, MIN_MINOR, versionText } from './microversion.ts';
 import { listResourceClasses, listTraits, showResourceClass, showTrait } from './names.ts';
+import { createProvider, deleteProvider, updateProvider } from './provider-writes.ts';
 import {
   listInventories,
   listProviderAggregates,
@@ -14,114 +27,120 @@ import {
   showProvider,
   showProviderUsages,
 } from './providers.ts';
+import { answer, type PlacementAnswer, type PlacementRoute } from './route.ts';
 import {
-  answer,
-  type PlacementAnswer,
-  type PlacementHandler,
-  type PlacementRoute,
-} from './route.ts';
+  createResourceClass,
+  deleteProviderTraits,
+  deleteResourceClass,
+  deleteTrait,
+  putProviderAggregates,
+  putProviderTraits,
+  putResourceClass,
+  putTrait,
+} from './trait-writes.ts';
 
 const PROVIDERS = '/resource_providers';
 const PROVIDER = `${PROVIDERS}/:uuid`;
+const INVENTORIES = `${PROVIDER}/inventories`;
+const TRAITS = `${PROVIDER}/traits`;
+const always = { upTo: MAX_MINOR };
+/** Replies to writes with a body say that they may not be kept, from this minor version on. */
+const FRESHNESS_SINCE = 15;
 
-function read(
-  path: string,
-  since: number,
-  [rule, handle]: readonly [rule: string, handle: PlacementHandler],
+type Row = readonly [rule: string, handle: PlacementRoute['handle']];
+type Method = PlacementRoute['method'];
+
+function read(path: string, since: number, [rule, handle]: Row): PlacementRoute {
+  return { method: 'GET', path, since, rule: `placement:${rule}`, handle, givesBody: true };
+}
+
+function write(
+  [method, path, since]: readonly [Method, string, number],
+  [rule, handle]: Row,
+  more: Partial<PlacementRoute> = {},
 ): PlacementRoute {
-  return { method: 'GET', path, since, rule: `placement:${rule}`, handle };
+  return { method, path, since, rule: `placement:${rule}`, handle, ...more };
 }
 
-type WriteMethod = 'POST' | 'PUT' | 'DELETE';
-
-function writes(
-  path: string,
-  missing: string,
-  rows: readonly (readonly [method: WriteMethod, since: number, rule: string])[],
-): readonly PlacementRoute[] {
-  return rows.map(([method, since, rule]) => ({
-    method,
-    path,
-    since,
-    rule: `placement:${rule}`,
-    missing,
-  }));
-}
-
-const ofHosts = 'resource providers come and go with their compute hosts';
-const inventoriesOfHosts = 'inventories are what the compute hosts report';
-const traitsOfHosts = 'the traits of a provider are what its compute host reports';
-const claims = 'allocations are claimed and let go by the servers themselves';
-const aggregates = 'providers are not in aggregates yet';
-const customTraits = 'there are no custom traits yet';
-const customClasses = 'there are no custom resource classes yet';
+const withBody = { takesBody: always } as const;
+const answered = { takesBody: always, isFreshSince: FRESHNESS_SINCE } as const;
 
 export const placementRoutes: readonly PlacementRoute[] = [
-  {
-    method: 'GET',
-    path: '/',
-    since: 0,
-    rule: undefined,
-    handle: showVersions,
-    acceptsAnything: true,
-  },
+  { method: 'GET', path: '/', since: 0, rule: undefined, handle: showVersions },
   read('/resource_classes', 2, ['resource_classes:list', listResourceClasses]),
-  ...writes('/resource_classes', customClasses, [['POST', 2, 'resource_classes:create']]),
+  write(
+    ['POST', '/resource_classes', 2],
+    ['resource_classes:create', createResourceClass],
+    withBody,
+  ),
   read('/resource_classes/:name', 2, ['resource_classes:show', showResourceClass]),
-  ...writes('/resource_classes/:name', customClasses, [
-    ['PUT', 2, 'resource_classes:update'],
-    ['DELETE', 2, 'resource_classes:delete'],
-  ]),
+  write(['PUT', '/resource_classes/:name', 2], ['resource_classes:update', putResourceClass], {
+    takesBody: { upTo: 6 },
+  }),
+  write(['DELETE', '/resource_classes/:name', 2], ['resource_classes:delete', deleteResourceClass]),
   read(PROVIDERS, 0, ['resource_providers:list', listProviders]),
-  ...writes(PROVIDERS, ofHosts, [['POST', 0, 'resource_providers:create']]),
+  write(['POST', PROVIDERS, 0], ['resource_providers:create', createProvider], {
+    takesBody: always,
+    isFreshSince: 20,
+  }),
   read(PROVIDER, 0, ['resource_providers:show', showProvider]),
-  ...writes(PROVIDER, ofHosts, [
-    ['PUT', 0, 'resource_providers:update'],
-    ['DELETE', 0, 'resource_providers:delete'],
-  ]),
-  read(`${PROVIDER}/inventories`, 0, ['resource_providers:inventories:list', listInventories]),
-  ...writes(`${PROVIDER}/inventories`, inventoriesOfHosts, [
-    ['POST', 0, 'resource_providers:inventories:create'],
-    ['PUT', 0, 'resource_providers:inventories:update'],
-    ['DELETE', 5, 'resource_providers:inventories:delete'],
-  ]),
-  read(`${PROVIDER}/inventories/:resource_class`, 0, [
-    'resource_providers:inventories:show',
-    showInventory,
-  ]),
-  ...writes(`${PROVIDER}/inventories/:resource_class`, inventoriesOfHosts, [
-    ['PUT', 0, 'resource_providers:inventories:update'],
-    ['DELETE', 0, 'resource_providers:inventories:delete'],
-  ]),
+  write(['DELETE', PROVIDER, 0], ['resource_providers:delete', deleteProvider]),
+  write(['PUT', PROVIDER, 0], ['resource_providers:update', updateProvider], answered),
+  read(INVENTORIES, 0, ['resource_providers:inventories:list', listInventories]),
+  write(
+    ['POST', INVENTORIES, 0],
+    ['resource_providers:inventories:create', createInventory],
+    answered,
+  ),
+  write(
+    ['PUT', INVENTORIES, 0],
+    ['resource_providers:inventories:update', putInventories],
+    answered,
+  ),
+  write(['DELETE', INVENTORIES, 5], ['resource_providers:inventories:delete', deleteInventories], {
+    statusBefore: 405,
+  }),
+  read(`${INVENTORIES}/:resource_class`, 0, ['resource_providers:inventories:show', showInventory]),
+  write(
+    ['PUT', `${INVENTORIES}/:resource_class`, 0],
+    ['resource_providers:inventories:update', putInventory],
+    answered,
+  ),
+  write(
+    ['DELETE', `${INVENTORIES}/:resource_class`, 0],
+    ['resource_providers:inventories:delete', deleteInventory],
+  ),
   read(`${PROVIDER}/usages`, 0, ['resource_providers:usages', showProviderUsages]),
   read(`${PROVIDER}/aggregates`, 1, ['resource_providers:aggregates:list', listProviderAggregates]),
-  ...writes(`${PROVIDER}/aggregates`, aggregates, [
-    ['PUT', 1, 'resource_providers:aggregates:update'],
-  ]),
+  write(
+    ['PUT', `${PROVIDER}/aggregates`, 1],
+    ['resource_providers:aggregates:update', putProviderAggregates],
+    answered,
+  ),
   read(`${PROVIDER}/allocations`, 0, [
     'resource_providers:allocations:list',
     listProviderAllocations,
   ]),
-  read(`${PROVIDER}/traits`, 6, ['resource_providers:traits:list', listProviderTraits]),
-  ...writes(`${PROVIDER}/traits`, traitsOfHosts, [
-    ['PUT', 6, 'resource_providers:traits:update'],
-    ['DELETE', 6, 'resource_providers:traits:delete'],
-  ]),
-  ...writes('/allocations', claims, [['POST', 13, 'allocations:manage']]),
+  write(['POST', '/allocations', 13], ['allocations:manage', postAllocations], withBody),
   read('/allocations/:consumer_uuid', 0, ['allocations:list', showAllocations]),
-  ...writes('/allocations/:consumer_uuid', claims, [
-    ['PUT', 0, 'allocations:update'],
-    ['DELETE', 0, 'allocations:delete'],
-  ]),
+  write(
+    ['PUT', '/allocations/:consumer_uuid', 0],
+    ['allocations:update', putAllocations],
+    withBody,
+  ),
+  write(['DELETE', '/allocations/:consumer_uuid', 0], ['allocations:delete', deleteAllocations]),
   read('/allocation_candidates', 10, ['allocation_candidates:list', listCandidates]),
   read('/traits', 6, ['traits:list', listTraits]),
-  { ...read('/traits/:name', 6, ['traits:show', showTrait]), acceptsAnything: true },
-  ...writes('/traits/:name', customTraits, [
-    ['PUT', 6, 'traits:update'],
-    ['DELETE', 6, 'traits:delete'],
-  ]),
+  { ...read('/traits/:name', 6, ['traits:show', showTrait]), givesBody: false },
+  write(['PUT', '/traits/:name', 6], ['traits:update', putTrait], {
+    isFreshSince: FRESHNESS_SINCE,
+  }),
+  write(['DELETE', '/traits/:name', 6], ['traits:delete', deleteTrait]),
+  read(TRAITS, 6, ['resource_providers:traits:list', listProviderTraits]),
+  write(['PUT', TRAITS, 6], ['resource_providers:traits:update', putProviderTraits], answered),
+  write(['DELETE', TRAITS, 6], ['resource_providers:traits:delete', deleteProviderTraits]),
   read('/usages', 9, ['usages', showUsages]),
-  ...writes('/reshaper', claims, [['POST', 30, 'reshaper:reshape']]),
+  write(['POST', '/reshaper', 30], ['reshaper:reshape', reshape], withBody),
 ];
 
 /** The link is empty: the same URL is the root of the one version. */

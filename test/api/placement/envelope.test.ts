@@ -184,36 +184,50 @@ describe('who may call', () => {
 
   it('a system reader looks and does not write', async () => {
     const look = await cloud.call('/resource_providers', { token: 'auditor' });
-    const write = await cloud.call('/resource_providers', { token: 'auditor', method: 'POST' });
+    const write = await cloud.call('/resource_providers', {
+      token: 'auditor',
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+    });
     expect([look.status, write.status]).toEqual([200, 403]);
   });
 });
 
-describe('writes that are not there yet', () => {
-  it('are refused in words, and nothing changes', async () => {
-    const before = cloud.cluster.events.length;
-    const { status, headers, body } = await cloud.call(
-      `/resource_providers/${alpha.id}/inventories`,
-      {
-        method: 'PUT',
-        version: '1.39',
-        headers: { 'content-type': 'application/json' },
-        body: '{"this is not": JSON',
-      },
-    );
-    expect({ status, allow: headers['allow'] }).toEqual({ status: 405, allow: 'GET' });
-    expect(errorOf(body)['detail']).toBe(
-      'The method PUT is not allowed for this resource. \n\n ' +
-        "This placement service can't be written to: inventories are what the compute hosts report. Nothing was changed.",
-    );
-    expect(cloud.cluster.events).toHaveLength(before);
-  });
+describe('writes', () => {
+  const json = { 'content-type': 'application/json' };
 
-  it('are 404 before their version and 403 for those who may not write', async () => {
+  it('are 404 before their version and 403 for those who may not', async () => {
     const write = async (token: string, version: string): Promise<number> =>
-      (await cloud.call('/reshaper', { method: 'POST', token, version })).status;
+      (await cloud.call('/reshaper', { method: 'POST', token, version, headers: json })).status;
     expect(await write('admin', '1.29')).toBe(404);
     expect(await write('red', '1.30')).toBe(403);
-    expect(await write('admin', '1.30')).toBe(405);
+    expect(await write('admin', '1.30')).toBe(400);
+  });
+
+  it('take JSON only', async () => {
+    const { status, body } = await cloud.call('/resource_providers', {
+      method: 'POST',
+      version: '1.39',
+      headers: { 'content-type': 'text/plain' },
+      body: '{"name": "one"}',
+    });
+    expect(status).toBe(415);
+    expect(errorOf(body)['detail']).toBe(
+      'The request media type text/plain is not supported by this server.\n\n ' +
+        'The media type text/plain is not supported, use application/json  ',
+    );
+  });
+
+  it('with a body that is no JSON change nothing', async () => {
+    const before = cloud.cluster.events.length;
+    const { status, body } = await cloud.call(`/resource_providers/${alpha.id}/inventories`, {
+      method: 'PUT',
+      version: '1.39',
+      headers: json,
+      body: '{"this is not": JSON',
+    });
+    expect(status).toBe(400);
+    expect(errorOf(body)['detail']).toMatch(/Malformed JSON: /);
+    expect(cloud.cluster.events).toHaveLength(before);
   });
 });

@@ -1,6 +1,13 @@
 // The placement API on a cluster without a runtime: two hosts, two servers on them, and people with tokens.
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import type { Caller, Identity } from '#actors/ports/identity.ts';
+import { placementEffects } from '#actors/placement/effects.ts';
+import {
+  placementDefinition,
+  placementNamesDefinition,
+  type WriteEffect,
+} from '#actors/placement/entity.ts';
+import { placementWrites } from '#actors/placement/protocol.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { type Inventory, providers } from '#actors/provider/protocol.ts';
 import { ConsumerIndex } from '#actors/scheduler/consumers.ts';
@@ -9,6 +16,7 @@ import { hosts } from '#actors/topology/protocol.ts';
 import type { ApiContext } from '#api/context.ts';
 import { placementPlugin } from '#api/placement/plugin.ts';
 import { buildServer } from '#api/server.ts';
+import type { EffectContext } from '#runtime/entity/effects.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
 import { pureCluster, type PureCluster } from '#test/support/pure-cluster.ts';
 import { createVirtualEnv } from '#test/support/virtual-env.ts';
@@ -149,7 +157,11 @@ export interface PlacementCloud {
 export const NOW_MS = Date.UTC(2026, 0, 31, 12);
 
 export function placementCloud(): PlacementCloud {
-  const cluster = pureCluster([hostDefinition, providerDefinition], () => NOW_MS);
+  const cluster = pureCluster(
+    [hostDefinition, providerDefinition, placementDefinition, placementNamesDefinition],
+    () => NOW_MS,
+  );
+  seeWritesThrough(cluster);
   const env = createVirtualEnv({ seed: 'placement-api', startMs: NOW_MS });
   const context: ApiContext = {
     env,
@@ -165,10 +177,25 @@ export function placementCloud(): PlacementCloud {
     providers: providerView,
     hosts: cluster.view(hostDefinition),
     consumers: new ConsumerIndex(providerView),
+    names: cluster.view(placementNamesDefinition),
+    writes: cluster.view(placementDefinition),
     servers,
   });
   const app = buildServer(context, [{ prefix: '/placement', plugin }]);
   return { app, cluster, call: (url, options) => call(app, url, options), ...writers(cluster) };
+}
+
+/** What the entity shell does: runs each effect and reports it. */
+function seeWritesThrough(cluster: PureCluster): void {
+  const { router } = cluster;
+  const run = placementEffects({ router, states: cluster.view(placementDefinition) });
+  cluster.onEffect((_kind, entityId, effect) => {
+    void run(effect as WriteEffect, { entityId, attempt: 1 } as EffectContext).then((report) =>
+      report === undefined
+        ? undefined
+        : router.ask(placementWrites.ref(entityId), report, { requestId: 'req-effect' }),
+    );
+  });
 }
 
 async function call(
