@@ -25,6 +25,8 @@ export interface MigrationHarness {
   slowly(): MigrationSettings;
   /** The process that uses the driver dies, and starts again. */
   restartCaller(side: Side): Promise<void>;
+  /** The host's daemon dies and comes back; guests live on. Resolves when the driver is connected again. */
+  restartDaemon(side: Side): Promise<void>;
   until<T>(what: string, probe: () => T | Promise<T>): Promise<NonNullable<Exclude<T, false>>>;
   close(): Promise<void>;
 }
@@ -50,6 +52,7 @@ export function migrationContract(
     handoverContract(scene);
     giveUpContract(scene);
     deathContract(scene);
+    daemonContract(scene);
   });
 }
 
@@ -407,6 +410,67 @@ function deathContract(scene: MigrationScene): void {
       await scene.untilStates(spec.id, { source: 'stands still', destination: 'absent' });
       await scene.source.migrations.cancelOutgoing(spec.id);
       expect(await scene.states(spec.id)).toEqual({ source: 'running', destination: 'absent' });
+    });
+  });
+}
+
+function daemonContract(scene: MigrationScene): void {
+  describe('a daemon that dies and comes back', () => {
+    test('on the source, before all is copied: the guest runs on there', async () => {
+      const spec = await scene.guest();
+      await scene.prepare(spec);
+      await scene.harness.restartDaemon('source');
+      await scene.destination.migrations.cancelIncoming(spec.id);
+      await scene.source.migrations.cancelOutgoing(spec.id);
+      await scene.untilStates(spec.id, { source: 'running', destination: 'absent' });
+      const prepared = await scene.prepare(spec, scene.harness.slowly());
+      const copying = faultOf(scene.perform(spec, prepared));
+      await scene.harness.until('the copy to be under way', async () =>
+        scene.source.migrations.progress(spec.id),
+      );
+      await scene.harness.restartDaemon('source');
+      expect(await copying).toBe('connection-lost');
+      await scene.destination.migrations.cancelIncoming(spec.id);
+      await scene.source.migrations.cancelOutgoing(spec.id);
+      await scene.untilStates(spec.id, { source: 'running', destination: 'absent' });
+    });
+
+    test('on the source, when all is copied: the guest may go on here or there', async () => {
+      const spec = await scene.guest();
+      await scene.performed(spec);
+      await scene.harness.restartDaemon('source');
+      await scene.untilStates(spec.id, { source: 'stands still', destination: 'stands still' });
+      await scene.destination.migrations.cancelIncoming(spec.id);
+      await scene.source.migrations.cancelOutgoing(spec.id);
+      expect(await scene.states(spec.id)).toEqual({ source: 'running', destination: 'absent' });
+      const done = await scene.performed(spec);
+      await scene.harness.restartDaemon('source');
+      await scene.finish(spec, done);
+      await scene.source.migrations.confirm(spec.id);
+      expect(await scene.states(spec.id)).toEqual({ source: 'absent', destination: 'running' });
+    });
+
+    test('on the destination: the incoming guest is gone, and the source may go on', async () => {
+      const spec = await scene.guest();
+      await scene.prepare(spec);
+      await scene.harness.restartDaemon('destination');
+      await scene.untilStates(spec.id, { source: 'running', destination: 'absent' });
+      await scene.source.migrations.cancelOutgoing(spec.id);
+      const done = await scene.performed(spec);
+      await scene.harness.restartDaemon('destination');
+      await scene.untilStates(spec.id, { source: 'stands still', destination: 'absent' });
+      expect(await faultOf(scene.finish(spec, done))).toBe('guest-not-found');
+      await scene.source.migrations.cancelOutgoing(spec.id);
+      expect(await scene.states(spec.id)).toEqual({ source: 'running', destination: 'absent' });
+    });
+
+    test('on the destination, when it was finished: the guest runs on there', async () => {
+      const spec = await scene.guest();
+      await scene.finish(spec, await scene.performed(spec));
+      await scene.harness.restartDaemon('destination');
+      await scene.untilStates(spec.id, { source: 'stands still', destination: 'running' });
+      await scene.source.migrations.confirm(spec.id);
+      expect(await scene.states(spec.id)).toEqual({ source: 'absent', destination: 'running' });
     });
   });
 }

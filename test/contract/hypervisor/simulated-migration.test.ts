@@ -50,6 +50,10 @@ async function makeHarness(wire?: SimulatedWire): Promise<MigrationHarness> {
       await drivers[side].close();
       drivers[side] = new SimulatedHypervisor(hosts[side]);
     },
+    restartDaemon: async (side) => {
+      hosts[side].loseConnection();
+      hosts[side].restoreConnection();
+    },
     until: pollUntil,
     close: async () => {
       await drivers.source.close();

@@ -55,6 +55,19 @@ async function makeHarness(): Promise<MigrationHarness> {
       await driverOf(side).close();
       drivers[sides.indexOf(side)] = await open(sides.indexOf(side));
     },
+    restartDaemon: async (side) => {
+      await daemons[sides.indexOf(side)]?.kill();
+      await daemons[sides.indexOf(side)]?.restart();
+      await driverOf(side).ready(10_000);
+      await pollUntil('the driver to be connected again', () =>
+        driverOf(side)
+          .list()
+          .then(
+            () => true,
+            () => false,
+          ),
+      );
+    },
     until: pollUntil,
     close: async () => {
       await Promise.all(drivers.map((driver) => driver.close()));
