@@ -11,7 +11,7 @@
 // runs on the source (before perform has ended) or stands still there (after it), and on the destination nothing or an
 // incoming guest that never runs by itself.
 
-import type { GuestSpec, GuestState } from './port.ts';
+import type { GuestMark, GuestSpec, GuestState } from './port.ts';
 
 export interface MigrationSettings {
   /** Targets (`vda`) of disks whose content is copied; empty when both hosts see the same files. */
@@ -85,15 +85,18 @@ export interface Migrations {
   finish(
     spec: GuestSpec,
     order: {
-      readonly offer: MigrationOffer;
       readonly cookie: string;
+      readonly isPaused: boolean;
       readonly settings: MigrationSettings;
     },
   ): Promise<GuestState>;
   /** On the source, after the guest was seen to run on the destination: what stands still here is taken away. Silent if nothing is. */
   confirm(id: string): Promise<void>;
-  /** On the source: the guest goes on here as before. Never after the destination was told to finish. */
-  cancelOutgoing(id: string): Promise<void>;
+  /**
+   * On the source: the guest goes on here as before. Never after the destination was told to finish, unless its copy is
+   * known to be gone. With `mark` it goes on under another grant: the mark is changed before anything runs.
+   */
+  cancelOutgoing(id: string, mark?: GuestMark): Promise<void>;
   /** On the destination: takes the incoming guest away. Silent if there is none; wrong-state if the guest runs here. */
   cancelIncoming(id: string): Promise<void>;
   /** On the source, while it copies; undefined when it does not. */

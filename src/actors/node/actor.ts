@@ -286,6 +286,7 @@ export class NodeActor implements Grants {
     const ordered = this.#watchOrders();
     try {
       const found = await this.machine.hypervisor.find(serverId);
+      if (found?.isInMigration === true) return;
       const power = found?.power ?? whenGone;
       if (!ordered.has(serverId))
         await this.#tell({ type: 'observed', serverId, runEpoch, power }, reason);

@@ -35,6 +35,8 @@ export function reconcile(
     const { mark } = guest;
     if (mark === undefined || mark.cluster !== self.cluster) continue;
     seen.add(guest.id);
+    // Neither end of a handover decides on it: its server's operation finishes it or gives it up.
+    if (guest.isInMigration === true) continue;
     findings.push(findingOf(guest, mark, ledger, self.host));
   }
   for (const [serverId, entry] of bucketEntries(ledger.entries)) {

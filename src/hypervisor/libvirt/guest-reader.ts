@@ -14,8 +14,9 @@ import type { DomainRef, TypedParameter } from './rpc/structures.ts';
 const STATS_STATE = 1;
 /** Without it one domain that is busy would hold up the list of all. */
 const STATS_NO_WAIT = 1 << 29;
-const METADATA_ELEMENT = 2;
-const AFFECT_LIVE = 1;
+/** VIR_DOMAIN_METADATA_ELEMENT and VIR_DOMAIN_AFFECT_LIVE. */
+export const METADATA_ELEMENT = 2;
+export const AFFECT_LIVE = 1;
 
 export class GuestReader {
   readonly #connections: Connections;

@@ -13,10 +13,11 @@ import type {
   Migrations,
   MigrationSettings,
 } from '../migration-port.ts';
-import type { GuestSpec, GuestState } from '../port.ts';
+import type { GuestMark, GuestSpec, GuestState } from '../port.ts';
 import { HypervisorFault } from '../port.ts';
 import type { Connections, HeldConnection } from './connections.ts';
-import { domainRef, type GuestReader } from './guest-reader.ts';
+import { MARK_NAMESPACE, MARK_PREFIX, renderBareMark } from './domain-xml/mark.ts';
+import { AFFECT_LIVE, domainRef, type GuestReader, METADATA_ELEMENT } from './guest-reader.ts';
 import { virError } from './rpc/faults.ts';
 import { procedures } from './rpc/procedures.ts';
 import type { Procedure } from './rpc/procedures.ts';
@@ -113,7 +114,7 @@ export class LibvirtMigrations implements Migrations {
             textParameter('listen_address', address),
           ],
           cookie: decode(offer.cookie),
-          flags: destinationFlagsOf(settings, offer),
+          flags: destinationFlagsOf(settings, offer.isPaused),
         },
         PHASE_TIMEOUT_MS,
       );
@@ -159,19 +160,19 @@ export class LibvirtMigrations implements Migrations {
   async finish(
     spec: GuestSpec,
     order: {
-      readonly offer: MigrationOffer;
       readonly cookie: string;
+      readonly isPaused: boolean;
       readonly settings: MigrationSettings;
     },
   ): Promise<GuestState> {
-    const { offer, cookie, settings } = order;
+    const { isPaused, cookie, settings } = order;
     const before = await this.#options.reader.find(spec.id);
     if (before === undefined) throw notFound(spec.id);
     if (before.isInMigration !== true) return before;
     await this.#callIncoming(spec.id, procedures.domainMigrateFinish, {
       params: [textParameter('destination_name', spec.name)],
       cookie: decode(cookie),
-      flags: destinationFlagsOf(settings, offer),
+      flags: destinationFlagsOf(settings, isPaused),
       cancelled: 0,
     });
     this.#release(this.#incoming, spec.id);
@@ -188,10 +189,34 @@ export class LibvirtMigrations implements Migrations {
     if (left !== undefined) await this.#options.destroy(id);
   }
 
-  async cancelOutgoing(id: string): Promise<void> {
-    await this.#confirm(id, true);
+  async cancelOutgoing(id: string, mark?: GuestMark): Promise<void> {
+    const before = mark === undefined ? undefined : await this.#options.reader.find(id);
+    // libvirt changes nothing of a guest in a migration. It forgets this one with its connection, and leaves the guest still.
+    if (mark !== undefined && before?.isInMigration === true) {
+      this.#release(this.#outgoing, id);
+      await this.#setMark(id, mark);
+    } else {
+      await this.#confirm(id, true);
+      if (mark !== undefined && before !== undefined) await this.#setMark(id, mark);
+    }
     const found = await this.#options.reader.find(id);
     if (found?.isInMigration === true) await this.#options.resume(id);
+  }
+
+  async #setMark(id: string, mark: GuestMark): Promise<void> {
+    await this.#options.connections.work(
+      procedures.domainSetMetadata,
+      {
+        dom: domainRef(id),
+        type: METADATA_ELEMENT,
+        metadata: renderBareMark(mark),
+        key: MARK_PREFIX,
+        uri: MARK_NAMESPACE,
+        flags: AFFECT_LIVE,
+      },
+      PHASE_TIMEOUT_MS,
+    );
+    this.#options.reader.forget(id);
   }
 
   async cancelIncoming(id: string): Promise<void> {
@@ -335,8 +360,8 @@ function flagsOf({ copiedDisks, autoConverge }: MigrationSettings): number {
   );
 }
 
-function destinationFlagsOf(settings: MigrationSettings, offer: MigrationOffer): number {
-  return (flagsOf(settings) & ~SOURCE_FLAGS) | (offer.isPaused ? flag.paused : 0);
+function destinationFlagsOf(settings: MigrationSettings, isPaused: boolean): number {
+  return (flagsOf(settings) & ~SOURCE_FLAGS) | (isPaused ? flag.paused : 0);
 }
 
 function progressOf(params: readonly TypedParameter[]): MigrationProgress {

@@ -158,12 +158,19 @@ export function takeOver(guest: SimulatedGuest, copied: CopiedGuest, isPaused: b
 }
 
 /** The migration was given up. */
-export function keepGuest(guest: SimulatedGuest): GuestStep {
+export function keepGuest(kept: SimulatedGuest, mark: GuestMark | undefined): GuestStep {
+  const guest = mark === undefined ? kept : { ...kept, mark };
   if (guest.migration !== 'outgoing') return { guest, events: [] };
   const { migration: _, ...rest } = guest;
   return {
     guest: { ...rest, power: 'running' },
-    events: [{ type: 'guest.resumed', id: guest.id, detail: 'migrated' }],
+    events: [
+      {
+        type: 'guest.resumed',
+        id: guest.id,
+        detail: mark === undefined ? 'migrated' : 'unpaused',
+      },
+    ],
   };
 }
 

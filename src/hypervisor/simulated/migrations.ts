@@ -10,7 +10,7 @@ import type {
   Migrations,
   MigrationSettings,
 } from '../migration-port.ts';
-import type { GuestSpec, GuestState } from '../port.ts';
+import type { GuestMark, GuestSpec, GuestState } from '../port.ts';
 import { HypervisorFault } from '../port.ts';
 import type { SimulatedOperation } from './faults.ts';
 import type { CopiedGuest, SimulatedGuest } from './guest.ts';
@@ -121,7 +121,7 @@ export class SimulatedMigrations implements Migrations {
       const now =
         copied === undefined
           ? guest
-          : this.#options.host.apply(takeOver(guest, copied, order.offer.isPaused));
+          : this.#options.host.apply(takeOver(guest, copied, order.isPaused));
       return stateOf(now);
     });
   }
@@ -138,12 +138,12 @@ export class SimulatedMigrations implements Migrations {
     });
   }
 
-  cancelOutgoing(id: string): Promise<void> {
+  cancelOutgoing(id: string, mark?: GuestMark): Promise<void> {
     return this.#options.call('migrations.cancelOutgoing', () => {
       this.#outgoing.get(id)?.reject(aborted(id));
       this.#outgoing.delete(id);
       const guest = this.#find(id);
-      if (guest !== undefined) this.#options.host.apply(keepGuest(guest));
+      if (guest !== undefined) this.#options.host.apply(keepGuest(guest, mark));
     });
   }
 

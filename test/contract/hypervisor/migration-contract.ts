@@ -38,6 +38,7 @@ export const MIGRATION_EVENTS = {
   finish: ['resumed migrated'],
   confirm: ['stopped migrated'],
   cancelOutgoing: ['resumed migrated'],
+  cancelOutgoingMarked: ['resumed unpaused'],
   cancelIncoming: ['stopped failed'],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -166,9 +167,9 @@ class MigrationScene {
 
   finish(
     spec: GuestSpec,
-    { offer, cookie, settings }: Prepared & { readonly cookie: string },
+    { offer: { isPaused }, cookie, settings }: Prepared & { readonly cookie: string },
   ): Promise<GuestState> {
-    return this.destination.migrations.finish(this.there(spec), { offer, cookie, settings });
+    return this.destination.migrations.finish(this.there(spec), { isPaused, cookie, settings });
   }
 
   async untilStates(id: string, wanted: Record<Side, string>): Promise<void> {
@@ -252,7 +253,7 @@ function handoverContract(scene: MigrationScene): void {
         invitation,
         settings: fast,
       });
-      await scene.source.migrations.finish(back, { offer, cookie, settings: fast });
+      await scene.source.migrations.finish(back, { isPaused: false, cookie, settings: fast });
       await scene.destination.migrations.confirm(spec.id);
       expect(await scene.states(spec.id)).toEqual({ source: 'running', destination: 'absent' });
     });
@@ -293,7 +294,11 @@ function handoverContract(scene: MigrationScene): void {
       );
       expect(
         await faultOf(
-          scene.destination.migrations.finish(spec, { offer, cookie: '', settings: fast }),
+          scene.destination.migrations.finish(spec, {
+            isPaused: false,
+            cookie: '',
+            settings: fast,
+          }),
         ),
       ).toBe('guest-not-found');
       await scene.source.migrations.cancelOutgoing(spec.id);
@@ -332,6 +337,22 @@ function giveUpContract(scene: MigrationScene): void {
       expect(scene.told('destination', spec.id)).toEqual(MIGRATION_EVENTS.cancelIncoming);
       expect(scene.told('source', spec.id)).toEqual(MIGRATION_EVENTS.cancelOutgoing);
       await giveUp(spec);
+      await scene.finish(spec, await scene.performed(spec));
+      await scene.source.migrations.confirm(spec.id);
+      expect(await scene.states(spec.id)).toEqual({ source: 'absent', destination: 'running' });
+    });
+
+    test('when the other copy is gone: the guest goes on under a newer grant', async () => {
+      const spec = await scene.guest();
+      await scene.performed(spec);
+      await scene.destination.migrations.cancelIncoming(spec.id);
+      const mark = { ...spec.mark, runEpoch: 7 };
+      scene.forgetEvents();
+      await scene.source.migrations.cancelOutgoing(spec.id, mark);
+      expect(await scene.states(spec.id)).toEqual({ source: 'running', destination: 'absent' });
+      expect((await scene.source.find(spec.id))?.mark).toEqual(mark);
+      expect((await scene.source.list()).find(({ id }) => id === spec.id)?.mark).toEqual(mark);
+      expect(scene.told('source', spec.id)).toEqual(MIGRATION_EVENTS.cancelOutgoingMarked);
       await scene.finish(spec, await scene.performed(spec));
       await scene.source.migrations.confirm(spec.id);
       expect(await scene.states(spec.id)).toEqual({ source: 'absent', destination: 'running' });

@@ -133,7 +133,7 @@ test('a disk of its own goes with the guest, and both stand still until finish',
     const { cookie } = await source.migrations.perform(there, { offer, invitation, settings });
     expect(await source.find(spec.id)).toMatchObject({ power: 'paused', isInMigration: true });
     expect(await destination.find(spec.id)).toMatchObject({ power: 'paused', isInMigration: true });
-    await destination.migrations.finish(there, { offer, cookie, settings });
+    await destination.migrations.finish(there, { isPaused: offer.isPaused, cookie, settings });
     await source.migrations.confirm(spec.id);
     expect(await source.find(spec.id)).toBeUndefined();
     expect((await destination.find(spec.id))?.power).toBe('running');

@@ -9,13 +9,22 @@ import { readXml } from './read.ts';
 /** Of our metadata element; libvirt finds it by this. Never change it: running guests carry it. */
 export const MARK_NAMESPACE = 'urn:kilonova:guest:1';
 
+export const MARK_PREFIX = 'kilonova';
+
 export function markElement(mark: GuestMark): XmlElement {
-  return element('kilonova:guest', {
-    'xmlns:kilonova': MARK_NAMESPACE,
-    cluster: mark.cluster,
-    host: mark.host,
-    runEpoch: mark.runEpoch,
+  return element(`${MARK_PREFIX}:guest`, {
+    [`xmlns:${MARK_PREFIX}`]: MARK_NAMESPACE,
+    ...attributesOf(mark),
   });
+}
+
+function attributesOf({ cluster, host, runEpoch }: GuestMark) {
+  return { cluster, host, runEpoch };
+}
+
+/** As libvirt wants it for a domain that runs: it adds prefix and namespace itself, and refuses them if they are there. */
+export function renderBareMark(mark: GuestMark): string {
+  return renderXml(element('guest', attributesOf(mark)));
 }
 
 export function renderMark(mark: GuestMark): string {

@@ -150,6 +150,19 @@ export const procedures = {
   ),
   domainReset: procedure(245, 'domainReset', onDomainWithFlags, nothing),
   domainShutdownFlags: procedure(258, 'domainShutdownFlags', onDomainWithFlags, nothing),
+  domainSetMetadata: procedure(
+    264,
+    'domainSetMetadata',
+    struct({
+      dom: domain,
+      type: int,
+      metadata: optionalText,
+      key: optionalText,
+      uri: optionalText,
+      flags: uint,
+    }),
+    nothing,
+  ),
   domainGetMetadata: procedure(
     265,
     'domainGetMetadata',

@@ -78,3 +78,15 @@ it('nothing there and nothing granted, or all over, finds nothing', () => {
   expect(reconcile([], ledger(), self)).toEqual([]);
   expect(reconcile([], ledger([1, 'over']), self)).toEqual([]);
 });
+
+it('a guest that stands still for a handover is left to its operation, whatever the record says', () => {
+  const still: GuestState = { ...guest(ours(2), 'paused'), isInMigration: true };
+  for (const record of [
+    ledger(),
+    ledger([1, 'open']),
+    ledger([2, 'open']),
+    ledger([2, 'over']),
+    ledger([3, 'open']),
+  ])
+    expect(reconcile([still], record, self)).toEqual([]);
+});
