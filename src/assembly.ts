@@ -22,6 +22,7 @@ import { AllNodes } from '#actors/node/all-nodes.ts';
 import type { NodeClient } from '#actors/node/client.ts';
 import { LocalNodes } from '#actors/node/local-nodes.ts';
 import type { Machine } from '#actors/node/machine.ts';
+import { type DiskRange, NodeFault } from '#actors/node/protocol.ts';
 import type { Networks } from '#actors/ports/networks.ts';
 import { placementEffects } from '#actors/placement/effects.ts';
 import { placementDefinition, placementNamesDefinition } from '#actors/placement/entity.ts';
@@ -67,6 +68,8 @@ export class Assembly {
   /** All hosts of the cloud, as far as they are reached from here. */
   readonly allNodes: NodeClient;
   readonly consumers: ConsumerIndex;
+  /** The choice of hosts, from this process's states. */
+  readonly scheduler: ViewScheduler;
   readonly #options: AssemblyOptions;
   #auditor: Auditor | undefined;
   #networks: Networks | undefined;
@@ -82,6 +85,15 @@ export class Assembly {
     this.allNodes = remoteNodes === undefined ? this.nodes : new AllNodes(this.nodes, remoteNodes);
     this.#registerCompute();
     this.consumers = new ConsumerIndex(this.entities.view(providerDefinition));
+    this.scheduler = new ViewScheduler({
+      views: this.entities,
+      hosts: this.entities.view(hostDefinition),
+      aggregates: this.entities.view(aggregatesDefinition),
+      providers: this.entities.view(providerDefinition),
+      servers: this.entities.view(instanceDefinition),
+      groups: this.entities.view(serverGroupsDefinition),
+      nodes: this.allNodes,
+    });
   }
 
   /** Adds a neighbour's entities; before `recover`. */
@@ -127,11 +139,11 @@ export class Assembly {
 
   /** Takes up a compute host of this process: registers it and adopts its guests. */
   async addNode(
-    machine: Machine,
+    machine: Omit<Machine, 'sourceDisk'>,
     options: Pick<NodeActorOptions, 'availabilityZone' | 'hostIp' | 'inventories'>,
   ): Promise<void> {
     const node = new NodeActor({
-      machine,
+      machine: { ...machine, sourceDisk: (range) => this.#sourceDisk(range) },
       system: this.system,
       router: this.router,
       ledger: this.entities,
@@ -140,6 +152,16 @@ export class Assembly {
     });
     this.nodes.add(node);
     await node.start();
+  }
+
+  /** Of a server that is moved to a host of this process, at the other end. */
+  #sourceDisk(range: DiskRange): Promise<Uint8Array> {
+    const move = this.entities.view(instanceDefinition).get(range.serverId)?.move;
+    if (move === undefined)
+      throw new NodeFault('not-found', `server ${range.serverId} is not being moved`, {
+        retryable: false,
+      });
+    return this.allNodes.readDisk(move.source.host, range);
   }
 
   async audit(): Promise<void> {
@@ -207,20 +229,7 @@ export class Assembly {
     const { entities, system, consumers, allNodes: nodes } = this;
     if (this.#networks === undefined)
       throw new Error('the assembly has no network service: useNetworks comes before start');
-    const sources = {
-      views: entities,
-      hosts: entities.view(hostDefinition),
-      aggregates: entities.view(aggregatesDefinition),
-      providers: entities.view(providerDefinition),
-      servers: entities.view(instanceDefinition),
-      groups: entities.view(serverGroupsDefinition),
-      nodes,
-    };
-    const scheduler = new SchedulerActor({
-      system,
-      name: 'scheduler',
-      scheduler: new ViewScheduler(sources),
-    });
+    const scheduler = new SchedulerActor({ system, name: 'scheduler', scheduler: this.scheduler });
     return instanceEffects({
       log: this.env.log,
       router: this.router,
@@ -229,7 +238,7 @@ export class Assembly {
         router: this.router,
         scheduler,
         consumers,
-        requestOf: (serverId) => sources.servers.get(serverId)?.request,
+        requestOf: (serverId) => entities.view(instanceDefinition).get(serverId)?.request,
       }),
       networks: this.#networks,
       nodes,

@@ -95,6 +95,7 @@ function gatewayOf(parts: MessageDeskParts): NodeGateway {
     },
     imageUrl: (imageId, host) => urls.urlOf(imageId, host),
     controllers,
+    nodes: assembly.allNodes,
     onStatus: (sender, isUp) => remoteNodes.told(sender, isUp),
   });
 }

@@ -116,6 +116,14 @@ export function buildApi(options: FrontDoorOptions): Door {
     networks: neighbours.networks,
     securityGroups: embeddedSecurityGroups(neighbours.networks),
     nodes: assembly.allNodes,
+    scheduler: assembly.scheduler,
+    resize: {
+      allowSameHost: config.resize.allowSameHost,
+      confirmAfterMs:
+        config.resize.confirmWindowSeconds === 0
+          ? undefined
+          : config.resize.confirmWindowSeconds * 1_000,
+    },
     controllerName: hostname(),
     hostUptime: () => machineUptime(),
   };

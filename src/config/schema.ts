@@ -105,6 +105,15 @@ export const configSchema = Type.Object(
       },
       closed,
     ),
+    resize: Type.Object(
+      {
+        /** A server that is resized may stay on its host; a cloud of one host can't resize otherwise. */
+        allowSameHost: Type.Boolean(),
+        /** Resizes and cold migrations are confirmed by themselves after this long; 0 for never. */
+        confirmWindowSeconds: Type.Integer({ minimum: 0 }),
+      },
+      closed,
+    ),
     allocationRatios: Type.Object({ cpu: ratio, ram: ratio, disk: ratio }, closed),
     tokenLifetimeMs: Type.Integer({ minimum: 60_000 }),
     logLevel: oneOf('debug', 'info', 'warn', 'error'),
@@ -148,6 +157,7 @@ export const defaultConfig: Config = {
       image_count_uploading: -1,
     },
   },
+  resize: { allowSameHost: true, confirmWindowSeconds: 0 },
   cluster: {
     profile: 'durable',
     cell: 'kilonova',

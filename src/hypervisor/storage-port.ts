@@ -17,8 +17,51 @@ export interface ConfigDriveFile {
   readonly content: Uint8Array;
 }
 
+/** A guest's disk as a file, for another host to take. */
+export interface DiskFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** What a guest's move to another host, or to another size, needs of the storage at both ends. The guest must be down. */
+export interface MovingDisks {
+  /** Names the file system that holds the disks: hosts that tell the same name see the same files. */
+  storageId(): Promise<string>;
+  /** A guest's complete disks, in their place or withdrawn; none for a guest without files. */
+  listDisks(guestId: string): Promise<readonly DiskFile[]>;
+  /**
+   * Bytes of a disk's file from an offset on, at most `length`; fewer at its end. Of a withdrawn one, if there is one.
+   * Fault failed if there is no such disk.
+   */
+  readDisk(
+    disk: { readonly guestId: string; readonly name: string },
+    range: { readonly offset: number; readonly length: number },
+  ): Promise<Uint8Array>;
+  /**
+   * Takes a disk over from another host, piece by piece, to stand on the same image, which must be cached here; whole, or
+   * not at all. A disk of that name that is there is kept. Fault image-refused if it stands on something else.
+   */
+  receiveDisk(disk: {
+    readonly guestId: string;
+    readonly name: string;
+    readonly sizeBytes: number;
+    readonly imageId: string | undefined;
+    readonly read: (range: { offset: number; length: number }) => Promise<Uint8Array>;
+  }): Promise<void>;
+  /** Makes a disk larger for the guest; one that is as large, or larger, stays as it is. Fault failed if there is none. */
+  growDisk(disk: { guestId: string; name: string; sizeBytes: number }): Promise<void>;
+  /** Takes the disks from their place and keeps them: no guest can be started with them. One that was withdrawn stays. */
+  withdraw(guestId: string): Promise<void>;
+  /** Puts a copy of each withdrawn disk in its place, unless there is one. */
+  copyWithdrawn(guestId: string): Promise<void>;
+  /** Puts the withdrawn disks back in the place of whatever is there. */
+  bringBack(guestId: string): Promise<void>;
+  /** Removes the withdrawn disks. */
+  dropWithdrawn(guestId: string): Promise<void>;
+}
+
 /** Every call may be repeated: what is already there is kept. Faults are HypervisorFault: no-space, image-refused, failed. */
-export interface GuestStorage {
+export interface GuestStorage extends MovingDisks {
   /** Fetches into the checksummed cache unless it is there. On any fault no partial file is left. */
   ensureImage(source: ImageSource): Promise<void>;
   /**

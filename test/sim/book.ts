@@ -3,6 +3,7 @@
 import type { ServerRequest } from '#actors/domain/server.ts';
 import { serverGroups } from '#actors/group/protocol.ts';
 import { groupIdOf } from '#actors/instance/group-claims.ts';
+import type { OperationParameters } from '#actors/instance/parameters.ts';
 import { type InstanceCommand, instances, type OperationName } from '#actors/instance/protocol.ts';
 import { projects } from '#actors/project/protocol.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
@@ -84,13 +85,27 @@ export class Book {
   operate(
     world: World,
     via: number,
-    { serverId, operation }: { readonly serverId: string; readonly operation: OperationName },
+    {
+      serverId,
+      operation,
+      parameters,
+    }: {
+      readonly serverId: string;
+      readonly operation: OperationName;
+      readonly parameters?: OperationParameters;
+    },
   ): string | undefined {
     this.#asked += 1;
     const operationId = `${operation}-${serverId}-${this.#asked}`;
     const requestId = `req-${operationId}`;
     const actor = { userId: 'user-1', projectId: 'project-1', isAdmin: false };
-    const command = { type: 'instance.operate', operation, operationId, actor } as const;
+    const command = {
+      type: 'instance.operate',
+      operation,
+      operationId,
+      actor,
+      ...(parameters === undefined ? {} : { parameters }),
+    } as const;
     return this.#send(world, via, {
       serverId,
       operation,

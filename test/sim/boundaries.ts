@@ -83,6 +83,9 @@ const reads: ReadonlySet<string> = new Set([
   'capacity',
   'listGuests',
   'hasSavedMemory',
+  'storageId',
+  'listDisks',
+  'readDisk',
   'listNetworks',
   'listPorts',
 ]);

@@ -165,6 +165,7 @@ export class ClusterController extends Controller {
         cluster.membership.table.members
           .filter(({ role, isRevoked }) => role === 'controller' && !isRevoked)
           .map(({ id, addresses }) => ({ id, addresses })),
+      nodes,
       onStatus: (sender, isUp) => nodes.told(sender, isUp),
     });
     return { transport, cluster, assembly, networks, nodes };

@@ -90,6 +90,7 @@ async function startController(): Promise<RemoteNodes> {
     configDrive: () => [{ path: 'openstack/latest/meta_data.json', content: new Uint8Array(2) }],
     imageUrl: (imageId) => `memory:${imageId}`,
     controllers: () => [{ id: 'controller', addresses: transport.addresses() }],
+    nodes: remoteNodes,
     onStatus: (sender, isUp) => remoteNodes.told(sender, isUp),
   });
   transport.onMessage((message) => gateway.receive(message, records[1]!));

@@ -3,6 +3,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { OperationName } from '#actors/instance/protocol.ts';
 import { operations } from '#actors/instance/operations/all.ts';
+import type { OperationParameters } from '#actors/instance/parameters.ts';
+import { testFlavor } from '#test/support/servers.ts';
 import { type Answer, SimulatedCloud } from '#test/support/simulated-cloud.ts';
 
 const one = 'aaaaaaaa-0000-4000-8000-000000000001';
@@ -12,8 +14,13 @@ interface Scenario {
   /** Brings the server to where the operation starts; not cut. */
   readonly before: readonly OperationName[];
   readonly operation: OperationName;
+  readonly parameters?: OperationParameters;
+  /** Default 1. */
+  readonly hosts?: number;
   readonly ends: string;
 }
+
+const larger = { ...testFlavor, id: 'larger', vcpus: 2, ramMiB: 192, diskGiB: 2, swapMiB: 64 };
 
 const scenarios: readonly Scenario[] = [
   { name: 'create', before: [], operation: 'create', ends: 'active' },
@@ -27,6 +34,45 @@ const scenarios: readonly Scenario[] = [
   { name: 'unpause', before: ['pause'], operation: 'unpause', ends: 'active' },
   { name: 'suspend', before: [], operation: 'suspend', ends: 'suspended' },
   { name: 'resume', before: ['suspend'], operation: 'resume', ends: 'active' },
+  { name: 'migrate', before: [], operation: 'migrate', hosts: 2, ends: 'resized' },
+  {
+    name: 'migrate of a stopped server',
+    before: ['stop'],
+    operation: 'migrate',
+    hosts: 2,
+    ends: 'resized',
+  },
+  {
+    name: 'delete of a migrated server',
+    before: ['migrate'],
+    operation: 'delete',
+    hosts: 2,
+    ends: 'gone',
+  },
+  { name: 'confirm', before: ['migrate'], operation: 'confirm-resize', hosts: 2, ends: 'active' },
+  { name: 'revert', before: ['migrate'], operation: 'revert-resize', hosts: 2, ends: 'active' },
+  {
+    name: 'resize to another host',
+    before: [],
+    operation: 'resize',
+    parameters: { flavor: larger },
+    hosts: 2,
+    ends: 'resized',
+  },
+  {
+    name: 'resize on its host',
+    before: [],
+    operation: 'resize',
+    parameters: { flavor: larger, sameHost: true },
+    ends: 'resized',
+  },
+  {
+    name: 'confirm on its host',
+    before: ['resize'],
+    operation: 'confirm-resize',
+    ends: 'active',
+  },
+  { name: 'revert on its host', before: ['resize'], operation: 'revert-resize', ends: 'active' },
 ];
 
 let cloud: SimulatedCloud;
@@ -34,13 +80,14 @@ afterEach(() => cloud.dispose());
 
 /** Everything up to the operation, in a process of its own, which then dies at rest. */
 async function prepared(scenario: Scenario): Promise<void> {
-  cloud = new SimulatedCloud({ seed: 7 });
+  cloud = new SimulatedCloud({ seed: 7, hosts: scenario.hosts ?? 1 });
   await cloud.boot();
   if (scenario.operation === 'create') return cloud.kill();
   await cloud.create(one);
   await cloud.rest();
   for (const operation of scenario.before) {
-    await cloud.operate(one, operation);
+    const parameters = operation === 'resize' ? { flavor: larger, sameHost: true } : undefined;
+    await cloud.operate(one, operation, parameters);
     await cloud.rest();
   }
   cloud.kill();
@@ -57,7 +104,7 @@ async function cut(
     answer =
       scenario.operation === 'create'
         ? await cloud.create(one)
-        : await cloud.operate(one, scenario.operation);
+        : await cloud.operate(one, scenario.operation, scenario.parameters);
   if (!running.isDead) await cloud.rest();
   const { passed, names } = running.boundaries;
   cloud.kill();

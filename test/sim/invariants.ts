@@ -6,6 +6,8 @@ import { instanceDefinition } from '#actors/instance/entity.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import { bucketEntries } from '#actors/domain/bucket-map.ts';
 import { flavorResources } from '#actors/domain/flavor-resources.ts';
+import { isOneHost } from '#actors/instance/moves.ts';
+import { largerOf } from '#actors/instance/placement.ts';
 import { ledgerDefinition, openGrant } from '#actors/node/ledger.ts';
 import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
@@ -77,11 +79,29 @@ function claims(entities: View, placed: readonly Placed[]): readonly string[] {
       ([consumer, { resources }]) => `${consumer} at ${provider.id}: ${shown(resources)}`,
     ),
   );
-  const wanted = placed.map(
-    ({ id, grant, request }) =>
-      `${id} at ${grant.providerId}: ${shown(request === undefined ? {} : flavorResources(request.flavor))}`,
+  return difference(
+    'claims = placed servers',
+    held,
+    placed.flatMap((server) => claimsOf(server, held)),
   );
-  return difference('claims = placed servers', held, wanted);
+}
+
+/** Both ends of a move are held; of one in error, what is held at the other end may have been given back already. */
+function claimsOf(
+  { id, grant, request, move, vmState }: Placed,
+  held: readonly string[],
+): readonly string[] {
+  const claim = (providerId: string, resources: Readonly<Record<string, number>>): string =>
+    `${id} at ${providerId}: ${shown(resources)}`;
+  if (request === undefined) return [];
+  if (move === undefined) return [claim(grant.providerId, flavorResources(request.flavor))];
+  const [before, after] = [flavorResources(move.oldFlavor), flavorResources(move.newFlavor)];
+  const both = isOneHost(move)
+    ? [claim(move.source.providerId, largerOf(before, after))]
+    : [claim(move.source.providerId, before), claim(move.destination.providerId, after)];
+  if (vmState !== 'error') return both;
+  const ends = isOneHost(move) ? [...both, claim(move.source.providerId, before)] : both;
+  return [...new Set(ends)].filter((one) => held.includes(one));
 }
 
 /** Each group's members are the living servers that were created in it, and hold the hosts that these were granted. */
@@ -95,12 +115,18 @@ function groupClaims(entities: View, live: readonly InstanceState[]): readonly s
         `${serverId} in ${group.id}: ${holds.map(({ host }) => host).join(' ')}`,
     ),
   );
-  const wanted = live.flatMap(({ id, request, grant }) => {
+  const wanted = live.flatMap(({ id, request, grant, move, vmState }) => {
     const groupId = groupIdOf(request);
     const isThere = groups.some(
       ({ project, group }) => group.id === groupId && project === request?.projectId,
     );
-    return isThere ? [`${id} in ${groupId}: ${grant?.host ?? ''}`] : [];
+    if (!isThere) return [];
+    const at = (...hosts: readonly string[]): string => `${id} in ${groupId}: ${hosts.join(' ')}`;
+    if (move === undefined) return [at(...(grant === undefined ? [] : [grant.host]))];
+    const both = at(move.source.host, move.destination.host);
+    // Of one in error, what is held at the other end may have been given back already.
+    const either = vmState === 'error' ? [both, at(move.source.host)] : [both];
+    return [either.find((one) => held.includes(one)) ?? both];
   });
   return difference('members of server groups = servers created in them', held, wanted);
 }
@@ -158,13 +184,16 @@ function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): r
       launchedAtMs !== undefined &&
       !actions.some(({ action, message }) => action === 'delete' && message === 'Error'),
   );
+  // The source of a move keeps the disks.
+  const moving = placed.filter(({ move }) => move?.source.host === host.name).map(({ id }) => id);
   const within = (
     what: string,
     found: readonly string[],
     of: (server: Placed) => readonly string[],
+    others: readonly string[] = [],
   ) => [
     ...found
-      .filter((one) => !here.some((server) => of(server).includes(one)))
+      .filter((one) => !here.some((server) => of(server).includes(one)) && !others.includes(one))
       .map((one) => `${host.name}: ${what} of ${one} is left over`),
     ...sure
       .flatMap(of)
@@ -174,7 +203,7 @@ function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): r
   return [
     ...guests.flatMap((guest) => guestFindings(guest, host, here)),
     ...sure.flatMap((server) => powerFindings(server, guests, host)),
-    ...within('directory', host.files.guests(), ({ id }) => [id]),
+    ...within('directory', host.files.guests(), ({ id }) => [id], moving),
     ...within('tap', [...host.ports.keys()], (server) => server.ports.map(({ portId }) => portId)),
     ...within('open grant', known.openGrants(host.name), ({ id, grant }) => [
       `${id}@${grant.runEpoch}`,
@@ -227,6 +256,7 @@ function powerFindings(
     stopped: 'off',
     suspended: 'off',
   };
+  if (server.vmState === 'resized') return [];
   return wanted[server.vmState] === power
     ? []
     : [`${host.name}: server ${server.id} is ${server.vmState}, but its guest is ${power}`];

@@ -1,6 +1,7 @@
 // What users do in a walk. Operations on servers come from the operation tables: a new operation joins by its table
 // alone. Nobody waits for an answer before the next step; what was answered is in the book (book.ts).
 import { operations } from '#actors/instance/operations/all.ts';
+import type { OperationParameters } from '#actors/instance/parameters.ts';
 import { type OperationName, operationNames } from '#actors/instance/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
@@ -52,7 +53,8 @@ export const userActs = {
       const id = chosen(walk.book.servers, server);
       if (id === undefined) return undefined;
       const operation = operationFor(walk.world.seen(via, id), pick, isFitting);
-      return walk.book.operate(walk.world, via, { serverId: id, operation });
+      const parameters = parametersOf(operation, pick);
+      return walk.book.operate(walk.world, via, { serverId: id, operation, parameters });
     },
   ),
   delete: act(
@@ -89,6 +91,15 @@ function operationFor(
     return server !== undefined && vmStates !== 'any' && vmStates.includes(server.vmState);
   });
   return chosen(isFitting && fitting.length > 0 ? fitting : others, pick) ?? 'delete';
+}
+
+/** Sizes that differ in everything that a host gives. */
+const sizes = [testFlavor, { ...testFlavor, id: 'larger', vcpus: 2, ramMiB: 192, diskGiB: 2 }];
+
+function parametersOf(operation: OperationName, pick: number): OperationParameters {
+  if (operation !== 'resize') return {};
+  const flavor = { ...(chosen(sizes, pick >> 3) ?? testFlavor), ephemeralGiB: 1 };
+  return { flavor, sameHost: pick % 5 === 0 };
 }
 
 export function serverId(number: number): string {

@@ -243,6 +243,7 @@ export class Witness {
       this.#found(`steps: ${operationId} did ${step}, its next step is ${wanted?.name ?? 'none'}`);
     if (operation === undefined) return;
     this.#checkTime(operation);
+    operation.isUndoing = false;
     operation.step += 1;
   }
 
@@ -293,9 +294,9 @@ export class Witness {
     const { host, providerId, runEpoch } = granted;
     const history = this.historyOf(id);
     const { grant, operation } = history;
-    if (operation?.failedHosts.has(host) === true)
+    // Undo may bring a guest back to where it was.
+    if (operation?.isUndoing === false && operation.failedHosts.has(host))
       this.#found(`grant: ${operation.id} comes back to ${host}, which has failed it`);
-    if (operation !== undefined) operation.isUndoing = false;
     if (grant !== undefined)
       this.#found(`grant: ${id}@${runEpoch} for ${host} while ${grant.host} has ${grant.runEpoch}`);
     if (runEpoch <= history.runEpoch)

@@ -2,6 +2,7 @@
 // `boot` starts the process, `kill` ends it as kill -9 does, at any boundary that a test names (test/sim/boundaries.ts).
 import { Assembly } from '../../src/assembly.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
+import type { OperationParameters } from '#actors/instance/parameters.ts';
 import { instances, type OperationName } from '#actors/instance/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
@@ -217,7 +218,11 @@ export class SimulatedCloud {
   }
 
   /** What an action, or DELETE, does. */
-  async operate(serverId: string, operation: OperationName): Promise<Answer> {
+  async operate(
+    serverId: string,
+    operation: OperationName,
+    parameters?: OperationParameters,
+  ): Promise<Answer> {
     const { assembly } = this.#alive();
     this.#asked += 1;
     const operationId = `${operation}-${serverId}-${this.#asked}`;
@@ -225,7 +230,13 @@ export class SimulatedCloud {
     return this.#answer(() =>
       assembly.entities.ask(
         instances.ref(serverId),
-        { type: 'instance.operate', operation, operationId, actor },
+        {
+          type: 'instance.operate',
+          operation,
+          operationId,
+          actor,
+          ...(parameters === undefined ? {} : { parameters }),
+        },
         { requestId: `req-${operationId}` },
       ),
     );

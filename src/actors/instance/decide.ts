@@ -125,8 +125,9 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
 }
 
 /** What keeps a move removes the source's disks: then the destination must be where the guest may run. */
-function hasMoveFor({ move }: InstanceState, name: RunningOperation['name']): boolean {
+function hasMoveFor({ grant, move }: InstanceState, name: RunningOperation['name']): boolean {
   if (name === 'delete') return true;
+  if (name === 'confirm-resize') return move !== undefined && grant?.side === 'destination';
   return move !== undefined;
 }
 

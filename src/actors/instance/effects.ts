@@ -12,15 +12,17 @@ import type { Networks } from '../ports/networks.ts';
 import { projects } from '../project/protocol.ts';
 import { explainNoHost } from '../scheduler/explain.ts';
 import type { HostRefusal } from '../scheduler/protocol.ts';
+import { isMoveEffect, type MoveResult, performMoveEffect } from './move-effects.ts';
 import { networkFaultMessage } from './network-fault.ts';
 import { SHUTDOWN_GRACE_MS } from './operations/power.ts';
 import { checkOwner, type Placement } from './placement.ts';
 import type { instanceCommands } from './protocol.ts';
-import type { Grant, InstanceState } from './state.ts';
+import type { Grant, InstanceState, Move } from './state.ts';
 import type { InstanceEffect } from './todo.ts';
 
 type Report<T extends keyof typeof instanceCommands> = CommandNamed<typeof instanceCommands, T>;
 type Outcome =
+  | Report<'instance.operate'>
   | Report<'instance.step-done'>
   | Report<'instance.step-undone'>
   | Report<'instance.step-failed'>;
@@ -46,7 +48,8 @@ export function instanceEffects(
     if (effect.kind.startsWith('release-'))
       await placing.get(context.entityId)?.catch(() => undefined);
     const attempted = attempt(services, effect, context);
-    if (effect.kind === 'place') remember(placing, context.entityId, attempted);
+    if (effect.kind === 'place' || effect.kind === 'place-move')
+      remember(placing, context.entityId, attempted);
     const outcome = await attempted;
     if (outcome?.type === 'instance.step-failed' && !context.signal.aborted) {
       const { step, fault, retryable } = outcome;
@@ -107,11 +110,50 @@ async function run(
     case 'release-all':
       await releaseAll(services, effect, { state, context });
       return ended(effect, {});
+    case 'auto-confirm':
+      return autoConfirm(effect, state);
     case 'deadline':
       return undefined;
     default:
+      if (isMoveEffect(effect.kind)) {
+        const moved = { ...effect, kind: effect.kind };
+        const result = await performMoveEffect(services, moved, { state, context, planOf });
+        return moveOutcome(effect, state, result);
+      }
       return order(services, effect, context, state);
   }
+}
+
+/** In the owner's name: it is what they agreed to by asking for the move. */
+function autoConfirm({ operationId }: InstanceEffect, { request }: InstanceState): Outcome {
+  const { userId = '', projectId = '' } = request ?? {};
+  return {
+    type: 'instance.operate',
+    operation: 'confirm-resize',
+    operationId,
+    actor: { userId, projectId, isAdmin: true },
+  };
+}
+
+function moveOutcome(
+  effect: InstanceEffect,
+  state: InstanceState,
+  result: MoveResult,
+): Outcome | undefined {
+  if (result === undefined) return undefined;
+  if ('result' in result) return ended(effect, result.result as Result);
+  const { refused } = result;
+  return refused.refused === 'no-valid-host'
+    ? failed(effect, placementFault(refused, state), false)
+    : failed(
+        effect,
+        {
+          code: 500,
+          message: `The claim was refused: ${refused.refused}.`,
+          details: JSON.stringify(refused.detail),
+        },
+        false,
+      );
 }
 
 /** Host and ports at once: neither needs the other. */
@@ -239,8 +281,10 @@ async function order(
   context: EffectContext,
   state: InstanceState,
 ): Promise<Outcome | undefined> {
-  const { grant } = state;
+  const { grant, move } = state;
   const { signal, ownerEpoch } = context;
+  if (effect.kind === 'destroy-guest' && move !== undefined && move.source.host !== grant?.host)
+    await endOfSource(services, effect, { state, context }, move);
   if (grant === undefined) {
     if (effect.kind === 'destroy-guest') return ended(effect, {});
     return failed(effect, { code: 500, message: 'The server has no host.', details: '' }, false);
@@ -256,6 +300,25 @@ async function order(
       : undefined,
   ]);
   return ended(effect, { host: grant.host, power: report.power });
+}
+
+/** What a delete in the middle of a move meets at its other end: disks that are kept under a grant that is over. */
+async function endOfSource(
+  services: InstanceServices,
+  effect: InstanceEffect,
+  { state, context }: Moment,
+  { source }: Move,
+): Promise<void> {
+  const order = {
+    type: 'node.destroy',
+    orderId: `${effect.id}/source`,
+    serverId: state.id,
+    runEpoch: source.runEpoch,
+    requestId: effect.requestId,
+    ownerEpoch: context.ownerEpoch,
+    plan: planOf(state, source),
+  } as const;
+  await services.nodes.perform(source.host, order, { signal: context.signal });
 }
 
 function orderOf(effect: InstanceEffect, state: InstanceState, grant: Grant): NodeOrder {
@@ -292,7 +355,7 @@ function orderOf(effect: InstanceEffect, state: InstanceState, grant: Grant): No
   }
 }
 
-function planOf(state: InstanceState, grant: Grant): GuestPlan {
+function planOf(state: InstanceState, grant: Pick<Grant, 'availabilityZone'>): GuestPlan {
   const { request } = state;
   if (request === undefined) throw new Error(`instance ${state.id} has no request`);
   const { projectId, userId, name, hostname, flavor, image, configDrive } = request;

@@ -32,7 +32,10 @@ export class GroupClaims {
   }
 
   /** Undefined when the host is taken, or there is no policy to keep; `moved` when the server has a later owner. */
-  async claim(claim: GroupClaim, candidate: Candidate): Promise<HostRefusal | 'moved' | undefined> {
+  async claim(
+    claim: GroupClaim,
+    candidate: Pick<Candidate, 'host'>,
+  ): Promise<HostRefusal | 'moved' | undefined> {
     const { serverId, request, claimId, requestId, ownerEpoch } = claim;
     const groupId = groupIdOf(request);
     if (request === undefined || groupId === undefined) return undefined;

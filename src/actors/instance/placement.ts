@@ -3,10 +3,11 @@
 import type { Router } from '#runtime/directory/router.ts';
 import { isRefusal, refuse, type Refusal } from '#runtime/message/refusal.ts';
 import { flavorResources } from '../domain/flavor-resources.ts';
-import type { ServerRequest } from '../domain/server.ts';
+import type { Flavor, ServerRequest } from '../domain/server.ts';
 import { providers } from '../provider/protocol.ts';
 import type { ConsumerIndex } from '../scheduler/consumers.ts';
 import { GroupClaims } from './group-claims.ts';
+import type { Grant } from './state.ts';
 import type { Candidate, HostRefusal, RequestSpec, Selection } from '../scheduler/protocol.ts';
 
 export interface Scheduler {
@@ -21,6 +22,8 @@ export interface PlacementRequest {
   readonly excludedHosts: readonly string[];
   readonly requestId: string;
   readonly owner: Owner;
+  /** For a server that has a host already and keeps what it holds there. */
+  readonly from?: { readonly grant: Grant; readonly flavor: Flavor };
 }
 
 /** On whose behalf claims are made and given back: the owner of the server's entity. */
@@ -76,6 +79,7 @@ export class Placement {
           continue;
         }
         held.delete(candidate.providerId);
+        if (wanted.from !== undefined) held.delete(wanted.from.grant.providerId);
         await this.#release(held, wanted);
         return candidate;
       }
@@ -100,6 +104,62 @@ export class Placement {
         ? this.#groups.leave(member)
         : this.#groups.release({ ...member, claimId }, true),
     ]);
+  }
+
+  /** Holds for one end of a move, or gives back what is held for it, at one provider. */
+  async hold(
+    { providerId, host }: Pick<Candidate, 'providerId' | 'host'>,
+    held: Pick<PlacementRequest, 'serverId' | 'claimId' | 'request' | 'requestId' | 'owner'> & {
+      /** Claims whose place it takes. */
+      readonly instead: readonly string[];
+    },
+  ): Promise<Refusal | undefined> {
+    const { serverId: consumer, claimId, request, requestId, owner } = held;
+    checkOwner(owner);
+    const member = { serverId: consumer, request, requestId, ownerEpoch: owner.ownerEpoch };
+    if ((await this.#groups.claim({ ...member, claimId }, { host })) === 'moved') throw movedAway();
+    for (const before of held.instead)
+      await this.#groups.release({ ...member, claimId: before }, true);
+    const command = {
+      type: 'provider.claim',
+      consumer,
+      claimId,
+      resources: flavorResources(request.flavor),
+      projectId: request.projectId,
+      userId: request.userId,
+      ownerEpoch: owner.ownerEpoch,
+    } as const;
+    const answer = await this.#router.ask(providers.ref(providerId), command, { requestId });
+    if (!isRefusal(answer)) return undefined;
+    if (answer.refused === 'stale-owner') throw movedAway();
+    return answer;
+  }
+
+  async letGo(
+    providerId: string,
+    claim: Pick<PlacementRequest, 'serverId' | 'claimId' | 'requestId' | 'owner'>,
+  ): Promise<void> {
+    const { serverId, claimId, requestId, owner } = claim;
+    const request = this.#requestOf(serverId);
+    const { ownerEpoch } = owner;
+    await this.#release(new Set([providerId]), claim);
+    await this.#groups.release({ serverId, request, claimId, requestId, ownerEpoch }, true);
+  }
+
+  /** Of a claim that may have come to nothing: its part in the group is over. */
+  async leaveGroup(
+    claim: Pick<PlacementRequest, 'serverId' | 'claimId' | 'requestId' | 'owner'>,
+  ): Promise<void> {
+    const { serverId, claimId, requestId, owner } = claim;
+    checkOwner(owner);
+    const request = this.#requestOf(serverId);
+    const { ownerEpoch } = owner;
+    await this.#groups.release({ serverId, request, claimId, requestId, ownerEpoch }, true);
+  }
+
+  /** Where the server holds anything now. */
+  holders(serverId: string): ReadonlySet<string> {
+    return this.#consumers.holders(serverId);
   }
 
   async #release(
@@ -142,7 +202,7 @@ export class Placement {
       type: 'provider.claim',
       consumer: serverId,
       claimId,
-      resources: flavorResources(request.flavor),
+      resources: resourcesAt(candidate, wanted),
       projectId: request.projectId,
       userId: request.userId,
       ownerEpoch: owner.ownerEpoch,
@@ -178,8 +238,29 @@ function heldFirst(
   return [...candidates.filter(isHeld), ...candidates.filter((one) => !isHeld(one))];
 }
 
+/** On the host that it has, a server holds for both ends of its move: each of them takes what it takes, but never both at once. */
+function resourcesAt(
+  candidate: Candidate,
+  { request, from }: PlacementRequest,
+): Record<string, number> {
+  const resources = flavorResources(request.flavor);
+  if (from === undefined || candidate.providerId !== from.grant.providerId) return resources;
+  return largerOf(resources, flavorResources(from.flavor));
+}
+
+/** Of each resource class the larger amount. */
+export function largerOf(
+  one: Readonly<Record<string, number>>,
+  other: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return Object.fromEntries(
+    [...names].map((name) => [name, Math.max(one[name] ?? 0, other[name] ?? 0)]),
+  );
+}
+
 function specOf(wanted: PlacementRequest): RequestSpec {
-  const { request, serverId, claimId, excludedHosts } = wanted;
+  const { request, serverId, claimId, excludedHosts, from } = wanted;
   return {
     serverId,
     claimId,
@@ -190,5 +271,6 @@ function specOf(wanted: PlacementRequest): RequestSpec {
     requestedHost: request.requestedHost,
     hints: request.hints,
     excludedHosts,
+    ...(from === undefined ? {} : { ownClaimId: from.grant.claimId }),
   };
 }

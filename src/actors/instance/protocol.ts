@@ -30,6 +30,10 @@ export const operationNames = [
   'unpause',
   'suspend',
   'resume',
+  'resize',
+  'migrate',
+  'confirm-resize',
+  'revert-resize',
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 const operationName = Type.Unsafe<OperationName>(Type.String({ enum: [...operationNames] }));

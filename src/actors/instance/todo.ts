@@ -6,7 +6,7 @@ import type { EffectName } from './operations/table.ts';
 import type { InstanceState } from './state.ts';
 
 export interface InstanceEffect extends Effect {
-  readonly kind: EffectName | 'deadline';
+  readonly kind: EffectName | 'deadline' | 'auto-confirm';
   readonly operationId: string;
   readonly step: string;
   readonly attempt: number;
@@ -21,9 +21,28 @@ const UNDO_DEADLINE_MS = 60_000;
 
 const nothing: readonly InstanceEffect[] = [];
 
+/** A move that nobody confirms or takes back is confirmed by itself, where the settings say so. */
+function confirmLater({ move, vmState }: InstanceState): readonly InstanceEffect[] {
+  if (move?.confirmAfterMs === undefined || vmState !== 'resized') return nothing;
+  const operationId = `${move.migrationId}/auto-confirm`;
+  return [
+    {
+      id: operationId,
+      kind: 'auto-confirm',
+      afterMs: move.confirmAfterMs,
+      operationId,
+      step: 'confirm',
+      attempt: 1,
+      requestId: `req-${operationId}`,
+      undo: false,
+      deadlineMs: move.confirmAfterMs,
+    },
+  ];
+}
+
 export function todo(state: InstanceState): readonly InstanceEffect[] {
   const { operation } = state;
-  if (operation === undefined) return nothing;
+  if (operation === undefined) return confirmLater(state);
   const step = stepAt(operation.name, operation.step);
   const undo = operation.failure !== undefined;
   const kind = undo ? step.undo : step.effect;

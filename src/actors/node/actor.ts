@@ -8,6 +8,7 @@ import type { ActorRef, ActorSystem } from '#runtime/system/system.ts';
 import { emptyBuckets } from '../domain/bucket-map.ts';
 import type { PowerState } from '../domain/states.ts';
 import { instances } from '../instance/protocol.ts';
+import { nodeFaultOf } from './faults.ts';
 import { GuestExecutor, type Grants, type Rank, staleOwner, type GuestWork } from './guest.ts';
 import {
   isClosed,
@@ -19,7 +20,7 @@ import {
   openGrant,
 } from './ledger.ts';
 import type { Machine } from './machine.ts';
-import { NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
+import { type DiskRange, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
 import { type Finding, reconcile } from './reconcile.ts';
 import { type Inventories, registerHost } from './registration.ts';
 
@@ -179,12 +180,25 @@ export class NodeActor implements Grants {
     if (isRefusal(answer)) throw staleOwner(rank);
   }
 
-  async close(serverId: string, runEpoch: number): Promise<void> {
+  async close(serverId: string, runEpoch: number, keepsFiles = false): Promise<void> {
     await this.#options.ledger.ask(
       ledgers.ref(this.host),
-      { type: 'ledger.close', serverId, runEpoch },
+      { type: 'ledger.close', serverId, runEpoch, ...(keepsFiles ? { keepsFiles } : {}) },
       { requestId: `grant-${serverId}` },
     );
+  }
+
+  isAdmitted(serverId: string, runEpoch: number): boolean {
+    return openGrant(this.#ledgerState(), serverId) === runEpoch;
+  }
+
+  /** For the other end of a move. */
+  async readDisk({ serverId: guestId, name, ...range }: DiskRange): Promise<Uint8Array> {
+    try {
+      return await this.machine.storage.readDisk({ guestId, name }, range);
+    } catch (error) {
+      throw nodeFaultOf(error, `Reading disk ${name} of server ${guestId}`);
+    }
   }
 
   isOver(serverId: string, runEpoch: number): boolean {

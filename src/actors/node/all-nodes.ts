@@ -1,7 +1,7 @@
 // The nodes of this process first, then those of compute members: one client for whoever has orders to give.
 import type { NodeClient, PerformOptions } from './client.ts';
 import type { LocalNodes } from './local-nodes.ts';
-import type { HostName, NodeOrder, NodeReport } from './protocol.ts';
+import type { DiskRange, HostName, NodeOrder, NodeReport } from './protocol.ts';
 
 export class AllNodes implements NodeClient {
   readonly #local: LocalNodes;
@@ -22,6 +22,10 @@ export class AllNodes implements NodeClient {
 
   consoleOutput(host: HostName, serverId: string, maxBytes: number): Promise<Uint8Array> {
     return this.#of(host).consoleOutput(host, serverId, maxBytes);
+  }
+
+  readDisk(host: HostName, range: DiskRange): Promise<Uint8Array> {
+    return this.#of(host).readDisk(host, range);
   }
 
   #of(host: HostName): NodeClient {

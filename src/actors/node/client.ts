@@ -1,6 +1,6 @@
 // How the rest of the cluster reaches a compute node: orders go to the node actor of a host, wherever that is.
 // In one process: local-nodes.ts; in a cluster: remote-nodes.ts, over the transport. Orders may be repeated.
-import type { HostName, NodeOrder, NodeReport } from './protocol.ts';
+import type { DiskRange, HostName, NodeOrder, NodeReport } from './protocol.ts';
 
 export interface PerformOptions {
   /** Aborted when nobody wants the order's report any more; what the host has begun goes on. */
@@ -15,6 +15,8 @@ export interface NodeClient {
   perform(host: HostName, order: NodeOrder, options?: PerformOptions): Promise<NodeReport>;
   /** Last bytes of the serial console's log. */
   consoleOutput(host: HostName, serverId: string, maxBytes: number): Promise<Uint8Array>;
+  /** A piece of a disk's file, for the other end of a move; fewer bytes at its end. Rejects with a NodeFault. */
+  readDisk(host: HostName, range: DiskRange): Promise<Uint8Array>;
   /** Hosts that answer now. */
   isUp(host: HostName): boolean;
 }

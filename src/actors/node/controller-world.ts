@@ -10,11 +10,11 @@ import type { ServerImage } from '../domain/server.ts';
 import type { ControllerLink, RequestOptions } from './controller-link.ts';
 import type { Machine } from './machine.ts';
 import { NodeFault } from './protocol.ts';
-import { answerOf, type BodyOf, type RequestType } from './wire.ts';
+import { answerOf, type BodyOf, outputFrom, type RequestType } from './wire.ts';
 
 export type ControllerWorld = Pick<
   Machine,
-  'imageSource' | 'imageIds' | 'networkIds' | 'networkSpec' | 'configDrive'
+  'imageSource' | 'imageIds' | 'networkIds' | 'networkSpec' | 'configDrive' | 'sourceDisk'
 >;
 
 /** The bytes behind a URL from an offset on. Rejects when they do not come; the consumer minds standstill. */
@@ -63,6 +63,8 @@ export function controllerWorld(options: ControllerWorldOptions): ControllerWorl
     },
     configDrive: async (serverId): Promise<readonly ConfigDriveFile[]> =>
       answerOf('files', await ask('node.config-drive', { serverId }, 'bulk')).files,
+    sourceDisk: async (range) =>
+      outputFrom('of the controllers', await ask('node.source-disk', range, 'bulk')),
   };
 }
 

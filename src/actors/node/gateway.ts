@@ -13,9 +13,10 @@ import { unreachable } from '../domain/unreachable.ts';
 import type { InstanceMetadata } from '../domain/instance-metadata.ts';
 import type { InstanceState } from '../instance/state.ts';
 import type { HostState } from '../topology/protocol.ts';
+import type { NodeClient } from './client.ts';
 import { admitCommand, Denied } from './gateway-commands.ts';
 import type { Members } from './members.ts';
-import type { HostName } from './protocol.ts';
+import { type HostName, NodeFault } from './protocol.ts';
 import { type BodyOf, bodyOf, isRequestType, type RequestType, wireFaultOf } from './wire.ts';
 
 export interface GatewayOptions {
@@ -40,6 +41,8 @@ export interface GatewayOptions {
   /** Undefined while this controller does not know where it is reached. */
   readonly imageUrl: (imageId: string, host: HostName) => string | undefined;
   readonly controllers: () => readonly Peer[];
+  /** Reaches the disks at the other end of a move. */
+  readonly nodes: Pick<NodeClient, 'readDisk'>;
   readonly onStatus: (sender: MemberRecord, isUp: boolean) => void;
 }
 
@@ -130,6 +133,8 @@ export class NodeGateway {
       }
       case 'node.image':
         return this.#image(bodyOf(message, type), host);
+      case 'node.source-disk':
+        return this.#sourceDisk(bodyOf(message, type), host);
       case 'node.controllers':
         bodyOf(message, type);
         return { controllers: controllers() };
@@ -185,6 +190,19 @@ export class NodeGateway {
     for (const server of this.#options.servers.values())
       if (isMadeFrom(imageId, host, server)) return true;
     return false;
+  }
+
+  /** Only of a server that is being moved to that host; its fault is the host's to read. */
+  async #sourceDisk(range: BodyOf<'node.source-disk'>, host: HostName): Promise<unknown> {
+    const { grant, move } = await this.#granted(range.serverId, host, 'node.source-disk');
+    if (move === undefined || grant?.side !== 'destination')
+      throw new Denied(`server ${range.serverId} is not moved to ${host}`, 'node.source-disk');
+    try {
+      return { output: await this.#options.nodes.readDisk(move.source.host, range) };
+    } catch (error) {
+      if (error instanceof NodeFault) return { fault: wireFaultOf(error) };
+      throw error;
+    }
   }
 
   /** The server, if its guest may run on this host and nowhere else. */

@@ -3,6 +3,7 @@
 import { type GuestSpec, type GuestState, HypervisorFault } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import { nodeFaultOf } from './faults.ts';
+import { type MovingGuest, performMove } from './guest-moves.ts';
 import { guestSpec } from './guest-spec.ts';
 import type { Machine } from './machine.ts';
 import { type GuestPlan, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
@@ -18,8 +19,10 @@ export interface Grants {
   admit(rank: Rank): Promise<void>;
   /** Saves the owner durably, if the server is known here; rejects with NodeFault stale-owner as above. */
   heed(rank: Rank): Promise<void>;
-  /** Saves that the grant is over. */
-  close(serverId: string, runEpoch: number): Promise<void>;
+  /** Saves that the grant is over, and whether the guest's files stay all the same. */
+  close(serverId: string, runEpoch: number, keepsFiles?: boolean): Promise<void>;
+  /** Whether this very grant has been saved as open. */
+  isAdmitted(serverId: string, runEpoch: number): boolean;
   /** Whether the grant is known to be over or superseded. */
   isOver(serverId: string, runEpoch: number): boolean;
   /** Whether a later owner of the server has given orders. */
@@ -76,7 +79,7 @@ export class GuestExecutor {
       case 'node.build':
         return this.#build(order, signal);
       case 'node.destroy':
-        return this.#destroy(order);
+        return this.#destroy(order, order.plan, order.spareStorage);
       case 'node.start':
         return this.#start(order, order.plan, signal);
       case 'node.stop':
@@ -91,11 +94,34 @@ export class GuestExecutor {
         return this.#suspend(order);
       case 'node.resume':
         return this.#resume(order, signal);
+      case 'node.leave':
+      case 'node.survey':
+      case 'node.receive':
+      case 'node.take-back':
+      case 'node.forget':
+        return performMove(this.#moving(), order, signal);
       case 'stale-memory':
         return this.#dropStaleMemory(order);
       default:
         return unreachable(order);
     }
+  }
+
+  /** What moves do with a guest beside their own work (guest-moves.ts). */
+  #moving(): MovingGuest {
+    return {
+      machine: this.#machine,
+      grants: this.#grants,
+      shutDown: (order, graceMs, signal) => this.#shutDown(order, graceMs, signal),
+      endGuest: (serverId) => this.#endGuest(serverId),
+      plug: (plan) => this.#plug(plan),
+      unplug: (plan) => this.#unplug(plan),
+      destroy: (order, plan) => this.#destroy(order, plan),
+      start: (order, plan, signal) => this.#start(order, plan, signal),
+      current: (order) => this.#current(order),
+      makeExtraDisks: (plan) => this.#makeExtraDisks(plan),
+      makeConfigDrive: (plan) => this.#makeConfigDrive(plan),
+    };
   }
 
   /** The grant goes to disk while the disks are made; the guest starts when both are there. */
@@ -199,23 +225,28 @@ export class GuestExecutor {
   }
 
   /** The tombstone comes last: until it is written, a repeat of this order does it all again. */
-  async #destroy(order: Named<'node.destroy'>): Promise<NodeReport> {
-    const { network, storage } = this.#machine;
-    const { serverId, plan, runEpoch } = order;
+  async #destroy(order: NodeOrder, plan: GuestPlan, spareStorage?: string): Promise<NodeReport> {
+    const { storage } = this.#machine;
+    const { serverId, runEpoch } = order;
     await this.#grants.heed(order);
     // Guest, disks and ports belong to the newer grant then; under the old one nothing is left to end (R2).
     if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };
+    const keepsFiles = spareStorage !== undefined && spareStorage === (await storage.storageId());
     await this.#endGuest(serverId);
-    await Promise.all([
-      ...plan.ports.map(({ portId, networkId, mac }) =>
-        network.unplug({ id: portId, networkId, mac }),
-      ),
-      storage.removeGuest(serverId),
-    ]);
+    await Promise.all([this.#unplug(plan), keepsFiles ? undefined : storage.removeGuest(serverId)]);
     // A start that a dead process asked for may have come true in between; without its disks none can any more.
     await this.#endGuest(serverId);
-    await this.#grants.close(serverId, runEpoch);
+    await this.#grants.close(serverId, runEpoch, keepsFiles);
     return { power: 'nostate', stopped: true };
+  }
+
+  async #unplug(plan: GuestPlan): Promise<void> {
+    const { network } = this.#machine;
+    await Promise.all(
+      plan.ports.map(({ portId, networkId, mac }) =>
+        network.unplug({ id: portId, networkId, mac }),
+      ),
+    );
   }
 
   /** Only a guest that carries this cloud's mark is ours to end (R6). */
@@ -440,5 +471,10 @@ const verbs: Readonly<Record<GuestWork['type'], string>> = {
   'node.unpause': 'Unpausing',
   'node.suspend': 'Suspending',
   'node.resume': 'Resuming',
+  'node.leave': 'Taking down',
+  'node.survey': 'Looking at the disks of',
+  'node.receive': 'Taking over the disks of',
+  'node.take-back': 'Taking back',
+  'node.forget': 'Removing what is left of',
   'stale-memory': 'Removing old memory of',
 };

@@ -36,7 +36,11 @@ export const ledgerCommands = {
   /** An order of this owner is about to be carried out; refused if a later owner is known. */
   'ledger.heed': command(1, Type.Object({ serverId: text, ownerEpoch }), Type.Object({})),
   /** The grant is over: the guest does not run here and never will under it. */
-  'ledger.close': command(1, Type.Object(grant), Type.Object({})),
+  'ledger.close': command(
+    2,
+    Type.Object({ ...grant, keepsFiles: Type.Optional(Type.Boolean()) }),
+    Type.Object({}),
+  ),
   /** Forgets tombstones older than the tombstone age. */
   'ledger.prune': command(1, Type.Object({}), Type.Object({ pruned: Type.Integer() })),
 } as const;
@@ -46,7 +50,11 @@ export const ledgerEvents = {
     1: (data) => data,
   }),
   'ledger.owner-heeded': event(1, Type.Object({ serverId: text, ownerEpoch })),
-  'ledger.closed': event(1, Type.Object({ ...grant, atMs: Type.Number() })),
+  'ledger.closed': event(
+    2,
+    Type.Object({ ...grant, keepsFiles: Type.Optional(Type.Boolean()), atMs: Type.Number() }),
+    { 1: (data) => data },
+  ),
   'ledger.pruned': event(1, Type.Object({ serverIds: Type.Array(text) })),
 } as const;
 
@@ -59,6 +67,8 @@ export interface LedgerEntry {
   readonly closedAtMs: number | undefined;
   /** The highest that an order for the server came with; undefined if none had one. */
   readonly ownerEpoch?: number;
+  /** The guest's files stay here although the grant is over: a move may come back, or another host uses them. */
+  readonly keepsFiles?: true;
 }
 
 export interface LedgerState {
@@ -103,9 +113,10 @@ function knownOwner(state: LedgerState, serverId: string): number {
   return bucketGet(state.entries, serverId)?.ownerEpoch ?? 0;
 }
 
-/** Whether the host's last grant for this server is on record as over. */
+/** Whether the host's last grant for this server is on record as over, and its files are not wanted any more. */
 export function isClosed(state: LedgerState, serverId: string): boolean {
-  return bucketGet(state.entries, serverId)?.closedAtMs !== undefined;
+  const entry = bucketGet(state.entries, serverId);
+  return entry?.closedAtMs !== undefined && entry.keepsFiles !== true;
 }
 
 function decide(
@@ -126,15 +137,17 @@ function decide(
       return accept<LedgerEvent, unknown>(isNews ? [heeded] : [], {});
     }
     case 'ledger.close': {
-      const { serverId, runEpoch } = command;
-      const closed = { type: 'ledger.closed', serverId, runEpoch, atMs: facts.nowMs } as const;
-      return accept(isOver(state, serverId, runEpoch) ? [] : [closed], {});
+      const { type: _type, ...about } = command;
+      const closed = { type: 'ledger.closed', ...about, atMs: facts.nowMs } as const;
+      return accept(isAsClosed(state, command) ? [] : [closed], {});
     }
     case 'ledger.prune': {
       const serverIds = [...bucketEntries(state.entries)]
         .filter(
           ([, entry]) =>
-            entry.closedAtMs !== undefined && entry.closedAtMs < facts.nowMs - TOMBSTONE_MS,
+            entry.closedAtMs !== undefined &&
+            entry.keepsFiles !== true &&
+            entry.closedAtMs < facts.nowMs - TOMBSTONE_MS,
         )
         .map(([serverId]) => serverId);
       return accept(serverIds.length === 0 ? [] : [{ type: 'ledger.pruned', serverIds }], {
@@ -147,6 +160,14 @@ function decide(
 }
 
 type Named<T extends Command['type']> = Extract<Command, { readonly type: T }>;
+
+/** Nothing is to be written: it is over, and what is said of its files is what is known. */
+function isAsClosed(state: LedgerState, command: Named<'ledger.close'>): boolean {
+  const { serverId, runEpoch, keepsFiles = false } = command;
+  if (!isOver(state, serverId, runEpoch)) return false;
+  const entry = bucketGet(state.entries, serverId);
+  return entry?.runEpoch !== runEpoch || (entry.keepsFiles ?? false) === keepsFiles;
+}
 
 function admit(
   state: LedgerState,
@@ -177,7 +198,10 @@ function evolve(state: LedgerState, event: LedgerEvent): LedgerState {
     case 'ledger.admitted':
       return withEntry(state, event, { closedAtMs: undefined });
     case 'ledger.closed':
-      return withEntry(state, event, { closedAtMs: event.atMs });
+      return withEntry(state, event, {
+        closedAtMs: event.atMs,
+        ...(event.keepsFiles === true ? { keepsFiles: true } : {}),
+      });
     case 'ledger.owner-heeded': {
       const known = bucketGet(state.entries, event.serverId);
       if (known === undefined) return state;
@@ -200,14 +224,14 @@ function evolve(state: LedgerState, event: LedgerEvent): LedgerState {
 function withEntry(
   state: LedgerState,
   grant: { readonly serverId: string; readonly runEpoch: number; readonly ownerEpoch?: number },
-  { closedAtMs }: Pick<LedgerEntry, 'closedAtMs'>,
+  about: Pick<LedgerEntry, 'closedAtMs' | 'keepsFiles'>,
 ): LedgerState {
   const { serverId, runEpoch } = grant;
   const ownerEpoch = grant.ownerEpoch ?? bucketGet(state.entries, serverId)?.ownerEpoch;
   const owner = ownerEpoch === undefined ? {} : { ownerEpoch };
   return {
     ...state,
-    entries: bucketSet(state.entries, serverId, { runEpoch, closedAtMs, ...owner }),
+    entries: bucketSet(state.entries, serverId, { runEpoch, ...about, ...owner }),
   };
 }
 

@@ -2,7 +2,13 @@
 // by remote-nodes.ts, and all of them by all-nodes.ts.
 import type { NodeActor } from './actor.ts';
 import type { NodeClient } from './client.ts';
-import { type HostName, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
+import {
+  type DiskRange,
+  type HostName,
+  NodeFault,
+  type NodeOrder,
+  type NodeReport,
+} from './protocol.ts';
 
 export class LocalNodes implements NodeClient {
   readonly #nodes = new Map<HostName, NodeActor>();
@@ -35,6 +41,10 @@ export class LocalNodes implements NodeClient {
     const { hypervisor, storage } = this.#node(host).machine;
     const { consoleLog } = storage.paths(serverId);
     return hypervisor.consoleOutput({ id: serverId, consoleLogPath: consoleLog }, maxBytes);
+  }
+
+  async readDisk(host: HostName, range: DiskRange): Promise<Uint8Array> {
+    return this.#node(host).readDisk(range);
   }
 
   #node(host: HostName): NodeActor {

@@ -6,7 +6,7 @@ import type { Hypervisor } from '#hypervisor/port.ts';
 import type { Env } from '#runtime/env/env.ts';
 import type { ServerImage } from '../domain/server.ts';
 import type { ConfigDriveFile } from '#hypervisor/storage-port.ts';
-import type { HostName } from './protocol.ts';
+import type { DiskRange, HostName } from './protocol.ts';
 
 /** At once where it is known here, later where others must be asked. Then it rejects with a NodeFault when none answers. */
 export type Answer<T> = T | Promise<T>;
@@ -29,4 +29,6 @@ export interface Machine {
   readonly networkSpec: (networkId: string) => Answer<HostNetworkSpec | undefined>;
   /** What goes on a server's config drive. */
   readonly configDrive: (serverId: string) => Answer<readonly ConfigDriveFile[]>;
+  /** Bytes of a disk at the other end of a server's move to this host. Rejects with a NodeFault. */
+  readonly sourceDisk: (range: DiskRange) => Promise<Uint8Array>;
 }

@@ -27,6 +27,10 @@ export class MemberOrders {
     switch (message.type) {
       case 'node.perform':
         return this.#answer(() => this.#perform(bodyOf(message, 'node.perform')));
+      case 'node.read-disk':
+        return this.#answer(async () => ({
+          output: await this.#node.readDisk(bodyOf(message, 'node.read-disk')),
+        }));
       case 'node.console':
         return this.#answer(() => this.#console(bodyOf(message, 'node.console')));
       default:

@@ -1,5 +1,6 @@
 // Orders that an instance gives to the node actor of its host, and what the node reports back.
 import type { Flavor, ServerImage, ServerPort } from '../domain/server.ts';
+import type { DiskFile } from '#hypervisor/storage-port.ts';
 import type { PowerState } from '../domain/states.ts';
 
 export type HostName = string;
@@ -36,7 +37,35 @@ export type NodeOrder =
   /** Disks, network and guest from nothing. */
   | (Order & { readonly type: 'node.build'; readonly plan: GuestPlan })
   /** Ends with no guest, no disk, no tap, no lease, and a tombstone for the run-epoch. */
-  | (Order & { readonly type: 'node.destroy'; readonly plan: GuestPlan })
+  | (Order & {
+      readonly type: 'node.destroy';
+      readonly plan: GuestPlan;
+      /** Files on this storage stay: the other end of a move uses them. */
+      readonly spareStorage?: string;
+    })
+  /** Ends the guest and the grant, and keeps the disks: for another host, or another size. */
+  | (Order & { readonly type: 'node.leave'; readonly plan: GuestPlan; readonly graceMs: number })
+  /** Tells which disks there are, and where. Changes nothing. */
+  | (Order & { readonly type: 'node.survey' })
+  /** Takes the disks over from the other end of a move, in the plan's sizes. The guest is not started. */
+  | (Order & {
+      readonly type: 'node.receive';
+      readonly plan: GuestPlan;
+      readonly disks: readonly DiskFile[];
+      readonly sourceStorageId: string;
+    })
+  /** The disks as they were before a move, and the guest if it ran. */
+  | (Order & {
+      readonly type: 'node.take-back';
+      readonly plan: GuestPlan;
+      readonly starts: boolean;
+    })
+  /** A move is kept: what this host still has of its beginning goes, but for files on that storage. */
+  | (Order & {
+      readonly type: 'node.forget';
+      readonly plan: GuestPlan;
+      readonly spareStorage: string | undefined;
+    })
   | (Order & { readonly type: 'node.start'; readonly plan: GuestPlan })
   | (Order & { readonly type: 'node.stop'; readonly plan: GuestPlan; readonly graceMs: number })
   | (Order & {
@@ -54,6 +83,18 @@ export interface NodeReport {
   readonly power: PowerState;
   /** The guest does not run here and never will under this run-epoch. */
   readonly stopped: boolean;
+  /** Of the file system that holds the guest's disks; told by orders that make or look at disks. */
+  readonly storageId?: string;
+  /** For node.survey. */
+  readonly disks?: readonly DiskFile[];
+}
+
+/** Bytes of a disk's file, from an offset on. */
+export interface DiskRange {
+  readonly serverId: string;
+  readonly name: string;
+  readonly offset: number;
+  readonly length: number;
 }
 
 /** stale-owner: another controller owns the instance by now, and it has given orders already. */

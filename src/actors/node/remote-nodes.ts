@@ -13,8 +13,14 @@ import type { MemberId, MemberRecord } from '#runtime/membership/store.ts';
 import type { NodeClient, PerformOptions } from './client.ts';
 import { HostSightings } from './host-sightings.ts';
 import type { Members } from './members.ts';
-import { type HostName, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
-import { bodyOf, nodeMessage, outputFrom, reportFrom } from './wire.ts';
+import {
+  type DiskRange,
+  type HostName,
+  NodeFault,
+  type NodeOrder,
+  type NodeReport,
+} from './protocol.ts';
+import { type BodyOf, bodyOf, nodeMessage, outputFrom, reportFrom } from './wire.ts';
 
 export interface RemoteNodesOptions {
   readonly env: Env;
@@ -90,7 +96,7 @@ export class RemoteNodes implements NodeClient {
     const member = this.#options.members.ofHost(host);
     if (member === undefined || !this.#isLinked(member))
       throw new Error(`host ${host} is not reachable from here either`);
-    const lane = type === 'node.console' ? 'bulk' : 'control';
+    const lane = type === 'node.perform' ? 'control' : 'bulk';
     const order = nodeMessage(type, body as never, message.requestId);
     return this.#options.transport.ask(member, order, { deadlineMs: ASK_MS, lane });
   }
@@ -126,6 +132,15 @@ export class RemoteNodes implements NodeClient {
     }
   }
 
+  async readDisk(host: HostName, range: DiskRange): Promise<Uint8Array> {
+    try {
+      return outputFrom(host, await this.#ask(host, nodeMessage('node.read-disk', range), 'bulk'));
+    } catch (error) {
+      if (!(error instanceof TransportFault)) throw error;
+      throw unreachable(host, error.message, error);
+    }
+  }
+
   #ask(host: HostName, message: Message, lane: Lane): Promise<unknown> {
     const { members, transport } = this.#options;
     const member = members.ofHost(host);
@@ -134,7 +149,7 @@ export class RemoteNodes implements NodeClient {
     const via = this.#isLinked(member) ? undefined : this.#sightings.via(host);
     if (via === undefined) return transport.ask(member, message, options);
     const { type, body, requestId } = message;
-    const relayed = { host, type: type as 'node.perform' | 'node.console', body };
+    const relayed = { host, type: type as BodyOf<'node.relay'>['type'], body };
     return transport.ask(via, nodeMessage('node.relay', relayed, requestId), options);
   }
 }

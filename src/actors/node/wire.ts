@@ -12,6 +12,13 @@ const text = Type.String({ maxLength: 255 });
 const words = Type.String({ maxLength: 10_000 });
 const count = Type.Integer({ minimum: 0 });
 
+const diskRange = Type.Object({
+  serverId: text,
+  name: text,
+  offset: count,
+  length: Type.Integer({ minimum: 1, maximum: 4 * 1024 ** 2 }),
+});
+
 /** Of controllers to compute members. */
 export const orderBodies = {
   /** Carries out an order, or joins the one of that name which is under way, or answers as before. */
@@ -26,6 +33,8 @@ export const orderBodies = {
     }),
   }),
   'node.console': Type.Object({ serverId: text, maxBytes: count }),
+  /** A piece of a disk's file, for the other end of a move. */
+  'node.read-disk': diskRange,
 } as const;
 
 /** Of controllers to each other. */
@@ -39,7 +48,11 @@ export const relayBodies = {
   /** To be passed on, once, to the member of a host that the sender has no link to. */
   'node.relay': Type.Object({
     host: text,
-    type: Type.Union([Type.Literal('node.perform'), Type.Literal('node.console')]),
+    type: Type.Union([
+      Type.Literal('node.perform'),
+      Type.Literal('node.console'),
+      Type.Literal('node.read-disk'),
+    ]),
     body: Type.Any(),
   }),
 } as const;
@@ -67,6 +80,8 @@ export const requestBodies = {
   'node.metadata': Type.Object({ serverId: text }),
   /** Where to fetch the image of a server that may run there. */
   'node.image': Type.Object({ serverId: text, imageId: text }),
+  /** A piece of a disk at the other end of a server's move to that host. */
+  'node.source-disk': diskRange,
   /** The controllers of the cluster, and where they are reached. */
   'node.controllers': Type.Object({}),
 } as const;
@@ -103,7 +118,14 @@ const fault = Type.Object({ code: text, message: words, retryable: Type.Boolean(
 const faulty = Type.Object({ fault });
 const answers = {
   performed: Type.Union([
-    Type.Object({ report: Type.Object({ power: text, stopped: Type.Boolean() }) }),
+    Type.Object({
+      report: Type.Object({
+        power: text,
+        stopped: Type.Boolean(),
+        storageId: Type.Optional(text),
+        disks: Type.Optional(Type.Array(Type.Object({ name: text, sizeBytes: count }))),
+      }),
+    }),
     faulty,
   ]),
   output: Type.Union([Type.Object({ output: Type.Any() }), faulty]),
@@ -179,9 +201,14 @@ export function nodeFaultFrom({ code, message, retryable }: WireFault): NodeFaul
 export function reportFrom(host: string, answer: unknown): NodeReport {
   const performed = answerFrom(host, 'performed', answer);
   if ('fault' in performed) throw nodeFaultFrom(performed.fault);
-  const { power, stopped } = performed.report;
+  const { power, stopped, storageId, disks } = performed.report;
   if (!Object.hasOwn(powerStates, power)) throw nonsense(host, `power state ${power}`);
-  return { power: power as PowerState, stopped };
+  return {
+    power: power as PowerState,
+    stopped,
+    ...(storageId === undefined ? {} : { storageId }),
+    ...(disks === undefined ? {} : { disks }),
+  };
 }
 
 export function outputFrom(host: string, answer: unknown): Uint8Array {

@@ -58,11 +58,12 @@ export function viewHost(
 /** The provider as it would be if the request's own claim were given back. */
 export function withoutClaim(
   provider: ProviderState | undefined,
-  { serverId, claimId }: Pick<RequestSpec, 'serverId' | 'claimId'>,
+  { serverId, claimId, ownClaimId }: Pick<RequestSpec, 'serverId' | 'claimId' | 'ownClaimId'>,
 ): ProviderState | undefined {
-  if (provider === undefined || claimId === undefined) return provider;
+  if (provider === undefined) return provider;
   const held = bucketGet(provider.allocations, serverId);
-  if (held?.claimId !== claimId) return provider;
+  if (held === undefined) return provider;
+  if (held.claimId !== claimId && held.claimId !== ownClaimId) return provider;
   const used = { ...provider.used };
   for (const [resource, amount] of Object.entries(held.resources))
     used[resource] = (used[resource] ?? 0) - amount;

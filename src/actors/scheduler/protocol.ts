@@ -6,6 +6,8 @@ export interface RequestSpec {
   readonly serverId: string;
   /** Of the placement asked for: what a host holds under it, from a try that was cut short, is free for it. */
   readonly claimId?: string;
+  /** What the server holds at the host that it has: free for it there. */
+  readonly ownClaimId?: string;
   readonly projectId: string;
   readonly flavor: Flavor;
   readonly image: ServerImage | undefined;

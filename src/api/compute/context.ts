@@ -5,6 +5,7 @@ import type { FlavorsState, KeypairsState } from '#actors/catalog/protocol.ts';
 import type { ConsoleTokensState } from '#actors/console/protocol.ts';
 import type { ServerGroupsState } from '#actors/group/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
+import type { Scheduler } from '#actors/instance/placement.ts';
 import type { NodeClient } from '#actors/node/client.ts';
 import type { ProjectState, QuotaLimits } from '#actors/project/protocol.ts';
 import type { ProviderState } from '#actors/provider/protocol.ts';
@@ -60,6 +61,13 @@ export interface ComputeContext extends ApiContext {
   /** Without it, groups named at create are checked only when ports are made, and servers show none of their rules. */
   readonly securityGroups?: SecurityGroups;
   readonly nodes: NodeClient;
+  /** Asked before a move; without it a move that no host takes is accepted, and fails. */
+  readonly scheduler?: Scheduler;
+  /** Settings of moves; default: never on the same host, never confirmed by themselves. */
+  readonly resize?: {
+    readonly allowSameHost: boolean;
+    readonly confirmAfterMs: number | undefined;
+  };
   /** As given to makeProjectDefinition; default: defaultQuotaLimits. */
   readonly quotaDefaults?: QuotaLimits;
   /** Host of this process's own services (nova-scheduler, nova-conductor); default `controller`. */

@@ -14,10 +14,11 @@ import {
   sweepUnfinished,
   withFileFaults,
 } from '../host-files.ts';
-import { ImageCache } from '../image/image-cache.ts';
+import { type CachedImage, ImageCache } from '../image/image-cache.ts';
 import { checkFileStem, checkUuid, isUuid } from '../path-names.ts';
 import type { HypervisorEnv } from '../port.ts';
-import type { ConfigDriveFile, GuestStorage, ImageSource } from '../storage-port.ts';
+import type { ConfigDriveFile, DiskFile, GuestStorage, ImageSource } from '../storage-port.ts';
+import { MovingDiskFiles } from './moving-disks.ts';
 import { OverlayDisks, readDiskBase } from './overlay-disks.ts';
 import { isCompleteMemoryFile } from './saved-memory.ts';
 
@@ -35,12 +36,18 @@ export class HostStorage implements GuestStorage {
   readonly #instances: string;
   readonly #images: ImageCache;
   readonly #disks: OverlayDisks;
+  readonly #moving: MovingDiskFiles;
 
-  private constructor(options: HostStorageOptions, images: ImageCache, disks: OverlayDisks) {
+  private constructor(
+    options: HostStorageOptions,
+    images: ImageCache,
+    disks: { readonly overlays: OverlayDisks; readonly moving: MovingDiskFiles },
+  ) {
     this.#env = options.env;
     this.#instances = join(options.directory, 'instances');
     this.#images = images;
-    this.#disks = disks;
+    this.#disks = disks.overlays;
+    this.#moving = disks.moving;
   }
 
   /** Sweeps what a crash left unfinished. Faults: no-space, failed. */
@@ -48,7 +55,11 @@ export class HostStorage implements GuestStorage {
     const { env, directory } = options;
     const run = options.run ?? createCommandRunner(env);
     const images = await ImageCache.open({ ...options, run, directory: join(directory, 'images') });
-    const storage = new HostStorage(options, images, new OverlayDisks(env, run));
+    const moving = new MovingDiskFiles(env, run);
+    const storage = new HostStorage(options, images, {
+      overlays: new OverlayDisks(env, run),
+      moving,
+    });
     await withFileFaults('opening the instances directory', () => storage.#prepare());
     return storage;
   }
@@ -130,6 +141,71 @@ export class HostStorage implements GuestStorage {
     const { savedMemory } = this.paths(guestId);
     await withFileFaults(`removing the saved memory of guest ${guestId}`, () =>
       rm(savedMemory, { force: true }),
+    );
+  }
+
+  storageId(): Promise<string> {
+    return withFileFaults('naming the storage', () => this.#moving.storageId(this.#instances));
+  }
+
+  listDisks(guestId: string): Promise<readonly DiskFile[]> {
+    return withFileFaults(`listing the disks of guest ${guestId}`, () =>
+      this.#moving.list(this.paths(guestId).directory),
+    );
+  }
+
+  readDisk(
+    disk: { readonly guestId: string; readonly name: string },
+    range: { readonly offset: number; readonly length: number },
+  ): Promise<Uint8Array> {
+    return withFileFaults(`reading a disk of guest ${disk.guestId}`, () =>
+      this.#moving.read(this.diskPath(disk), range),
+    );
+  }
+
+  async receiveDisk(disk: Parameters<GuestStorage['receiveDisk']>[0]): Promise<void> {
+    const path = this.diskPath(disk);
+    const { sizeBytes, read } = disk;
+    const receive = (image: CachedImage | undefined): Promise<void> =>
+      this.#moving.receive(path, { sizeBytes, read, image });
+    await withFileFaults(`taking over a disk of guest ${disk.guestId}`, () =>
+      disk.imageId === undefined
+        ? receive(undefined)
+        : this.#images.use(disk.imageId, (image) => receive(image)),
+    );
+  }
+
+  growDisk(disk: {
+    readonly guestId: string;
+    readonly name: string;
+    readonly sizeBytes: number;
+  }): Promise<void> {
+    return withFileFaults(`enlarging a disk of guest ${disk.guestId}`, () =>
+      this.#moving.grow(this.diskPath(disk), disk.sizeBytes),
+    );
+  }
+
+  withdraw(guestId: string): Promise<void> {
+    return withFileFaults(`withdrawing the disks of guest ${guestId}`, () =>
+      this.#moving.withdraw(this.paths(guestId).directory),
+    );
+  }
+
+  copyWithdrawn(guestId: string): Promise<void> {
+    return withFileFaults(`copying the disks of guest ${guestId}`, () =>
+      this.#moving.copyWithdrawn(this.paths(guestId).directory),
+    );
+  }
+
+  bringBack(guestId: string): Promise<void> {
+    return withFileFaults(`bringing back the disks of guest ${guestId}`, () =>
+      this.#moving.bringBack(this.paths(guestId).directory),
+    );
+  }
+
+  dropWithdrawn(guestId: string): Promise<void> {
+    return withFileFaults(`removing withdrawn disks of guest ${guestId}`, () =>
+      this.#moving.dropWithdrawn(this.paths(guestId).directory),
     );
   }
 

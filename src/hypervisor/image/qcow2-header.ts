@@ -79,6 +79,14 @@ export function readVirtualSize(start: Uint8Array): number | undefined {
   return isQcow2(start) && start.length >= 72 ? Number(viewOf(start).getBigUint64(24)) : undefined;
 }
 
+/** Whether a disk of ours keeps its data in itself and its backing file: no guest can make it otherwise, a bad host could. */
+export function standsAlone(start: Uint8Array): boolean {
+  if (!isQcow2(start) || start.length < 104) return false;
+  const header = readHeader(start);
+  if (header === undefined || header.cryptMethod !== 0) return false;
+  return (header.incompatibleFeatures & incompatible.dataFile) === 0n;
+}
+
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -87,6 +87,10 @@ export class SimulatedFiles {
     this.restoreSpace(sumBytes(files));
   }
 
+  filesOf(directory: string): readonly SimulatedFile[] {
+    return this.#directories.get(directory) ?? [];
+  }
+
   find(directory: string, name: string): SimulatedFile | undefined {
     return this.#directories.get(directory)?.find((file) => file.name === name);
   }

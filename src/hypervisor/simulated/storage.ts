@@ -11,9 +11,10 @@ import { headerBytes, inspectQcow2 } from '../image/qcow2-header.ts';
 import { fileFault } from '../host-files.ts';
 import { checkFileStem, checkUuid } from '../path-names.ts';
 import { HypervisorFault } from '../port.ts';
-import type { ConfigDriveFile, GuestStorage, ImageSource } from '../storage-port.ts';
+import type { ConfigDriveFile, DiskFile, GuestStorage, ImageSource } from '../storage-port.ts';
 import type { SimulatedFile } from './disk-files.ts';
 import type { SimulatedHost, SimulatedImage } from './host.ts';
+import { fetchDisk, SimulatedMovingDisks } from './moving-disks.ts';
 
 /** What qemu-img makes of an empty qcow2 disk. */
 const emptyDiskBytes = 196_608;
@@ -25,9 +26,11 @@ export class SimulatedStorage implements GuestStorage {
   /** The content that an image id stands for now: keys of the host's images. */
   readonly #current = new Map<string, string>();
   readonly #fetching = new Map<string, Promise<void>>();
+  readonly #moving: SimulatedMovingDisks;
 
   constructor(host: SimulatedHost) {
     this.#host = host;
+    this.#moving = new SimulatedMovingDisks(host);
     for (const [key, image] of host.images) this.#current.set(image.imageId, key);
   }
 
@@ -151,6 +154,57 @@ export class SimulatedStorage implements GuestStorage {
     return this.#host.perform('removeSavedMemory', () =>
       this.#host.files.remove(guestId, 'memory.save'),
     );
+  }
+
+  storageId(): Promise<string> {
+    return this.#host.perform('storageId', () => `simulated-${this.#host.name}`);
+  }
+
+  listDisks(guestId: string): Promise<readonly DiskFile[]> {
+    return this.#host.perform('listDisks', () => this.#moving.list(guestId));
+  }
+
+  readDisk(
+    disk: { readonly guestId: string; readonly name: string },
+    range: { readonly offset: number; readonly length: number },
+  ): Promise<Uint8Array> {
+    return this.#host.perform('readDisk', () => this.#moving.read(disk, range));
+  }
+
+  async receiveDisk(disk: Parameters<GuestStorage['receiveDisk']>[0]): Promise<void> {
+    if (this.#moving.has(disk)) return;
+    const text = await fetchDisk(disk);
+    const { imageId } = disk;
+    await this.#host.perform('receiveDisk', () => {
+      const base = imageId === undefined ? undefined : this.#current.get(imageId);
+      if (imageId !== undefined && base === undefined)
+        throw new HypervisorFault('failed', `image ${imageId} is not in this host's cache`);
+      if (!this.#moving.has(disk)) this.#moving.keep(disk, text, base);
+    });
+  }
+
+  growDisk(disk: {
+    readonly guestId: string;
+    readonly name: string;
+    readonly sizeBytes: number;
+  }): Promise<void> {
+    return this.#host.perform('growDisk', () => this.#moving.grow(disk));
+  }
+
+  withdraw(guestId: string): Promise<void> {
+    return this.#host.perform('withdraw', () => this.#moving.withdraw(guestId));
+  }
+
+  copyWithdrawn(guestId: string): Promise<void> {
+    return this.#host.perform('copyWithdrawn', () => this.#moving.copyWithdrawn(guestId));
+  }
+
+  bringBack(guestId: string): Promise<void> {
+    return this.#host.perform('bringBack', () => this.#moving.bringBack(guestId));
+  }
+
+  dropWithdrawn(guestId: string): Promise<void> {
+    return this.#host.perform('dropWithdrawn', () => this.#moving.dropWithdrawn(guestId));
   }
 
   removeGuest(guestId: string): Promise<void> {

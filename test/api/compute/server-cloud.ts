@@ -100,6 +100,12 @@ export function serverBody(extra: Json = {}): { server: Json } {
   };
 }
 
+/** A guest that was down before a move is down after it. */
+function powerOf({ operation, move }: InstanceState): PowerState {
+  const before = move?.fromVmState ?? operation?.fromVmState;
+  return move !== undefined && before === 'stopped' ? 'shutdown' : 'running';
+}
+
 const powerAfter: Partial<Record<OperationName, PowerState>> = {
   stop: 'shutdown',
   pause: 'paused',
@@ -182,7 +188,9 @@ export async function serverCloud(
           result:
             step.effect === 'place'
               ? placement(now)
-              : { power: powerAfter[operation.name] ?? 'running' },
+              : step.effect === 'place-move'
+                ? { host: 'compute2', node: 'compute2', providerId: 'provider-2' }
+                : { power: powerAfter[operation.name] ?? powerOf(now) },
         });
       }
     },

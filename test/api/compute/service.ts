@@ -170,6 +170,7 @@ function nodesOf(consoles: ReadonlyMap<string, string>): NodeClient {
     perform: () => Promise.reject(new Error('no order is given in this test')),
     consoleOutput: async (_host, serverId, maxBytes) =>
       new TextEncoder().encode((consoles.get(serverId) ?? '').slice(-maxBytes)),
+    readDisk: () => Promise.reject(new Error('no disk is read in this test')),
     isUp: (host) => host !== 'dead',
   };
 }

@@ -4,6 +4,7 @@ import { SimulatedHost } from '#hypervisor/simulated/host.ts';
 import { SimulatedStorage } from '#hypervisor/simulated/storage.ts';
 import { realEnv } from '#runtime/env/real.ts';
 import { silentLog } from '#runtime/telemetry/silent-log.ts';
+import { movingDisksContract } from './moving-disks-contract.ts';
 import { storageContract } from './storage-contract.ts';
 import type { StorageHarness } from './storage-contract.ts';
 
@@ -28,3 +29,4 @@ async function makeHarness(): Promise<StorageHarness> {
 }
 
 storageContract('a simulated host', makeHarness);
+movingDisksContract('a simulated host', makeHarness);

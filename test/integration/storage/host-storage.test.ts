@@ -11,6 +11,7 @@ import { HostStorage } from '#hypervisor/disk/host-storage.ts';
 import { HypervisorFault } from '#hypervisor/port.ts';
 import { realEnv } from '#runtime/env/real.ts';
 import { silentLog } from '#runtime/telemetry/silent-log.ts';
+import { movingDisksContract } from '#test/contract/storage/moving-disks-contract.ts';
 import { storageContract } from '#test/contract/storage/storage-contract.ts';
 import type { StorageHarness } from '#test/contract/storage/storage-contract.ts';
 import { imageSource, qcow2Image } from '#test/support/image-sources.ts';
@@ -72,6 +73,7 @@ async function makeHarness(): Promise<StorageHarness> {
 }
 
 storageContract('a real host', makeHarness);
+movingDisksContract('a real host', makeHarness);
 
 describe('storage on real files', () => {
   let directory: string;

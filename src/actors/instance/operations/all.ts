@@ -1,10 +1,13 @@
 // Every operation by name. A new one joins here, and by that joins the documents, path tests and crash tests.
 import type { OperationName } from '../protocol.ts';
+import { confirmResize } from './confirm-resize.ts';
 import { create } from './create.ts';
 import { remove } from './delete.ts';
 import { pause, unpause } from './pause.ts';
 import { start, stop } from './power.ts';
 import { reboot, rebootHard } from './reboot.ts';
+import { migrate, resize } from './resize.ts';
+import { revertResize } from './revert-resize.ts';
 import { resume, suspend } from './suspend.ts';
 import type { OperationTable, Step } from './table.ts';
 
@@ -19,6 +22,10 @@ export const operations: Readonly<Record<OperationName, OperationTable>> = {
   unpause,
   suspend,
   resume,
+  resize,
+  migrate,
+  'confirm-resize': confirmResize,
+  'revert-resize': revertResize,
 };
 
 /** The step with this index, which must exist: indices in states come from the same tables. */

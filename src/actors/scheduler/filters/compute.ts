@@ -11,12 +11,14 @@ export const computeFilter: Filter = {
   },
 };
 
+export const DOES_NOT_ANSWER = 'it does not answer';
+
 /** A choice that can't be carried out is no choice, forced or not. */
 export const upFilter: Filter = {
   name: 'ComputeFilter',
   holdsWhenForced: true,
   refuse: (host) => {
     if (host.forcedDown) return 'an administrator has forced it down';
-    return host.isUp ? undefined : 'it does not answer';
+    return host.isUp ? undefined : DOES_NOT_ANSWER;
   },
 };

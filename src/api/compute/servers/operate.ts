@@ -1,4 +1,5 @@
 // How the API tells an instance what to do, and what its refusals mean to the caller.
+import type { OperationParameters } from '#actors/instance/parameters.ts';
 import type { OperationName } from '#actors/instance/protocol.ts';
 import { type instanceCommands, instances } from '#actors/instance/protocol.ts';
 import type { CommandNamed, ReplyOf } from '#runtime/message/protocol.ts';
@@ -40,10 +41,21 @@ export async function operate(
   operation: OperationName,
   action: string = operation,
 ): Promise<void> {
+  await operateWith(call, operation, undefined, action);
+}
+
+/** The same for one that takes parameters. */
+export async function operateWith(
+  call: ComputeCall,
+  operation: OperationName,
+  parameters: OperationParameters | undefined,
+  action: string = operation,
+): Promise<void> {
   await askServer(call, action, {
     type: 'instance.operate',
     operation,
     operationId: call.context.env.random.uuid(),
     actor: actorOf(call),
+    ...(parameters === undefined ? {} : { parameters }),
   });
 }

@@ -60,22 +60,31 @@ export class InstanceDriver {
 
   /** The one piece of work that is under way; undefined at rest. */
   effect(): InstanceEffect | undefined {
-    return todo(this.state).find((effect) => effect.kind !== 'deadline');
+    return todo(this.state).find(({ kind }) => kind !== 'deadline' && kind !== 'auto-confirm');
   }
 
   succeed(host = 'host-1'): this {
     const effect = this.#wanted();
     const { operationId, step, attempt } = effect;
     if (effect.undo) this.send({ type: 'instance.step-undone', operationId, step, attempt });
-    else if (effect.kind === 'place')
+    else if (effect.kind === 'place' || effect.kind === 'place-move')
       this.send({
         type: 'instance.step-done',
         operationId,
         step,
         attempt,
-        result: { ...placement, host, node: host },
+        result: {
+          ...placement,
+          ...(effect.kind === 'place' ? {} : { providerId: 'provider-2' }),
+          host: effect.kind === 'place' ? host : 'host-2',
+          node: effect.kind === 'place' ? host : 'host-2',
+        },
       });
-    else this.send({ type: 'instance.step-done', operationId, step, attempt, result: {} });
+    else {
+      const runs = effect.kind === 'finish-move' || effect.kind === 'return-guest';
+      const result = runs ? ({ power: 'running' } as const) : {};
+      this.send({ type: 'instance.step-done', operationId, step, attempt, result });
+    }
     return this;
   }
 
@@ -115,6 +124,9 @@ export function instanceIn(vmState: InstanceState['vmState']): InstanceDriver {
       return driver.rest();
     case 'suspended':
       driver.rest().operate('suspend');
+      return driver.rest();
+    case 'resized':
+      driver.rest().operate('migrate');
       return driver.rest();
     case 'error':
       driver.rest().operate('reboot-hard');

@@ -146,6 +146,7 @@ export class MemberWorld {
         barrier: async () => undefined,
       },
       members,
+      nodes: { readDisk: () => Promise.reject(new Error('no disk is read in this test')) },
       servers: this.#serverView(),
       hosts: this.cluster.view(hostDefinition),
       imageIds: () => new Set([testImage.id]),
@@ -282,7 +283,7 @@ export class MemberWorld {
     this.#orders += 1;
     const base = { type, orderId: `order-${this.#orders}`, serverId, runEpoch: 1 };
     const rest = { requestId: 'req-1', plan, hard: false, graceMs: 60_000 };
-    return { ...base, ...rest, ...changes };
+    return { ...base, ...rest, ...changes } as NodeOrder;
   }
 
   async until(condition: () => boolean, what: string, withinMs = 60_000): Promise<void> {

@@ -100,6 +100,7 @@ export class NodeWorld {
       imageIds: () => new Set([testImage.id]),
       networkIds: () => this.networkIds,
       networkSpec: (id) => (this.networkIds.includes(id) ? specOf(id) : undefined),
+      sourceDisk: () => Promise.reject(new Error('nothing is moved here')),
       configDrive: () => [{ path: 'openstack/latest/meta_data.json', content: new Uint8Array(2) }],
     };
   }
@@ -134,8 +135,14 @@ export class NodeWorld {
           refusedIn(await ask({ type: 'ledger.heed', serverId: id, ownerEpoch }));
       },
       isStaleOwner: ({ serverId: id, ownerEpoch }) => isStaleOwner(state(), id, ownerEpoch),
-      close: async (id, runEpoch) =>
-        void (await ask({ type: 'ledger.close', serverId: id, runEpoch })),
+      close: async (id, runEpoch, keepsFiles) =>
+        void (await ask({
+          type: 'ledger.close',
+          serverId: id,
+          runEpoch,
+          ...(keepsFiles === true ? { keepsFiles } : {}),
+        })),
+      isAdmitted: (id, runEpoch) => openGrant(state(), id) === runEpoch,
       isOver: (id, runEpoch) => isOver(state(), id, runEpoch),
       isSuperseded: (id, runEpoch) => newestEpoch(state(), id) > runEpoch,
     };
@@ -152,7 +159,7 @@ export class NodeWorld {
   /** An order of this kind under run-epoch 1, each with a name of its own. */
   order(type: OrderType, changes: Partial<NodeOrder> = {}): NodeOrder {
     this.#orders += 1;
-    const order = {
+    return {
       type,
       orderId: `order-${this.#orders}`,
       serverId,
@@ -162,8 +169,7 @@ export class NodeWorld {
       hard: false,
       graceMs: 60_000,
       ...changes,
-    };
-    return order;
+    } as NodeOrder;
   }
 
   async perform(type: OrderType, changes: Partial<NodeOrder> = {}): Promise<NodeReport> {

@@ -5,8 +5,10 @@ import { consoleOutputAction } from './console-output.ts';
 import { forceDeleteAction } from './force-delete.ts';
 import { goneActions } from './gone.ts';
 import { lockAction, unlockAction } from './lock.ts';
+import { migrateAction } from './migrate.ts';
 import { pauseAction } from './pause.ts';
 import { rebootAction } from './reboot.ts';
+import { confirmResizeAction, resizeAction, revertResizeAction } from './resize.ts';
 import { resumeAction } from './resume.ts';
 import { startAction } from './start.ts';
 import { stopAction } from './stop.ts';
@@ -25,6 +27,10 @@ export const serverActions: readonly ComputeAction[] = [
   unlockAction,
   forceDeleteAction,
   consoleOutputAction,
+  resizeAction,
+  confirmResizeAction,
+  revertResizeAction,
+  migrateAction,
   ...consoleActions,
   ...goneActions,
 ];

@@ -1,0 +1,71 @@
+// `resize`, and the two ends that it may have: `confirmResize` keeps it, `revertResize` takes it back.
+import type { Flavor } from '#actors/domain/server.ts';
+import { badRequest } from '../../envelope.ts';
+import type { ComputeAction, ComputeCall } from '../../route.ts';
+import { findFlavor } from '../create-checks.ts';
+import { checkDestination, confirmWindow, maySameHost } from '../move-checks.ts';
+import { operateWith } from '../operate.ts';
+
+const resizeBody = {
+  type: 'object',
+  properties: {
+    resize: {
+      type: 'object',
+      properties: {
+        flavorRef: { type: ['string', 'integer'], minLength: 1 },
+        'OS-DCF:diskConfig': { type: 'string', enum: ['AUTO', 'MANUAL'] },
+      },
+      required: ['flavorRef'],
+      additionalProperties: false,
+    },
+  },
+  required: ['resize'],
+  additionalProperties: false,
+} as const;
+
+interface ResizeBody {
+  readonly resize: { readonly flavorRef: string | number };
+}
+
+export const resizeAction: ComputeAction = {
+  name: 'resize',
+  policy: { rule: 'servers:resize', persona: 'member' },
+  body: [{ schema: resizeBody }],
+  success: 202,
+  handler: async (call) => {
+    const flavor = newFlavor(call, (call.body as ResizeBody).resize.flavorRef);
+    const sameHost = maySameHost(call);
+    await checkDestination(call, { action: 'resize', flavor, host: undefined, sameHost });
+    await operateWith(call, 'resize', { flavor, sameHost, ...confirmWindow(call) });
+  },
+};
+
+/** Nova's refusals; that a disk would have to shrink is found out, as there, when the move is under way. */
+function newFlavor(call: ComputeCall, flavorRef: string | number): Flavor {
+  const flavor = findFlavor(call, flavorRef);
+  const { request } = call.server;
+  if (flavor.id === request?.flavor.id)
+    throw badRequest('When resizing, instances must change flavor!');
+  if (flavor.diskGiB === 0 && (request?.flavor.diskGiB ?? 0) > 0)
+    throw badRequest(
+      'Server disk was unable to be resized because: Resize to zero disk flavor is not allowed.',
+    );
+  const minRamMiB = request?.image?.minRamMiB ?? 0;
+  if (flavor.ramMiB < minRamMiB)
+    throw badRequest("Flavor's memory is too small for requested image.");
+  return flavor;
+}
+
+export const confirmResizeAction: ComputeAction = {
+  name: 'confirmResize',
+  policy: { rule: 'servers:confirm_resize', persona: 'member' },
+  success: 204,
+  handler: (call) => operateWith(call, 'confirm-resize', undefined, 'confirmResize'),
+};
+
+export const revertResizeAction: ComputeAction = {
+  name: 'revertResize',
+  policy: { rule: 'servers:revert_resize', persona: 'member' },
+  success: 202,
+  handler: (call) => operateWith(call, 'revert-resize', undefined, 'revertResize'),
+};
