@@ -22,6 +22,10 @@ const KILLS = 12;
 const SERVERS = 24;
 const PROBED = 12;
 const PROBE_PAUSE_MS = 40;
+/** Answers that were under way when a shard was handed over have come by then. */
+const SETTLE_MS = 500;
+/** Logs tell whole milliseconds, and askers look again every few. */
+const LOOK_AROUND_MS = 10;
 const RETRY_MS = 20;
 const ANSWER_WITHIN_MS = 15_000;
 const SETTLED_WITHIN_MS = 60_000;
@@ -96,11 +100,6 @@ class Scene {
     const one = this.cluster.controllers.find(isServing);
     if (one === undefined) throw new Error('no controller serves');
     return (await ask<{ readonly shards: readonly Shard[] }>(one.data, 'GET', '/shards')).shards;
-  }
-
-  async ownerOf(id: string): Promise<string | undefined> {
-    const shards = await this.shards();
-    return shards[shardOf(`instance/${id}`, shards.length)]?.owner;
   }
 }
 
@@ -226,35 +225,67 @@ async function rollingRestart(scene: Scene): Promise<readonly Row[]> {
   ];
 }
 
-/** In order, and back; the answer is the wait of each server that moved, there and back. */
+/** One shard on its way to another controller: from the last command at the old owner to the first at the new one. */
+interface Handoff {
+  readonly shard: number;
+  readonly span: readonly [fromMs: number, toMs: number];
+}
+
+interface LogLine {
+  readonly msg?: string;
+  readonly time?: string;
+  readonly shards?: readonly number[];
+  readonly tookMs?: number;
+}
+
+/** As the controllers' logs tell, in the time of `performance.now`. */
+function handoffs(controllers: readonly Member[], sinceMs: number): readonly Handoff[] {
+  const lines = controllers
+    .flatMap(({ process }) => process.log.split('\n'))
+    .filter((line) => line.startsWith('{') && line.includes('"shards"'))
+    .map((line) => JSON.parse(line) as LogLine)
+    .map((line) => ({ ...line, atMs: Date.parse(line.time ?? '') - performance.timeOrigin }))
+    .filter(({ atMs }) => atMs >= sinceMs);
+  const served = lines.filter(({ msg }) => msg === 'shards are served here now');
+  return lines
+    .filter(({ msg }) => msg === 'shards were handed over')
+    .flatMap(({ shards = [], tookMs = 0, atMs }) =>
+      shards.flatMap((shard) => {
+        const isTaken = (line: (typeof served)[number]): boolean =>
+          line.atMs > atMs - tookMs && line.shards?.includes(shard) === true;
+        const toMs = Math.min(...served.filter(isTaken).map((line) => line.atMs));
+        return Number.isFinite(toMs) ? [{ shard, span: [atMs - tookMs, toMs] as const }] : [];
+      }),
+    );
+}
+
+/** In order, and back; the answer is the wait of each server that moved, beyond what the others waited at that moment. */
 async function restart(scene: Scene, member: Member, probes: Probes): Promise<readonly number[]> {
   const ids = scene.ids.slice(0, PROBED);
-  const ownersNow = (): Promise<(string | undefined)[]> =>
-    Promise.all(ids.map((id) => scene.ownerOf(id)));
-  const before = await ownersNow();
-  const downMs = performance.now();
+  const startMs = performance.now();
   await member.process.stop();
-  const stoppedMs = performance.now();
-  const during = await ownersNow();
   member.process.start();
   await scene.cluster.ready(member);
   await scene.settled();
-  const backMs = performance.now();
-  const after = await ownersNow();
-  const waits = (from: typeof before, to: typeof before, span: readonly [number, number]) => {
-    const all = ids.map((id, index) => ({
-      hasMoved: from[index] !== to[index],
-      longestMs: probes.longest(id, span),
-    }));
-    const stayed = all.filter(({ hasMoved }) => !hasMoved).map(({ longestMs }) => longestMs);
-    const floorMs = quantile(stayed, 0.5);
-    const moved = all.filter(({ hasMoved }) => hasMoved);
-    return moved.map(({ longestMs }) => Math.max(0, longestMs - floorMs));
-  };
-  return [
-    ...waits(before, during, [downMs, stoppedMs]),
-    ...waits(during, after, [stoppedMs, backMs]),
-  ];
+  await sleep(SETTLE_MS);
+  const shards = (await scene.shards()).length;
+  const moves = handoffs(scene.cluster.controllers, startMs);
+  return ids.flatMap((id) =>
+    moves
+      .filter(({ shard }) => shard === shardOf(`instance/${id}`, shards))
+      .map(({ shard, span: [fromMs, toMs] }) => {
+        const span = [fromMs, toMs + LOOK_AROUND_MS] as const;
+        const isAway = (other: string): boolean =>
+          moves.some(
+            (move) =>
+              move.shard === shardOf(`instance/${other}`, shards) &&
+              move.span[0] < span[1] &&
+              move.span[1] > span[0],
+          );
+        const stayed = ids.filter((other) => !isAway(other)).map((o) => probes.longest(o, span));
+        return Math.max(0, probes.longest(id, span) - quantile(stayed, 0.5));
+      }),
+  );
 }
 
 export async function clusterFailover(): Promise<readonly Row[]> {

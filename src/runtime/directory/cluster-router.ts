@@ -23,8 +23,11 @@ export interface ClusterRouterOptions {
 }
 
 const DEFAULT_DEADLINE_MS = 30_000;
-/** Ownership is looked at again at least this often while an ask waits for it. */
-const LOOK_MS = 100;
+/**
+ * While an ask waits for an owner, it looks again after the first time, and then less and less often: a shard that is
+ * handed over is there within milliseconds, and nobody tells the askers when its new owner is ready.
+ */
+const LOOK_MS = { first: 4, longest: 100 } as const;
 /** Asks on their way through here; more are turned away. */
 const MOST_UNDER_WAY = 20_000;
 
@@ -73,7 +76,7 @@ export class ClusterRouter implements Router {
   async #untilAnswered(ask: Ask): Promise<unknown> {
     const { shards, membership, env } = this.#options;
     const shard = shards.shardOf(ask.key);
-    for (;;) {
+    for (let lookMs: number = LOOK_MS.first; ; lookMs = Math.min(2 * lookMs, LOOK_MS.longest)) {
       const attempt = await this.#attempt(ask, shard);
       if (attempt !== undefined) return attempt.reply;
       if (membership.isStoreAway)
@@ -81,7 +84,7 @@ export class ClusterRouter implements Router {
       const leftMs = ask.untilMs - env.clock.monotonic();
       if (leftMs <= 0)
         throw new RuntimeFault('timeout', `${ask.key} had no owner that answered in time`);
-      await shards.changed(Math.min(LOOK_MS, leftMs));
+      await shards.changed(Math.min(lookMs, leftMs));
     }
   }
 

@@ -313,6 +313,7 @@ export class ShardOwner implements Authority {
 
   async #give(shards: readonly number[], target: MemberId): Promise<void> {
     const { store, membership, env } = this.#options;
+    const startMs = env.clock.monotonic();
     const claims = shards.flatMap((shard) => {
       const held = this.#held.get(shard);
       if (held?.phase !== 'serving') return [];
@@ -326,7 +327,8 @@ export class ShardOwner implements Authority {
       const rows = await store.claimShards(claims);
       this.learn(rows);
       this.#options.announce(rows);
-      env.log.info({ shards: [...given], target }, 'shards were handed over');
+      const tookMs = env.clock.monotonic() - startMs;
+      env.log.info({ shards: [...given], target, tookMs }, 'shards were handed over');
     } finally {
       // Unknown whether the store has done it: the next table tells; until then they are ours as before.
       this.#resumeGiving(given);
