@@ -126,7 +126,8 @@ export function violationOf(
   }
   if (group.policy === 'affinity') {
     const hosts = new Set(others.flatMap(({ claims }) => claims.map((claim) => claim.host)));
-    return hosts.size === 0 || hosts.has(host)
+    // A member that moves holds both of its ends, and nobody knows yet at which of them it will stay.
+    return hosts.size === 0 || (hosts.size === 1 && hosts.has(host))
       ? undefined
       : `the group’s servers are on ${[...hosts].slice(0, 3).join(', ')}`;
   }

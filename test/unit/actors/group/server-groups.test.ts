@@ -106,6 +106,17 @@ describe('an affinity group', () => {
     expect(claim('s1', 'h2')).toEqual({ holds: true });
     expect(hosts()).toEqual({ h2: 1 });
   });
+
+  it('takes nobody while a member moves, since it may stay at either end', () => {
+    const { join, claim, release } = groups('affinity');
+    join(['s1', 's2']);
+    claim('s1', 'h1');
+    claim('s1', 'h2', { claimId: 's1/move' });
+    for (const host of ['h1', 'h2'])
+      expect(claim('s2', host)).toMatchObject({ refused: 'group-policy' });
+    release('s1', true);
+    expect(claim('s2', 'h2')).toEqual({ holds: true });
+  });
 });
 
 it.each(['soft-affinity', 'soft-anti-affinity'] as const)('%s refuses no host', (policy) => {
