@@ -1,6 +1,7 @@
 // `npm run bench`: every bar of the product on this machine, printed as a table with the bar beside the figure.
 // Ratios are against a floor measured in the same run. `npm run bench -- NAME…` runs only measures whose name has it.
 import { bootSpeed } from './boot.ts';
+import { candidateSpeed } from './candidates.ts';
 import { clusterFailover } from './cluster-failover.ts';
 import { clusterStorm } from './cluster-storm.ts';
 import { createLatency, createStorm } from './create.ts';
@@ -18,6 +19,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   storm: createStorm,
   journal: journalSpeed,
   list: listSpeed,
+  candidates: candidateSpeed,
   overload,
   transport: transportSpeed,
   'cluster-storm': clusterStorm,

@@ -3,7 +3,7 @@
 // Pure; it reserves nothing.
 import { capacityOf } from '#actors/provider/arithmetic.ts';
 import type { ProviderState } from '#actors/provider/protocol.ts';
-import type { CandidateRequest, RequestGroup } from './candidate-query.ts';
+import type { CandidateRequest, RequestGroup as AskedGroup } from './candidate-query.ts';
 import type { ProviderCatalogue } from './catalogue.ts';
 import { hasRoomFor, hasTraits, isInAggregates, meets } from './matching.ts';
 
@@ -13,6 +13,9 @@ interface Take {
   readonly resource: string;
   readonly amount: number;
 }
+
+type RequestGroup = AskedGroup & { readonly amounts: readonly (readonly [string, number])[] };
+type Request = Omit<CandidateRequest, 'groups'> & { readonly groups: readonly RequestGroup[] };
 
 /** One way to meet one group. */
 interface Option {
@@ -41,7 +44,11 @@ export function findCandidates(
   request: CandidateRequest,
   isNestedAware: boolean,
 ): Found {
-  const search = new Search(catalogue, request, isNestedAware);
+  const groups = request.groups.map((group) => ({
+    ...group,
+    amounts: Object.entries(group.resources),
+  }));
+  const search = new Search(catalogue, { ...request, groups }, isNestedAware);
   const candidates = search.run();
   const used = candidates.flatMap(({ takes }) => takes.map(({ provider }) => provider));
   if (!isNestedAware && catalogue.hasTrees) return { candidates, providers: [...new Set(used)] };
@@ -55,21 +62,25 @@ export function findCandidates(
 
 class Search {
   readonly #catalogue: ProviderCatalogue;
-  readonly #request: CandidateRequest;
+  readonly #request: Request;
   readonly #isNestedAware: boolean;
   /** Root → those of other trees that share with it. */
   readonly #shared: ReadonlyMap<string, readonly ProviderState[]>;
   /** Suffix → id of the root that the group asks for; undefined for a provider that does not exist. */
   readonly #wantedRoots: ReadonlyMap<string, string | undefined>;
+  /** Whether two groups ask for the same class. */
+  readonly #hasRepeats: boolean;
   readonly #seen = new Set<string>();
   readonly #found: Candidate[] = [];
   #combinations = 0;
 
-  constructor(catalogue: ProviderCatalogue, request: CandidateRequest, isNestedAware: boolean) {
+  constructor(catalogue: ProviderCatalogue, request: Request, isNestedAware: boolean) {
     this.#catalogue = catalogue;
     this.#request = request;
     this.#isNestedAware = isNestedAware;
     this.#shared = sharedByRoot(catalogue);
+    const classes = request.groups.flatMap(({ resources }) => Object.keys(resources));
+    this.#hasRepeats = new Set(classes).size < classes.length;
     this.#wantedRoots = new Map(
       request.groups
         .filter(({ inTree }) => inTree !== undefined)
@@ -84,7 +95,7 @@ class Search {
     if ([...this.#wantedRoots.values()].includes(undefined)) return [];
     for (const root of this.#catalogue.offeringRoots()) {
       if (this.#isDone()) break;
-      if (hasTraits(root.traits, this.#request.rootTraits)) this.#lookAt(root);
+      this.#lookAt(root);
     }
     return this.#found;
   }
@@ -95,8 +106,12 @@ class Search {
   }
 
   #lookAt(root: ProviderState): void {
-    const tree = this.#catalogue.treeOf(root);
+    const { rootTraits } = this.#request;
     const sharing = this.#shared.get(root.id) ?? [];
+    if (sharing.length === 0 && this.#wantedRoots.size === 0 && this.#catalogue.isAlone(root))
+      return this.#lookAtOne(root);
+    if (!hasTraits(root.traits, rootTraits)) return;
+    const tree = this.#catalogue.treeOf(root);
     const options: (readonly Option[])[] = [];
     for (const group of this.#request.groups) {
       const found =
@@ -113,12 +128,24 @@ class Search {
     }
   }
 
+  /** In a tree of one provider all groups are met by that, or none is. */
+  #lookAtOne(provider: ProviderState): void {
+    const { groups, rootTraits } = this.#request;
+    if (!groups.every((group) => saysWho(group) && meets(provider, group))) return;
+    if (!hasTraits(provider.traits, rootTraits)) return;
+    const providers = [provider];
+    this.#combinations += 1;
+    this.#consider(
+      groups.map(({ amounts }) => ({
+        providers,
+        takes: amounts.map(([resource, amount]) => ({ provider, resource, amount })),
+      })),
+    );
+  }
+
   #singleOptions(group: RequestGroup, providers: readonly ProviderState[]): readonly Option[] {
-    const { resources, traits, aggregates, suffix } = group;
-    const amounts = Object.entries(resources);
-    // Without resources something else must say who is meant.
-    if (amounts.length === 0 && traits.required.length + aggregates.required.length === 0)
-      return [];
+    const { amounts, suffix } = group;
+    if (!saysWho(group)) return [];
     const wantedRoot = amounts.length === 0 ? undefined : this.#wantedRoots.get(suffix);
     return providers
       .filter(
@@ -151,7 +178,7 @@ class Search {
         : [];
     const allowed = [...near, ...far].filter((provider) => isInAggregates(provider, forbidden));
     const takes: (readonly Take[])[] = [];
-    for (const wanted of Object.entries(group.resources)) {
+    for (const wanted of group.amounts) {
       const [resource, amount] = wanted;
       const from = allowed.filter((provider) => hasRoomFor(provider, wanted));
       if (from.length === 0) return [];
@@ -170,12 +197,12 @@ class Search {
 
   #consider(choice: readonly Option[]): void {
     const { groups, isolate } = this.#request;
-    const singles = choice.filter((_option, at) => groups[at]?.suffix !== '');
-    if (isolate && new Set(singles.map(({ providers: [one] }) => one)).size < singles.length)
-      return;
+    if (isolate && !areApart(choice, groups)) return;
     const mappings = new Map(groups.map(({ suffix }, at) => [suffix, choice[at]?.providers ?? []]));
     if (!this.#areSubtrees(mappings)) return;
-    const takes = choice.length === 1 ? (choice[0]?.takes ?? []) : consolidated(choice);
+    const takes = this.#hasRepeats
+      ? consolidated(choice)
+      : choice.flatMap((option) => option.takes);
     if (!this.#isForClient(takes) || !takes.every(isWithinBounds)) return;
     const candidate = { takes, mappings };
     if (this.#isNew(candidate)) this.#found.push(candidate);
@@ -216,6 +243,18 @@ class Search {
     this.#seen.add(key);
     return true;
   }
+}
+
+/** Every group with a suffix is met by another provider. */
+function areApart(choice: readonly Option[], groups: readonly RequestGroup[]): boolean {
+  const singles = choice.filter((_option, at) => groups[at]?.suffix !== '');
+  return new Set(singles.map(({ providers: [one] }) => one)).size === singles.length;
+}
+
+/** Without resources something else must say who is meant. */
+function saysWho({ suffix, amounts, traits, aggregates }: RequestGroup): boolean {
+  if (amounts.length > 0) return true;
+  return suffix !== '' && traits.required.length + aggregates.required.length > 0;
 }
 
 function sharedByRoot(catalogue: ProviderCatalogue): ReadonlyMap<string, readonly ProviderState[]> {

@@ -84,6 +84,11 @@ export class ProviderCatalogue {
       .filter((child) => child !== undefined);
   }
 
+  /** A tree of one provider. */
+  isAlone({ id, parentId }: ProviderState): boolean {
+    return parentId === undefined && !this.#forest.hasChildren(id);
+  }
+
   /** The provider and all below it. */
   treeOf(root: ProviderState): readonly ProviderState[] {
     if (!this.#forest.hasChildren(root.id)) return [root];

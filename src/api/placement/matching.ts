@@ -1,19 +1,21 @@
 // What of one provider a filter asks: traits, aggregates and room, in GET /resource_providers and a request group alike. Pure.
-import { misfitOf } from '#actors/provider/arithmetic.ts';
+import { capacityOf } from '#actors/provider/arithmetic.ts';
 import type { ProviderState } from '#actors/provider/protocol.ts';
 import type { AggregateWishes, TraitWishes } from './query.ts';
 
 export interface ProviderWishes {
-  readonly resources: Readonly<Record<string, number>>;
+  /** Class and amount. */
+  readonly amounts: readonly (readonly [string, number])[];
   readonly traits: TraitWishes;
   readonly aggregates: AggregateWishes;
 }
 
 export function meets(provider: ProviderState, wishes: ProviderWishes): boolean {
   return (
+    // Room first: in a full cloud it is what most have not.
+    wishes.amounts.every((wanted) => hasRoomFor(provider, wanted)) &&
     hasTraits(provider.traits, wishes.traits) &&
-    isInAggregates(provider, wishes.aggregates) &&
-    Object.entries(wishes.resources).every((wanted) => hasRoomFor(provider, wanted))
+    isInAggregates(provider, wishes.aggregates)
   );
 }
 
@@ -41,6 +43,12 @@ export function hasRoomFor(
   { inventories, used }: ProviderState,
   [resource, amount]: readonly [string, number],
 ): boolean {
-  const wanted = { resource, amount, used: used[resource] ?? 0 };
-  return misfitOf(inventories[resource], wanted) === undefined;
+  const inventory = inventories[resource];
+  return (
+    inventory !== undefined &&
+    amount >= inventory.minUnit &&
+    amount <= inventory.maxUnit &&
+    amount % inventory.stepSize === 0 &&
+    (used[resource] ?? 0) + amount <= capacityOf(inventory)
+  );
 }

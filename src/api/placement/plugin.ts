@@ -98,7 +98,8 @@ function addPath(app: FastifyInstance, path: string, options: PathOptions): void
           .header('cache-control', 'no-cache')
           .header('last-modified', new Date(context.env.clock.now()).toUTCString());
       reply.code(status).headers(headers);
-      return body === undefined ? reply.send() : reply.type(JSON_TYPE).send(JSON.stringify(body));
+      if (body === undefined) return reply.send();
+      return reply.type(JSON_TYPE).send(Buffer.isBuffer(body) ? body : JSON.stringify(body));
     },
   });
 }

@@ -60,17 +60,13 @@ function parseFilters({ query, minor, catalogue }: PlacementCall): ProviderWishe
   for (const key of ['uuid', 'in_tree'] as const) requireUuid(query, key);
   const aggregates = parseMemberOf(query.all('member_of'), minor);
   const traits = parseTraits(query.all('required'), minor);
-  const resources = query.get('resources');
-  const wishes: ProviderWishes = {
-    resources: resources === undefined ? {} : parseResources(resources),
-    traits,
-    aggregates,
-  };
-  requireClasses(catalogue, wishes.resources);
+  const asked = query.get('resources');
+  const resources = asked === undefined ? {} : parseResources(asked);
+  requireClasses(catalogue, resources);
   const unknown = unknownTraits(catalogue, [traits]);
   if (unknown !== undefined)
     throw badRequest(`Invalid trait(s) in "required" parameter: No such trait(s): ${unknown}.`);
-  return wishes;
+  return { amounts: Object.entries(resources), traits, aggregates };
 }
 
 function requireUuid(query: Query, key: string): void {

@@ -19,7 +19,7 @@ export interface PlacementCall {
 
 export interface PlacementAnswer {
   readonly status: number;
-  /** JSON; undefined for an empty reply. */
+  /** To be written as JSON, or the bytes of JSON; undefined for an empty reply. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
