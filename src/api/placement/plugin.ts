@@ -5,7 +5,7 @@ import { refuse } from '#runtime/message/refusal.ts';
 import { authenticate } from '../authenticate.ts';
 import type { ApiContext } from '../context.ts';
 import { passingTrouble } from '../passing-trouble.ts';
-import { messageOf, statusOf } from '../server.ts';
+import { baseUrl, messageOf, statusOf } from '../server.ts';
 import { type PlacementSources, ProviderCatalogue } from './catalogue.ts';
 import { badRequest, faultOf, PlacementFault, sendFault } from './envelope.ts';
 import { negotiate, versionText } from './microversion.ts';
@@ -98,6 +98,10 @@ function addPath(app: FastifyInstance, path: string, options: PathOptions): void
           .header('cache-control', 'no-cache')
           .header('last-modified', new Date(context.env.clock.now()).toUTCString());
       reply.code(status).headers(headers);
+      const { location } = headers;
+      // Whole, since clients go there without asking what it is relative to.
+      if (location !== undefined)
+        reply.header('location', `${baseUrl(request.headers.host, context.publicUrl)}${location}`);
       if (body === undefined) return reply.send();
       return reply.type(JSON_TYPE).send(Buffer.isBuffer(body) ? body : JSON.stringify(body));
     },

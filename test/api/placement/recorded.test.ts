@@ -78,7 +78,10 @@ it.each(['providers', 'allocations', 'candidates'])('%s', async (name) => {
     const wanted = { status, location, body: answer === undefined ? undefined : answers[answer] };
     const got = {
       status: given.status,
-      location: (given.headers['location'] as string | undefined)?.replace(/^\/placement/, ''),
+      location: (given.headers['location'] as string | undefined)?.replace(
+        /^http:\/\/[^/]+\/placement/,
+        '',
+      ),
       body: wanted.body === undefined ? undefined : given.body,
     };
     expect({ request, ...(normal(got) as object) }).toEqual({
