@@ -70,7 +70,8 @@ export function showUsages(call: PlacementCall): PlacementAnswer {
     (key) => key === 'project_id' || key === 'user_id' || (isByType && key === 'consumer_type'),
   );
   const projectId = requireText(query, 'project_id');
-  if (projectId === undefined) throw invalidQuery("'project_id' is a required property");
+  if (projectId === undefined)
+    throw invalidQuery("'project_id' is a required property", 'required');
   const userId = requireText(query, 'user_id');
   const type = requireType(query);
   const usages = usagesOf(call, { projectId, userId, type: isByType ? type : 'all' });
@@ -115,8 +116,9 @@ const LONGEST = 255;
 
 function requireText(query: Query, key: string): string | undefined {
   const value = query.get(key);
-  if (value === '') throw invalidQuery("'' is too short");
-  if (value !== undefined && value.length > LONGEST) throw invalidQuery(`'${value}' is too long`);
+  if (value === '') throw invalidQuery("'' is too short", 'minLength');
+  if (value !== undefined && value.length > LONGEST)
+    throw invalidQuery(`'${value}' is too long`, 'maxLength');
   return value;
 }
 
@@ -124,6 +126,6 @@ function requireType(query: Query): string | undefined {
   const value = query.get('consumer_type');
   const pattern = '^[A-Z0-9_]+$|^all|^unknown$';
   if (value !== undefined && !new RegExp(pattern).test(value))
-    throw invalidQuery(`'${value}' does not match '${pattern}'`);
+    throw invalidQuery(`'${value}' does not match '${pattern}'`, 'pattern');
   return requireText(query, 'consumer_type');
 }

@@ -45,19 +45,24 @@ export function checkValue(schema: BodySchema, value: unknown): void {
   const [first, ...more] = [...faultsIn(schema, value, 0)];
   if (first === undefined) return;
   const shallowest = more.reduce((best, fault) => (fault.depth < best.depth ? fault : best), first);
-  throw badRequest(`JSON does not validate: ${shallowest.words}`);
+  throw badRequest(
+    `JSON does not validate: ${shallowest.words}\n\nFailed validating '${shallowest.word}'`,
+  );
 }
 
 interface Fault {
   readonly depth: number;
   readonly words: string;
+  /** Of the schema. */
+  readonly word: string;
 }
 type JsonObject = Readonly<Record<string, unknown>>;
 
 function* faultsIn(schema: BodySchema, value: unknown, depth: number): Generator<Fault> {
   for (const [word, wanted] of Object.entries(schema)) {
     const words = plainFault(word, wanted, value) ?? shapeFault(word, schema, value);
-    if (words !== undefined) yield { depth, words };
+    if (words !== undefined) yield { depth, words, word };
+    if (word === 'anyOf') yield* alternativeFaults(schema, value, depth);
     yield* deeperFaults(word, schema, value, depth + 1);
   }
 }
@@ -78,6 +83,16 @@ function* deeperFaults(
     for (const [pattern, schema] of Object.entries(patternProperties))
       for (const [name, item] of Object.entries(value))
         if (patternOf(pattern).test(name)) yield* faultsIn(schema, item, depth);
+}
+
+/** Of alternatives of which none fits, what the first one says. */
+function* alternativeFaults(
+  { anyOf = [] }: BodySchema,
+  value: unknown,
+  depth: number,
+): Generator<Fault> {
+  const [first, ...others] = anyOf.map((schema) => [...faultsIn(schema, value, depth)]);
+  if (first?.[0] !== undefined && others.every((faults) => faults.length > 0)) yield first[0];
 }
 
 /** Faults of a value by itself. */
@@ -124,12 +139,6 @@ const plainRules: Readonly<Record<string, (value: unknown, wanted: never) => boo
 
 /** Faults that need the rest of the schema. */
 function shapeFault(word: string, schema: BodySchema, value: unknown): string | undefined {
-  if (word === 'anyOf') {
-    const faults = schema.anyOf?.map((one) => faultsIn(one, value, 0).next());
-    const fits = faults?.some(({ done }) => done === true) === true;
-    const [first] = faults ?? [];
-    return fits || first?.done !== false ? undefined : first.value.words;
-  }
   if (!isObject(value)) return undefined;
   if (word === 'required') {
     const missing = schema.required?.find((name) => !Object.hasOwn(value, name));

@@ -54,7 +54,7 @@ const groupKey = /^(resources|required|member_of|in_tree)(.*)$/s;
 
 export function parseCandidateRequest(query: Query, minor: number): CandidateRequest {
   if (minor < since.suffixes && query.get('resources') === undefined)
-    throw invalidQuery("'resources' is a required property");
+    throw invalidQuery("'resources' is a required property", 'required');
   checkKeys(query, (key) => isKnown(key, minor), groupPatterns(minor));
   const limit = parseLimit(query);
   const groupPolicy = parseGroupPolicy(query);
@@ -130,7 +130,7 @@ function parseLimit(query: Query): number | undefined {
   const [first, ...more] = query.all('limit');
   for (const value of [first, ...more])
     if (value !== undefined && !/^[1-9][0-9]*$/.test(value))
-      throw invalidQuery(`'${value}' does not match '^[1-9][0-9]*$'`);
+      throw invalidQuery(`'${value}' does not match '^[1-9][0-9]*$'`, 'pattern');
   return first === undefined ? undefined : Number(first);
 }
 
@@ -138,7 +138,7 @@ function parseGroupPolicy(query: Query): string | undefined {
   const [first, ...more] = query.all('group_policy');
   for (const value of [first, ...more])
     if (value !== undefined && value !== 'none' && value !== 'isolate')
-      throw invalidQuery(`'${value}' is not one of ['none', 'isolate']`);
+      throw invalidQuery(`'${value}' is not one of ['none', 'isolate']`, 'enum');
   return first;
 }
 

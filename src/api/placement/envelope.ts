@@ -58,7 +58,7 @@ export function sendFault(
     .headers(fault.headers)
     .type('application/json')
     .send(
-      JSON.stringify({
+      jsonBytes({
         errors: [
           {
             status,
@@ -73,6 +73,11 @@ export function sendFault(
         ],
       }),
     );
+}
+
+/** As bytes, so that the content type is told as it is, without a charset. */
+export function jsonBytes(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
 }
 
 const openings: Readonly<Record<number, string>> = {

@@ -7,7 +7,7 @@ import type { ApiContext } from '../context.ts';
 import { passingTrouble } from '../passing-trouble.ts';
 import { baseUrl, messageOf, statusOf } from '../server.ts';
 import { type PlacementSources, ProviderCatalogue } from './catalogue.ts';
-import { badRequest, faultOf, PlacementFault, sendFault } from './envelope.ts';
+import { badRequest, faultOf, jsonBytes, PlacementFault, sendFault } from './envelope.ts';
 import { negotiate, versionText } from './microversion.ts';
 import { Query } from './query.ts';
 import { mayCall, type PlacementCall, type PlacementRoute } from './route.ts';
@@ -103,7 +103,7 @@ function addPath(app: FastifyInstance, path: string, options: PathOptions): void
       if (location !== undefined)
         reply.header('location', `${baseUrl(request.headers.host, context.publicUrl)}${location}`);
       if (body === undefined) return reply.send();
-      return reply.type(JSON_TYPE).send(Buffer.isBuffer(body) ? body : JSON.stringify(body));
+      return reply.type(JSON_TYPE).send(Buffer.isBuffer(body) ? body : jsonBytes(body));
     },
   });
 }
@@ -141,7 +141,7 @@ function agreeOnVersion(request: FastifyRequest, reply: FastifyReply): void {
     case 'agreed':
       request.placementMinor = negotiation.minor;
       reply.header(VERSION_HEADER, `placement ${versionText(negotiation.minor)}`);
-      reply.header('Vary', VERSION_HEADER);
+      reply.header('Vary', VERSION_HEADER.toLowerCase());
       return;
     case 'unsupported':
       throw new PlacementFault(406, negotiation.message, { tellsVersions: true });

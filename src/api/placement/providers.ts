@@ -71,7 +71,8 @@ function parseFilters({ query, minor, catalogue }: PlacementCall): ProviderWishe
 
 function requireUuid(query: Query, key: string): void {
   const value = query.get(key);
-  if (value !== undefined && !isUuidLike(value)) throw invalidQuery(`'${value}' is not a 'uuid'`);
+  if (value !== undefined && !isUuidLike(value))
+    throw invalidQuery(`'${value}' is not a 'uuid'`, 'format');
 }
 
 export function showProvider(call: PlacementCall): PlacementAnswer {

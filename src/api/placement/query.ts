@@ -43,9 +43,10 @@ function decoded(text: string): string {
   }
 }
 
-/** `reason` in JSON schema's words: `'foo' is not a 'uuid'`. */
-export function invalidQuery(reason: string): Error {
-  return badRequest(`Invalid query string parameters: ${reason}`);
+/** `reason` in JSON schema's words: `'foo' is not a 'uuid'`; `word`: the word of the schema that it offends. */
+export function invalidQuery(reason: string, word?: string): Error {
+  const offended = word === undefined ? '' : `\n\nFailed validating '${word}'`;
+  return badRequest(`Invalid query string parameters: ${reason}${offended}`);
 }
 
 /** `patterns`: where keys are told by their form, the forms, for the words of the refusal. */
@@ -61,9 +62,11 @@ export function checkKeys(
   if (patterns.length > 0)
     throw invalidQuery(
       `${names} ${isOne ? 'does' : 'do'} not match any of the regexes: ${patterns.map(quoted).join(', ')}`,
+      'additionalProperties',
     );
   throw invalidQuery(
     `Additional properties are not allowed (${names} ${isOne ? 'was' : 'were'} unexpected)`,
+    'additionalProperties',
   );
 }
 

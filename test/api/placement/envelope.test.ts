@@ -37,7 +37,7 @@ describe('versions', () => {
     const { headers } = await cloud.call('/resource_providers');
     expect(headers).toMatchObject({
       'openstack-api-version': 'placement 1.0',
-      vary: 'OpenStack-API-Version',
+      vary: 'openstack-api-version',
     });
     expect(headers).not.toHaveProperty('last-modified');
     expect(headers).not.toHaveProperty('cache-control');
