@@ -1,9 +1,10 @@
 // Errors in the form that Placement gives them: {"errors": [{status, title, detail, code, request_id}]}, `code` from
-// 1.23 on. The detail opens with the WSGI library's standing words for the status, which clients show as they are.
+// 1.23 on; a page or plain text for who takes no JSON. The detail opens with the WSGI library's standing words for the status, which clients show as they are.
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { httpRefusal } from '#api/errors.ts';
 import type { Refusal } from '#runtime/message/refusal.ts';
+import { pageError, plainError, wishedForm } from './error-forms.ts';
 import { MAX_MINOR, MIN_MINOR, versionText } from './microversion.ts';
 
 /** Errors that no one has given a code of their own. */
@@ -52,27 +53,39 @@ export function sendFault(
   fault: PlacementFault,
 ): FastifyReply {
   const { status } = fault;
-  const minor = request.placementMinor;
-  return reply
-    .code(status)
-    .headers(fault.headers)
-    .type('application/json')
-    .send(
-      jsonBytes({
-        errors: [
-          {
-            status,
-            title: STATUS_CODES[status] ?? 'Error',
-            detail: detailOf(request, fault),
-            ...(minor !== undefined && minor >= CODE_SINCE ? { code: fault.code } : {}),
-            request_id: request.requestId,
-            ...(fault.tellsVersions
-              ? { max_version: versionText(MAX_MINOR), min_version: versionText(MIN_MINOR) }
-              : {}),
-          },
-        ],
-      }),
-    );
+  const title = STATUS_CODES[status] ?? 'Error';
+  const detail = detailOf(request, fault);
+  reply.code(status).headers(fault.headers);
+  switch (wishedForm(request.headers.accept)) {
+    case 'html':
+      return reply.type('text/html; charset=UTF-8').send(pageError(`${status} ${title}`, detail));
+    case 'plain':
+      return reply.type('text/plain; charset=UTF-8').send(plainError(`${status} ${title}`, detail));
+    default:
+      return reply
+        .type('application/json')
+        .send(jsonBytes(jsonError(request, fault, { title, detail })));
+  }
+}
+
+function jsonError(
+  { placementMinor: minor, requestId }: FastifyRequest,
+  { status, code, tellsVersions }: PlacementFault,
+  words: { readonly title: string; readonly detail: string },
+): unknown {
+  return {
+    errors: [
+      {
+        status,
+        ...words,
+        ...(minor !== undefined && minor >= CODE_SINCE ? { code } : {}),
+        request_id: requestId,
+        ...(tellsVersions
+          ? { max_version: versionText(MAX_MINOR), min_version: versionText(MIN_MINOR) }
+          : {}),
+      },
+    ],
+  };
 }
 
 /** As bytes, so that the content type is told as it is, without a charset. */

@@ -64,11 +64,10 @@ export function raceFault(refusal: Refusal, opening: string): PlacementFault {
     case 'provider-generation-conflict':
     case 'provider-not-found':
       return conflict(`${opening}: ${OTHERS_UPDATED_PROVIDER}`, CONCURRENT_UPDATE);
-    case 'write-overtaken':
-    case 'allocation-changed':
-    case 'provider-busy':
-      return conflict(`${opening}: ${OTHERS_UPDATED}`, CONCURRENT_UPDATE);
-    default:
+    case 'write-unsettled':
+    case 'write-abandoned':
       return faultOf(refusal);
+    default:
+      return conflict(`${opening}: ${OTHERS_UPDATED}`, CONCURRENT_UPDATE);
   }
 }

@@ -144,6 +144,23 @@ describe('errors', () => {
     expect(await statusFor('*/*')).toBe(200);
   });
 
+  it('an error is a page or plain text for a client that takes no JSON', async () => {
+    const shown = async (accept: string): Promise<unknown> => {
+      const { headers, body } = await cloud.call('/moo', { headers: { accept } });
+      return [headers['content-type'], typeof body === 'string' ? body : 'JSON'];
+    };
+    expect(await shown('text/html,application/json;q=0.5')).toEqual([
+      'text/html; charset=UTF-8',
+      expect.stringMatching(/<h1>404 Not Found<\/h1>\n {2}The resource could not be found\.<br/),
+    ]);
+    expect(await shown('application/xml')).toEqual([
+      'text/plain; charset=UTF-8',
+      expect.stringMatching(/^404 Not Found\n\nThe resource could not be found\.\n\n/),
+    ]);
+    expect(await shown('*/*')).toEqual(['application/json', 'JSON']);
+    expect(await shown('text/html;q=0,application/*')).toEqual(['application/json', 'JSON']);
+  });
+
   it('a body without a type is refused', async () => {
     const { status, body } = await cloud.call('/resource_providers', {
       method: 'POST',

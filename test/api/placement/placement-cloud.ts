@@ -214,7 +214,9 @@ async function call(
     },
     ...(body === undefined ? {} : { payload: body }),
   });
-  const parsed: unknown = reply.body === '' ? undefined : JSON.parse(reply.body);
+  const isText = String(reply.headers['content-type']).startsWith('text/');
+  const parsed: unknown =
+    isText || reply.body === '' ? reply.body || undefined : JSON.parse(reply.body);
   return { status: reply.statusCode, headers: reply.headers, body: parsed };
 }
 
