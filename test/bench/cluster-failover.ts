@@ -273,7 +273,7 @@ async function restart(scene: Scene, member: Member, probes: Probes): Promise<re
   return ids.flatMap((id) =>
     moves
       .filter(({ shard }) => shard === shardOf(`instance/${id}`, shards))
-      .map(({ shard, span: [fromMs, toMs] }) => {
+      .map(({ span: [fromMs, toMs] }) => {
         const span = [fromMs, toMs + LOOK_AROUND_MS] as const;
         const isAway = (other: string): boolean =>
           moves.some(

@@ -13,7 +13,7 @@ const MESSAGE = 1024;
 const MESSAGES = 2_000;
 
 const nodes: Libp2p[] = [];
-afterEach(() => Promise.all(nodes.splice(0).map((node) => node.stop())));
+afterEach(() => Promise.all(nodes.splice(0).map(async (node) => node.stop())));
 
 async function node(): Promise<Libp2p> {
   const made = await createLibp2p({
