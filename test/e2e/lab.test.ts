@@ -1,14 +1,13 @@
 // A lab as people use it, by its commands alone: hosts of their own on this machine, a guest on one of them by the real
 // `openstack` client, everything that can be broken broken and mended, and nothing left behind. Needs root.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MachineStatus } from '#cli/lab/lab.ts';
-import { type CommandResult, root, run, until } from './launched-cloud.ts';
+import { type CommandResult, run, until } from './launched-cloud.ts';
+import { LaunchedLab } from './launched-lab.ts';
 
-let parent: string;
-let directory: string;
+let launched: LaunchedLab;
 let before: Traces;
 
 interface Traces {
@@ -42,37 +41,10 @@ async function traces(): Promise<Traces> {
   };
 }
 
-async function kilonova(...args: readonly string[]): Promise<CommandResult> {
-  const [command = '', ...more] = args;
-  return run(join(root, 'kilonova'), ['lab', command, '--data', directory, ...more], {
-    timeoutMs: 240_000,
-  });
-}
-
-async function lab(...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await kilonova(...args);
-  if (code !== 0) throw new Error(`lab ${args.join(' ')}: ${stdout}${stderr}`);
-  return stdout;
-}
-
-async function status(name: string): Promise<MachineStatus> {
-  const all = JSON.parse(await lab('status', '--json')) as readonly MachineStatus[];
-  const found = all.find((machine) => machine.name === name);
-  if (found === undefined) throw new Error(`the lab has no ${name}`);
-  return found;
-}
-
-async function openstack(...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await run('openstack', args, {
-    env: {
-      OS_CLIENT_CONFIG_FILE: join(directory, 'machines/c1/data/clouds.yaml'),
-      OS_CLOUD: 'kilonova-admin',
-    },
-    timeoutMs: 120_000,
-  });
-  if (code !== 0) throw new Error(`openstack ${args.join(' ')}: ${stderr}${stdout}`);
-  return stdout.trim();
-}
+const kilonova = (...args: readonly string[]): Promise<CommandResult> => launched.kilonova(...args);
+const lab = (...args: readonly string[]): Promise<string> => launched.ask(...args);
+const status = (name: string): Promise<MachineStatus> => launched.status(name);
+const openstack = (...args: readonly string[]): Promise<string> => launched.openstack(...args);
 
 async function hostState(name: string, wanted: 'up' | 'down'): Promise<void> {
   await until(`host ${name} to be ${wanted}`, async () => {
@@ -87,26 +59,25 @@ const serverStatus = (): Promise<string> =>
   openstack('server', 'show', 'vm', '-f', 'value', '-c', 'status');
 
 beforeAll(async () => {
-  parent = mkdtempSync(join(tmpdir(), 'kilonova-lab-'));
-  directory = join(parent, 'lab');
+  launched = new LaunchedLab();
   before = await traces();
 });
 
 afterAll(async () => {
-  if (existsSync(directory)) await lab('down');
-  rmSync(parent, { recursive: true, force: true });
+  await launched?.remove();
 });
 
 describe('a lab of two hosts', () => {
   it('comes up: a store, a controller, two hosts with a libvirtd and a member each', async () => {
     const said = await lab('up', '--hosts', '2', '--storage', 'shared');
     expect(said).toMatch(/ready in [0-9.]+ s\n$/);
-    const all = JSON.parse(await lab('status', '--json')) as readonly MachineStatus[];
-    const shape = all.map(({ name, state, daemon, libvirtd, redis, qemu }) => ({
-      name,
-      state,
-      runs: [daemon.length, libvirtd.length, redis.length, qemu.length],
-    }));
+    const shape = (await launched.machines()).map(
+      ({ name, state, daemon, libvirtd, redis, qemu }) => ({
+        name,
+        state,
+        runs: [daemon.length, libvirtd.length, redis.length, qemu.length],
+      }),
+    );
     expect(shape).toEqual([
       { name: 'store', state: 'on', runs: [0, 0, 1, 0] },
       { name: 'c1', state: 'on', runs: [1, 0, 0, 0] },
@@ -157,9 +128,9 @@ describe('a lab of two hosts', () => {
     expect(await serverStatus()).toBe('ACTIVE');
     expect((await status('h1')).qemu.length).toBe(1);
     expect((await status('h2')).qemu.length).toBe(0);
-    expect(await lab('exec', 'h2', 'ls', join(directory, 'self/data/host/instances'))).toMatch(
-      /^[0-9a-f-]{36}\n$/,
-    );
+    expect(
+      await lab('exec', 'h2', 'ls', join(launched.directory, 'self/data/host/instances')),
+    ).toMatch(/^[0-9a-f-]{36}\n$/);
     await until('the guest to have booted', async () =>
       /ssh host key/.test(await openstack('console', 'log', 'show', 'vm')) ? true : undefined,
     );
@@ -246,7 +217,7 @@ describe('the end of a lab', () => {
     expect(after.devices).toEqual(before.devices);
     expect(after.mounts).toEqual(before.mounts);
     expect(after.loops).toBe(before.loops);
-    expect(existsSync(directory)).toBe(false);
+    expect(existsSync(launched.directory)).toBe(false);
     expect(await lab('down')).toMatch(/there is no lab in/);
   });
 });
@@ -254,7 +225,7 @@ describe('the end of a lab', () => {
 describe('a lab with a disk that all hosts see', () => {
   it('gives each host a loop device of its own over one file, and takes them away', async () => {
     await lab('up', '--hosts', '2', '--storage', 'lun');
-    const disk = join(directory, 'self/lun');
+    const disk = join(launched.directory, 'self/lun');
     const lock = ['flock', '--nonblock', disk];
     const write = `printf from-h1 | dd of='${disk}' conv=notrunc,fsync oflag=sync status=none`;
     await lab('exec', 'h1', '--', 'sh', '-c', write);
@@ -264,7 +235,7 @@ describe('a lab with a disk that all hosts see', () => {
     const held = lab('exec', 'h1', '--', ...lock, 'sleep', '5');
     expect(await lab('exec', 'h2', '--', 'sh', '-c', both)).toBe('free\n');
     await held;
-    expect((await run('losetup', ['--all'])).stdout).toContain(directory);
+    expect((await run('losetup', ['--all'])).stdout).toContain(launched.directory);
     await lab('down');
     expect((await run('losetup', ['--all'])).stdout).toBe(before.loops);
   });

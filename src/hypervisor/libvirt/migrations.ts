@@ -56,6 +56,8 @@ export class LibvirtMigrations implements Migrations {
   readonly #options: LibvirtMigrationsOptions;
   readonly #outgoing = new Map<string, HeldConnection>();
   readonly #incoming = new Map<string, HeldConnection>();
+  /** Copies under way that somebody has aborted. */
+  readonly #aborted = new Set<string>();
 
   constructor(options: LibvirtMigrationsOptions) {
     this.#options = options;
@@ -138,23 +140,31 @@ export class LibvirtMigrations implements Migrations {
   ): Promise<{ readonly cookie: string }> {
     const { offer, invitation, settings } = order;
     const { connection } = this.#heldFor(this.#outgoing, spec.id);
-    const answer = await connection.call(
-      procedures.domainMigratePerform,
-      {
-        dom: domainRef(spec.id),
-        destination: undefined,
-        params: [
-          ...parametersOf(settings),
-          textParameter('destination_xml', offer.domain),
-          textParameter('migrate_uri', invitation.uri),
-        ],
-        cookie: decode(invitation.cookie),
-        flags: flagsOf(settings),
-      },
-      PERFORM_TIMEOUT_MS,
-    );
-    await this.#options.connections.eventBarrier();
-    return { cookie: encode(answer.cookie) };
+    this.#aborted.delete(spec.id);
+    const params = [
+      ...parametersOf(settings),
+      textParameter('destination_xml', offer.domain),
+      textParameter('migrate_uri', invitation.uri),
+    ];
+    try {
+      const answer = await connection.call(
+        procedures.domainMigratePerform,
+        {
+          dom: domainRef(spec.id),
+          destination: undefined,
+          params,
+          cookie: decode(invitation.cookie),
+          flags: flagsOf(settings),
+        },
+        PERFORM_TIMEOUT_MS,
+      );
+      await this.#options.connections.eventBarrier();
+      return { cookie: encode(answer.cookie) };
+    } catch (error) {
+      throw this.#aborted.has(spec.id) ? abortedFault(error) : error;
+    } finally {
+      this.#aborted.delete(spec.id);
+    }
   }
 
   async finish(
@@ -240,11 +250,17 @@ export class LibvirtMigrations implements Migrations {
   }
 
   async abort(id: string): Promise<void> {
-    await this.#options.connections.work(
-      procedures.domainAbortJob,
-      { dom: domainRef(id) },
-      PHASE_TIMEOUT_MS,
-    );
+    this.#aborted.add(id);
+    try {
+      await this.#options.connections.work(
+        procedures.domainAbortJob,
+        { dom: domainRef(id) },
+        PHASE_TIMEOUT_MS,
+      );
+    } catch (error) {
+      this.#aborted.delete(id);
+      throw error;
+    }
   }
 
   async force(id: string): Promise<void> {
@@ -387,6 +403,12 @@ function isOver(error: unknown): boolean {
   if (!(error instanceof HypervisorFault)) return false;
   if (error.code === 'guest-not-found' || error.code === 'wrong-state') return true;
   return error.libvirtCode === virError.migrateFinishOk;
+}
+
+/** When nothing answers at the other end, an abort may end the copy as one that failed. */
+function abortedFault(error: unknown): unknown {
+  if (!(error instanceof HypervisorFault) || error.code !== 'failed') return error;
+  return new HypervisorFault('aborted', error.message, { cause: error });
 }
 
 const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
