@@ -23,6 +23,7 @@ import type { NodeClient } from '#actors/node/client.ts';
 import { LocalNodes } from '#actors/node/local-nodes.ts';
 import type { Machine } from '#actors/node/machine.ts';
 import { type DiskRange, NodeFault } from '#actors/node/protocol.ts';
+import type { ImageWriter } from '#actors/ports/image-writer.ts';
 import type { Networks } from '#actors/ports/networks.ts';
 import { placementEffects } from '#actors/placement/effects.ts';
 import { placementDefinition, placementNamesDefinition } from '#actors/placement/entity.ts';
@@ -73,6 +74,7 @@ export class Assembly {
   readonly #options: AssemblyOptions;
   #auditor: Auditor | undefined;
   #networks: Networks | undefined;
+  #images: ImageWriter | undefined;
 
   constructor(options: AssemblyOptions) {
     const { env, name, journal, authority, routeThrough, remoteNodes } = options;
@@ -118,6 +120,11 @@ export class Assembly {
       providers: this.entities.view(providerDefinition),
       networks,
     });
+  }
+
+  /** The image service that takes images of servers; before `start`. */
+  useImages(images: ImageWriter): void {
+    this.#images = images;
   }
 
   /** All states are in memory afterwards; nothing runs yet. */
@@ -229,8 +236,11 @@ export class Assembly {
     const { entities, system, consumers, allNodes: nodes } = this;
     if (this.#networks === undefined)
       throw new Error('the assembly has no network service: useNetworks comes before start');
+    if (this.#images === undefined)
+      throw new Error('the assembly has no image service: useImages comes before start');
     const scheduler = new SchedulerActor({ system, name: 'scheduler', scheduler: this.scheduler });
     return instanceEffects({
+      env: this.env,
       log: this.env.log,
       router: this.router,
       states: entities.view(instanceDefinition),
@@ -242,6 +252,7 @@ export class Assembly {
       }),
       networks: this.#networks,
       nodes,
+      images: this.#images,
     });
   }
 }

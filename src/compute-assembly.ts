@@ -10,7 +10,7 @@ import type { Peer, Transport } from '#runtime/transport/port.ts';
 import { NodeActor, type NodeActorOptions } from '#actors/node/actor.ts';
 import { ControllerGuests } from '#actors/node/controller-guests.ts';
 import { ControllerLink } from '#actors/node/controller-link.ts';
-import { controllerWorld, type FetchBytes } from '#actors/node/controller-world.ts';
+import { controllerWorld, type FetchBytes, type SendBytes } from '#actors/node/controller-world.ts';
 import { ledgerDefinition } from '#actors/node/ledger.ts';
 import type { Machine } from '#actors/node/machine.ts';
 import { MemberOrders } from '#actors/node/member-orders.ts';
@@ -32,6 +32,7 @@ export interface ComputeAssemblyOptions
   readonly cluster: string;
   readonly host: Pick<Machine, 'host' | 'hypervisor' | 'storage' | 'network'>;
   readonly fetchBytes: FetchBytes;
+  readonly sendBytes: SendBytes;
   /** Of this host's metadata service; undefined for none. */
   readonly metadataPort: number | undefined;
   /** The controllers as one of them tells, never none; by default the transport gets them as its peers. */
@@ -101,8 +102,8 @@ export class ComputeAssembly {
 
   #makeNode(): NodeActor {
     const { env, cluster, host, availabilityZone, hostIp, inventories } = this.#options;
-    const { fetchBytes, metadataPort } = this.#options;
-    const world = controllerWorld({ env, link: this.link, fetchBytes, metadataPort });
+    const { fetchBytes, sendBytes, metadataPort } = this.#options;
+    const world = controllerWorld({ env, link: this.link, fetchBytes, sendBytes, metadataPort });
     return new NodeActor({
       machine: { env, cluster, ...host, ...world },
       system: this.system,

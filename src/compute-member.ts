@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ControllerGuests } from '#actors/node/controller-guests.ts';
-import { httpBytes } from '#actors/node/http-bytes.ts';
+import { httpBytes, httpUpload } from '#actors/node/http-bytes.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
 import { AdminRefusal, type ClusterAdmin } from '#api/admin/cluster-admin.ts';
 import { openControlServer } from '#api/admin/control-server.ts';
@@ -77,6 +77,7 @@ export async function openComputeMember(options: ComputeMemberOptions): Promise<
     cluster: member.cluster,
     host,
     fetchBytes: httpBytes(env),
+    sendBytes: httpUpload(env),
     metadataPort: options.metadataPort,
     onControllers: (controllers: readonly Peer[]) => {
       transport.setPeers(controllers);

@@ -94,6 +94,7 @@ function gatewayOf(parts: MessageDeskParts): NodeGateway {
       metadata: (serverId) => metadataFor(parts, serverId),
     },
     imageUrl: (imageId, host) => urls.urlOf(imageId, host),
+    imageUploadUrl: (imageId, host) => urls.uploadUrlOf(imageId, host),
     controllers,
     nodes: assembly.allNodes,
     onStatus: (sender, isUp) => remoteNodes.told(sender, isUp),

@@ -238,6 +238,7 @@ async function buildDoor(parts: Omit<Parts, 'door'>): Promise<Parts['door']> {
     urls: parts.urls,
     imageBytes: (imageId) => view.get(imageId)?.file?.sizeBytes,
     store,
+    writer: parts.neighbours.imageWriter,
   });
   const app = buildApi({
     ...parts,

@@ -1,5 +1,6 @@
 // A cloud in one process, the default: a SQLite journal, the hosts of this machine, all APIs.
 import { join } from 'node:path';
+import { writerSink } from '#actors/node/image-sink.ts';
 import { defaultQuotaLimits } from '#actors/project/core.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
 import { soleAuthority } from '#runtime/entity/authority.ts';
@@ -105,6 +106,7 @@ async function addNodes(
             sizeBytes,
             open: () => images.open(id),
           }),
+          imageSink: writerSink(() => neighbours.imageWriter),
           imageIds: () => activeImages(neighbours),
           networkIds: () => networks.flatNetworkIds(),
           networkSpec: (networkId) => networks.hostNetworkSpec(networkId, machine.metadataPort),

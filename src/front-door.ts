@@ -113,6 +113,7 @@ export function buildApi(options: FrontDoorOptions): Door {
     projects: entities.view(projectDefinition),
     serverGroups: entities.view(serverGroupsDefinition),
     images: neighbours.images,
+    imageWriter: neighbours.imageWriter,
     networks: neighbours.networks,
     securityGroups: embeddedSecurityGroups(neighbours.networks),
     nodes: assembly.allNodes,
@@ -124,6 +125,7 @@ export function buildApi(options: FrontDoorOptions): Door {
           ? undefined
           : config.resize.confirmWindowSeconds * 1_000,
     },
+    reclaimMs: config.reclaimInstanceSeconds * 1_000,
     controllerName: hostname(),
     hostUptime: () => machineUptime(),
   };

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ImageWriter } from '#actors/ports/image-writer.ts';
 import type { Images } from '#actors/ports/images.ts';
 import { seedFlavors } from '#actors/catalog/entity.ts';
 import { identityEntity } from '#actors/services/identity/entity.ts';
@@ -11,6 +12,7 @@ import { seededIds, seedIdentity } from '#actors/services/identity/seed.ts';
 import { type EmbeddedIdentity, embeddedIdentity } from '#actors/services/identity/service.ts';
 import { diskImageStore } from '#actors/services/image/disk-store.ts';
 import { imageEffects } from '#actors/services/image/effects.ts';
+import { embeddedImageWriter } from '#actors/services/image/embedded-writer.ts';
 import { embeddedImages } from '#actors/services/image/embedded.ts';
 import { imageDefinition } from '#actors/services/image/entity.ts';
 import { ImageImports } from '#actors/services/image/imports.ts';
@@ -52,6 +54,7 @@ export interface Neighbours {
   readonly identity: EmbeddedIdentity;
   readonly passwords: PasswordHasher;
   readonly images: Images;
+  readonly imageWriter: ImageWriter;
   readonly networks: EmbeddedNetworks;
   readonly imageService: Parameters<typeof embeddedImages>[0] & ImageService;
 }
@@ -85,10 +88,13 @@ export function addNeighbours(assembly: Assembly, options: NeighbourOptions): Ne
     tokenLifetimeMs: config.tokenLifetimeMs,
   });
   const imageService = addImages(assembly, options);
+  const imageWriter = embeddedImageWriter({ ...imageService, router: assembly.router });
+  assembly.useImages(imageWriter);
   return {
     identity,
     passwords: passwordHasher(env.random),
     images: embeddedImages(imageService),
+    imageWriter,
     imageService,
     networks: addNetworks(assembly, env, config),
   };

@@ -115,6 +115,10 @@ export const configSchema = Type.Object(
       closed,
     ),
     allocationRatios: Type.Object({ cpu: ratio, ram: ratio, disk: ratio }, closed),
+    /**
+     * How long a deleted server can be restored (nova.conf reclaim_instance_interval); 0: deletes are at once.
+     */
+    reclaimInstanceSeconds: Type.Integer({ minimum: 0, maximum: 31_536_000 }),
     tokenLifetimeMs: Type.Integer({ minimum: 60_000 }),
     logLevel: oneOf('debug', 'info', 'warn', 'error'),
   },
@@ -167,6 +171,7 @@ export const defaultConfig: Config = {
     transport: { kind: 'libp2p', listen: { host: '127.0.0.1', port: 0 }, announce: [] },
   },
   allocationRatios: { cpu: 16, ram: 1, disk: 1 },
+  reclaimInstanceSeconds: 0,
   tokenLifetimeMs: 24 * 3_600_000,
   logLevel: 'info',
 };

@@ -76,6 +76,18 @@ export interface GuestStorage extends MovingDisks {
   }): Promise<string>;
   /** An empty qcow2 disk. */
   createBlank(disk: { guestId: string; name: string; sizeBytes: number }): Promise<string>;
+  /** Silent if there is none. No guest may use it any more. */
+  removeDisk(disk: { readonly guestId: string; readonly name: string }): Promise<void>;
+  /** A second disk like the first one as it is now, in the place of one of that name. No guest may write to it meanwhile. */
+  copyDisk(disk: {
+    readonly guestId: string;
+    readonly from: string;
+    readonly to: string;
+  }): Promise<void>;
+  /** The disk has all its content in itself afterwards, and stands on no image. No guest may use it. */
+  flattenDisk(disk: { readonly guestId: string; readonly name: string }): Promise<void>;
+  /** The file of a disk from its start, qcow2. No guest may use it. */
+  streamDisk(disk: { readonly guestId: string; readonly name: string }): AsyncIterable<Uint8Array>;
   /** An ISO 9660 + Joliet drive labelled `config-2`. */
   createConfigDrive(drive: { guestId: string; files: readonly ConfigDriveFile[] }): Promise<string>;
   /** Where a disk of `createOverlay` or `createBlank` stands, whether or not it exists. */

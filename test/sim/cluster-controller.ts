@@ -18,7 +18,8 @@ import {
 } from '#runtime/membership/memory-store.ts';
 import type { MemoryNetwork } from '#runtime/transport/memory/network.ts';
 import type { Transport } from '#runtime/transport/port.ts';
-import { testImage } from '#test/support/test-image.ts';
+import type { WrittenImages } from '#test/support/written-images.ts';
+import { testImageIds } from '#test/support/test-image.ts';
 import type { VirtualEnv } from '#test/support/virtual-env.ts';
 import { cutEffects, cutJournal } from './boundaries.ts';
 import { driveFiles, joinNetworks, seedNetworks } from './neighbours.ts';
@@ -31,6 +32,7 @@ export interface ClusterControllerOptions {
   readonly name: string;
   readonly disk: MemoryDisk;
   readonly network: MemoryNetwork;
+  readonly images: WrittenImages;
   readonly onDeath: () => void;
   readonly onExpelled: (reason: string) => void;
 }
@@ -149,6 +151,7 @@ export class ClusterController extends Controller {
       aroundEffects: cutEffects(this.boundaries),
     });
     const networks = joinNetworks(assembly);
+    assembly.useImages(this.#options.images);
     const gateway = new NodeGateway({
       env,
       router: assembly.router,
@@ -156,11 +159,12 @@ export class ClusterController extends Controller {
       members,
       servers: assembly.entities.view(instanceDefinition),
       hosts: assembly.entities.view(hostDefinition),
-      imageIds: () => new Set([testImage.id]),
+      imageIds: () => testImageIds,
       networkIds: () => networks.flatNetworkIds(),
       networkSpec: (networkId) => networks.hostNetworkSpec(networkId, undefined),
       configDrive: () => driveFiles,
       imageUrl: (imageId) => `http://${this.id}/${imageId}`,
+      imageUploadUrl: (imageId) => `http://${this.id}/${imageId}`,
       controllers: () =>
         cluster.membership.table.members
           .filter(({ role, isRevoked }) => role === 'controller' && !isRevoked)

@@ -26,6 +26,7 @@ import { openMemoryJournal } from '#runtime/journal/memory.ts';
 import type { MemberRecord } from '#runtime/membership/store.ts';
 import { createMemoryNetwork, type MemoryNetwork } from '#runtime/transport/memory/network.ts';
 import { serverRequest } from '#test/support/servers.ts';
+import { WrittenImages } from '#test/support/written-images.ts';
 import { testImage, testImageBytes } from '#test/support/test-image.ts';
 import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
 
@@ -77,6 +78,7 @@ async function startController(): Promise<RemoteNodes> {
   };
   networks = embeddedNetworks({ env, router, ...views, settings: defaultNetworkSettings });
   assembly.useNetworks(networks);
+  assembly.useImages(new WrittenImages());
   const gateway = new NodeGateway({
     env,
     router,
@@ -121,6 +123,7 @@ function startMember(): ComputeAssembly {
     fetchBytes: async function* (_url, offset) {
       yield testImageBytes.subarray(offset);
     },
+    sendBytes: () => Promise.reject(new Error('no image is sent in this test')),
     metadataPort: undefined,
     availabilityZone: 'nova',
     hostIp: '127.0.0.1',

@@ -8,7 +8,8 @@ import type { MemoryDisk } from '#runtime/journal/memory-disk.ts';
 import { type MemoryJournal, openMemoryJournal } from '#runtime/journal/memory.ts';
 import type { MemoryNetwork } from '#runtime/transport/memory/network.ts';
 import type { Peer } from '#runtime/transport/port.ts';
-import { testImageBytes } from '#test/support/test-image.ts';
+import type { WrittenImages } from '#test/support/written-images.ts';
+import { imageBytesAt } from '#test/support/test-image.ts';
 import type { VirtualEnv } from '#test/support/virtual-env.ts';
 import { cutJournal } from './boundaries.ts';
 import { portsOf, Process } from './process.ts';
@@ -25,6 +26,7 @@ export interface ComputeMemberOptions {
   readonly controllers: readonly Peer[];
   /** Whether a controller's HTTP answers. */
   readonly isServing: (controller: string) => boolean;
+  readonly images: WrittenImages;
   readonly onDeath: () => void;
 }
 
@@ -65,6 +67,7 @@ export class ComputeMember extends Process {
       cluster: 'test',
       host: { host, ...ports },
       fetchBytes: (url, offset) => this.#fetch(url, offset),
+      sendBytes: (url, bytes) => this.#send(url, bytes),
       metadataPort: undefined,
       availabilityZone: 'nova',
       hostIp: '127.0.0.1',
@@ -79,7 +82,18 @@ export class ComputeMember extends Process {
     const { hostname } = new URL(url);
     await new Promise<void>((resolve) => void this.member.env.timers.soon(resolve));
     if (!this.#options.isServing(hostname)) throw new Error(`${hostname} refused the connection`);
-    yield testImageBytes.subarray(offset);
+    yield imageBytesAt(url).subarray(offset);
+  }
+
+  async #send(
+    url: string,
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<{ readonly status: number; readonly words: string }> {
+    const { hostname, pathname } = new URL(url);
+    await new Promise<void>((resolve) => void this.member.env.timers.soon(resolve));
+    if (!this.#options.isServing(hostname)) throw new Error(`${hostname} refused the connection`);
+    const refused = await this.#options.images.upload(pathname.slice(1), bytes);
+    return { status: refused === undefined ? 204 : 400, words: refused?.refused ?? '' };
   }
 
   protected override async stop(): Promise<void> {

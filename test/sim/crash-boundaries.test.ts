@@ -73,6 +73,20 @@ const scenarios: readonly Scenario[] = [
     ends: 'active',
   },
   { name: 'revert on its host', before: ['resize'], operation: 'revert-resize', ends: 'active' },
+  { name: 'rebuild', before: [], operation: 'rebuild', ends: 'active' },
+  { name: 'rebuild of a stopped server', before: ['stop'], operation: 'rebuild', ends: 'stopped' },
+  { name: 'rescue', before: [], operation: 'rescue', ends: 'rescued' },
+  { name: 'snapshot', before: [], operation: 'snapshot', ends: 'active' },
+  {
+    name: 'snapshot of a stopped server',
+    before: ['stop'],
+    operation: 'snapshot',
+    ends: 'stopped',
+  },
+  { name: 'backup', before: [], operation: 'backup', ends: 'active' },
+  { name: 'soft delete', before: [], operation: 'soft-delete', ends: 'soft-delete' },
+  { name: 'restore', before: ['soft-delete'], operation: 'restore', ends: 'active' },
+  { name: 'unrescue', before: ['rescue'], operation: 'unrescue', ends: 'active' },
 ];
 
 let cloud: SimulatedCloud;

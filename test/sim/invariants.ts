@@ -13,6 +13,7 @@ import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { auditNetwork } from '#actors/services/network/audit.ts';
 import { networkDefinition } from '#actors/services/network/entity.ts';
+import { imageKey } from '#hypervisor/image/image-cache.ts';
 import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
 import type { SimulatedGuest } from '#hypervisor/simulated/guest.ts';
 import type { StateView } from '#runtime/events/projection.ts';
@@ -209,6 +210,8 @@ function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): r
       `${id}@${grant.runEpoch}`,
     ]),
     ...sure.flatMap((server) => memoryFindings(server, host, known)),
+    ...sure.flatMap((server) => diskFindings(server, host)),
+    ...sure.flatMap((server) => copyFindings(server, host)),
   ];
 }
 
@@ -227,6 +230,29 @@ function memoryFindings(server: Placed, host: SimulatedHost, known: Known): read
     return [`${host.name}: memory of ${id} is missing`];
   const runs = vmState === 'active' || vmState === 'paused';
   return runs && isThere ? [`${host.name}: old memory of ${id} is left over`] : [];
+}
+
+/** The copy of a disk goes when it was given away, or with the next start after a snapshot that failed. */
+function copyFindings({ id, actions }: Placed, host: SimulatedHost): readonly string[] {
+  const hasFailed = actions.some(
+    ({ action, message }) => action.startsWith('create') && message === 'Error',
+  );
+  const isThere = host.files.find(id, 'snapshot.qcow2') !== undefined;
+  return isThere && !hasFailed ? [`${host.name}: a copy of the disk of ${id} is left over`] : [];
+}
+
+/** The root disk of a server that has not moved is of its image, and the rescue disk of a rescued server is there. */
+function diskFindings(server: Placed, host: SimulatedHost): readonly string[] {
+  const { id, request, vmState, needsRebuild, migrations } = server;
+  const found: string[] = [];
+  const root = host.files.find(id, 'disk.qcow2');
+  const wanted = request?.image === undefined ? undefined : imageKey(request.image);
+  if (root?.base !== wanted && needsRebuild !== true && migrations.length === 0)
+    found.push(`${host.name}: the root disk of ${id} stands on ${root?.base}, not on ${wanted}`);
+  const rescueDisk = host.files.find(id, 'disk.rescue.qcow2');
+  if (vmState === 'rescued' && rescueDisk === undefined)
+    found.push(`${host.name}: ${id} is rescued, and its rescue disk is missing`);
+  return found;
 }
 
 function guestFindings(
@@ -255,6 +281,9 @@ function powerFindings(
     paused: 'paused',
     stopped: 'off',
     suspended: 'off',
+    // Guests that go off, or come up late, leave these as they are.
+    'soft-delete': { running: 'running', paused: 'paused' }[server.powerState as string] ?? 'off',
+    rescued: { running: 'running', paused: 'paused' }[server.powerState as string] ?? 'off',
   };
   if (server.vmState === 'resized') return [];
   return wanted[server.vmState] === power

@@ -1,13 +1,15 @@
 // A cloud in one process, as `kilonova up` starts it: everything is owned here, and the hosts are this process's.
 import { Assembly } from '../../src/assembly.ts';
 import { defaultQuotaLimits } from '#actors/project/core.ts';
+import { writerSink } from '#actors/node/image-sink.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
 import type { EmbeddedNetworks } from '#actors/services/network/embedded.ts';
 import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
 import { soleAuthority } from '#runtime/entity/authority.ts';
 import type { MemoryDisk } from '#runtime/journal/memory-disk.ts';
 import { type MemoryJournal, openMemoryJournal } from '#runtime/journal/memory.ts';
-import { testImage, testImageSource } from '#test/support/test-image.ts';
+import type { WrittenImages } from '#test/support/written-images.ts';
+import { testImageIds, testImageSource } from '#test/support/test-image.ts';
 import type { VirtualEnv } from '#test/support/virtual-env.ts';
 import { cutEffects, cutJournal } from './boundaries.ts';
 import { driveFiles, joinNetworks, seedNetworks } from './neighbours.ts';
@@ -18,6 +20,7 @@ export interface LoneControllerOptions {
   readonly name: string;
   readonly disk: MemoryDisk;
   readonly hosts: readonly SimulatedHost[];
+  readonly images: WrittenImages;
   /** It reached the boundary at which it was to die. */
   readonly onDeath: () => void;
   /** Another process has written to the journal. */
@@ -58,6 +61,7 @@ export class LoneController extends Controller {
     });
     this.#assembly = assembly;
     this.#networks = joinNetworks(assembly);
+    assembly.useImages(this.#options.images);
     await assembly.recover();
     await seedNetworks(assembly);
     await Promise.all(this.#options.hosts.map((host) => this.#addNode(host)));
@@ -81,7 +85,8 @@ export class LoneController extends Controller {
         cluster: 'test',
         ...portsOf(host, this),
         imageSource: testImageSource,
-        imageIds: () => new Set([testImage.id]),
+        imageSink: writerSink(() => this.#options.images),
+        imageIds: () => testImageIds,
         networkIds: () => networks.flatNetworkIds(),
         networkSpec: (networkId) => networks.hostNetworkSpec(networkId, undefined),
         configDrive: () => driveFiles,

@@ -17,7 +17,14 @@ export interface Mix {
   readonly isCalm?: boolean;
 }
 
-const users: Weights<UserActName> = { create: 20, operate: 60, delete: 8, repeat: 8, reserve: 3 };
+const users: Weights<UserActName> = {
+  create: 20,
+  operate: 60,
+  delete: 8,
+  repeat: 8,
+  reserve: 3,
+  reset: 3,
+};
 const hostTrouble: Weights<NemesisName> = {
   'host-call': 45,
   connection: 14,

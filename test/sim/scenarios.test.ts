@@ -175,6 +175,13 @@ const operations: readonly {
   { name: 'unpause', before: ['pause'], ends: 'active', call: 'resume' },
   { name: 'suspend', before: [], ends: 'suspended', call: 'save' },
   { name: 'resume', before: ['suspend'], ends: 'active', call: 'restore' },
+  { name: 'rebuild', before: [], ends: 'active', call: 'create' },
+  { name: 'rescue', before: [], ends: 'rescued', call: 'createOverlay' },
+  { name: 'snapshot', before: [], ends: 'active', call: 'copyDisk' },
+  { name: 'soft-delete', before: [], ends: 'soft-delete', call: 'destroy' },
+  { name: 'restore', before: ['soft-delete'], ends: 'active', call: 'create' },
+  { name: 'backup', before: [], ends: 'active', call: 'flattenDisk' },
+  { name: 'unrescue', before: ['rescue'], ends: 'active', call: 'removeDisk' },
   { name: 'delete', before: [], ends: 'deleted', call: 'destroy' },
 ];
 
@@ -221,7 +228,7 @@ describe.each(operations)('$name', ({ name, before, ends, call }) => {
   it('ends within its deadline when the hypervisor hangs, and the host is believed afterwards', async () => {
     const release = cloud.host(1).faults.hang(call);
     await cloud.operate(one, name);
-    await cloud.rest(180_000);
+    await cloud.rest(1_810_000);
     expect(cloud.server(one)?.actions.at(-1)?.message).toBe('Error');
     release();
     await cloud.quiet();
@@ -338,6 +345,25 @@ describe('a host', () => {
     await cloud.rest();
     await cloud.env.advance(3_000);
     expect(outcome().vmState).toBe('stopped');
+    await expectSound();
+  });
+});
+
+describe('a server that was deleted softly', () => {
+  it('is deleted for good when its time is over, also across a restart', async () => {
+    await bootWith(one);
+    await cloud.operate(one, 'soft-delete');
+    await cloud.rest();
+    expect(outcome().vmState).toBe('soft-delete');
+    const leftMs = (cloud.server(one)?.reclaimAtMs ?? 0) - cloud.env.clock.now();
+    await cloud.env.advance(leftMs / 2);
+    cloud.kill();
+    await cloud.boot();
+    await cloud.env.advance(leftMs / 2 - 10_000);
+    expect(cloud.server(one)?.existence).toBe('exists');
+    await cloud.env.advance(11_000);
+    await cloud.rest();
+    expect(cloud.server(one)?.existence).toBe('gone');
     await expectSound();
   });
 });

@@ -2,9 +2,10 @@
 // alone. Nobody waits for an answer before the next step; what was answered is in the book (book.ts).
 import { operations } from '#actors/instance/operations/all.ts';
 import type { OperationParameters } from '#actors/instance/parameters.ts';
-import { type OperationName, operationNames } from '#actors/instance/protocol.ts';
+import { instances, type OperationName, operationNames } from '#actors/instance/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
+import { parametersFor } from '#test/support/operation-parameters.ts';
 import { testFlavor } from '#test/support/servers.ts';
 import { type Act, act, chosen } from './acts.ts';
 import type { Walk } from './walk.ts';
@@ -65,6 +66,26 @@ export const userActs = {
       return walk.book.operate(walk.world, via, { serverId: id, operation: 'delete' });
     },
   ),
+  /** An administrator says what state a server is in, right or wrong. */
+  reset: act(
+    (random) => ({
+      via: random.below(WIDE),
+      server: random.below(WIDE),
+      isActive: random.chance(0.7),
+    }),
+    (walk, { via, server, isActive }) => {
+      const id = chosen(walk.book.servers, server);
+      const process = walk.world.serving(via);
+      if (id === undefined || process === undefined) return undefined;
+      const vmState = isActive ? 'active' : 'error';
+      const command = { type: 'instance.reset-state', vmState } as const;
+      process.ask(
+        () => process.assembly.router.ask(instances.ref(id), command, { requestId: `reset-${id}` }),
+        () => undefined,
+      );
+      return `${process.name}: state of ${id} is ${vmState}`;
+    },
+  ),
   /** A client that heard nothing, or something it did not believe, sends its request again. */
   repeat: act(
     (random) => ({ via: random.below(WIDE), back: random.below(4) }),
@@ -97,7 +118,7 @@ function operationFor(
 const sizes = [testFlavor, { ...testFlavor, id: 'larger', vcpus: 2, ramMiB: 192, diskGiB: 2 }];
 
 function parametersOf(operation: OperationName, pick: number): OperationParameters {
-  if (operation !== 'resize') return {};
+  if (operation !== 'resize') return parametersFor(operation, pick).parameters ?? {};
   const flavor = { ...(chosen(sizes, pick >> 3) ?? testFlavor), ephemeralGiB: 1 };
   return { flavor, sameHost: pick % 5 === 0 };
 }

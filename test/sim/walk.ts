@@ -152,6 +152,7 @@ export class Walk {
     };
     const found = [
       ...violationsOf(first.assembly.entities, world.hosts, known),
+      ...world.images.unfinished().map((id) => `image ${id} has no bytes`),
       ...book.kept(world.witness),
       ...world.losses(),
       ...(this.#mix.isCalm === true ? world.alarms.splice(0).filter(isOfAudits) : []),

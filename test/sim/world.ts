@@ -15,6 +15,7 @@ import { openMemoryClusterStore } from '#runtime/membership/memory-store.ts';
 import { noFaults } from '#runtime/transport/memory/faults.ts';
 import { createMemoryNetwork, type MemoryNetwork } from '#runtime/transport/memory/network.ts';
 import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
+import { WrittenImages } from '#test/support/written-images.ts';
 import { chosen } from './acts.ts';
 import { ClusterController, SHARDS } from './cluster-controller.ts';
 import { ComputeMember } from './compute-member.ts';
@@ -75,6 +76,7 @@ export class World {
   readonly network: MemoryNetwork;
   readonly disk: MemoryDisk = createMemoryDisk();
   readonly witness: Witness;
+  readonly images = new WrittenImages();
   /** What was logged as an error: holes that were found and mended. */
   readonly alarms: string[] = [];
   /** Bugs that production code found in itself. */
@@ -359,7 +361,7 @@ export class World {
   }
 
   #make(seat: Seat, name: string): Process {
-    const { env, network } = this;
+    const { env, network, images } = this;
     const { id, host, disk } = seat;
     const onDeath = (): void => {
       const made = seat.process;
@@ -375,12 +377,12 @@ export class World {
       const isServing = (controller: string): boolean =>
         this.#seats.some((one) => one.id === controller && one.process?.phase === 'serving');
       const about = { id, name, host, disk, controllers };
-      return new ComputeMember({ env, network, ...about, isServing, onDeath });
+      return new ComputeMember({ env, network, images, ...about, isServing, onDeath });
     }
     if (this.isCluster)
-      return new ClusterController({ env, id, name, disk, network, onDeath, onExpelled });
+      return new ClusterController({ env, id, name, disk, network, images, onDeath, onExpelled });
     const onFenced = (): void => onExpelled('fenced');
-    return new LoneController({ env, name, disk, hosts: this.hosts, onDeath, onFenced });
+    return new LoneController({ env, name, disk, images, hosts: this.hosts, onDeath, onFenced });
   }
 
   /** The process ends by itself; its supervisor starts it again. */

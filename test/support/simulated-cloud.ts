@@ -8,6 +8,7 @@ import type { InstanceState } from '#actors/instance/state.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
 import { projects } from '#actors/project/protocol.ts';
 import { defaultQuotaLimits } from '#actors/project/core.ts';
+import { writerSink } from '#actors/node/image-sink.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
 import { type EmbeddedNetworks, embeddedNetworks } from '#actors/services/network/embedded.ts';
 import { networkDefinition } from '#actors/services/network/entity.ts';
@@ -24,8 +25,10 @@ import { type MemoryJournal, openMemoryJournal } from '#runtime/journal/memory.t
 import { isRefusal } from '#runtime/message/refusal.ts';
 import { Boundaries, cutCalls, cutEffects, cutJournal } from '#test/sim/boundaries.ts';
 import { violationsOf } from '#test/sim/invariants.ts';
+import { parametersFor } from './operation-parameters.ts';
 import { serverRequest } from './servers.ts';
-import { testImage, testImageSource } from './test-image.ts';
+import { WrittenImages } from './written-images.ts';
+import { testImageIds, testImageSource } from './test-image.ts';
 import { createVirtualEnv, type VirtualEnv, type VirtualMember } from './virtual-env.ts';
 
 export interface Running {
@@ -51,6 +54,7 @@ export const projectId = 'project-1';
 export class SimulatedCloud {
   readonly env: VirtualEnv;
   readonly hosts: readonly SimulatedHost[];
+  readonly images = new WrittenImages();
   /** What was logged as an error: holes that were found and mended. */
   readonly alarms: string[] = [];
   readonly #restoreGlobals: () => void;
@@ -100,6 +104,7 @@ export class SimulatedCloud {
       aroundEffects: cutEffects(boundaries),
     });
     const networks = joinNetworks(assembly);
+    assembly.useImages(cutCalls(this.images, 'images', boundaries));
     const running = { assembly, networks, journal, member, boundaries, isDead: false };
     this.running = running;
     await this.#orDeath(this.#start(running));
@@ -155,7 +160,8 @@ export class SimulatedCloud {
         storage: cut(new SimulatedStorage(ours), 'storage'),
         network: cut(new SimulatedHostNetwork(ours), 'network'),
         imageSource: testImageSource,
-        imageIds: () => new Set([testImage.id]),
+        imageSink: writerSink(() => cut(this.images, 'images')),
+        imageIds: () => testImageIds,
         networkIds: () => networks.flatNetworkIds(),
         networkSpec: (networkId) => networks.hostNetworkSpec(networkId, undefined),
         configDrive: () => [
@@ -235,7 +241,7 @@ export class SimulatedCloud {
           operation,
           operationId,
           actor,
-          ...(parameters === undefined ? {} : { parameters }),
+          ...(parameters === undefined ? parametersFor(operation) : { parameters }),
         },
         { requestId: `req-${operationId}` },
       ),
@@ -284,7 +290,9 @@ export class SimulatedCloud {
 
   /** The invariants of a cloud at rest, as a list of what is broken. */
   violations(): Promise<readonly string[]> {
-    return Promise.resolve(violationsOf(this.#current().assembly.entities, this.hosts));
+    const found = violationsOf(this.#current().assembly.entities, this.hosts);
+    const unfinished = this.images.unfinished().map((id) => `image ${id} has no bytes`);
+    return Promise.resolve([...found, ...unfinished]);
   }
 
   #current(): Running {

@@ -1,20 +1,36 @@
-// The smallest disk that passes for a raw image, with its true digest.
+// The smallest disks that pass for raw images, with their true digests.
 import { createHash } from 'node:crypto';
 import type { ServerImage } from '#actors/domain/server.ts';
 import type { ImageSource } from '#hypervisor/storage-port.ts';
 
-export const testImageBytes = new Uint8Array(65_536);
+const SIZE = 65_536;
 
-export const testImage: ServerImage = {
-  id: '11111111-1111-4111-8111-111111111111',
-  name: 'tiny',
-  format: 'raw',
-  sha512: createHash('sha512').update(testImageBytes).digest('hex'),
-  sizeBytes: testImageBytes.length,
-  minDiskGiB: 0,
-  minRamMiB: 0,
-  properties: {},
-};
+function imageOf(id: string, name: string, bytes: Uint8Array): ServerImage {
+  return {
+    id,
+    name,
+    format: 'raw',
+    sha512: createHash('sha512').update(bytes).digest('hex'),
+    sizeBytes: bytes.length,
+    minDiskGiB: 0,
+    minRamMiB: 0,
+    properties: {},
+  };
+}
+
+export const testImageBytes = new Uint8Array(SIZE);
+export const testImage = imageOf('11111111-1111-4111-8111-111111111111', 'tiny', testImageBytes);
+
+const otherBytes = new Uint8Array(SIZE).fill(0x41);
+/** For servers that get another image than they had. */
+export const otherImage = imageOf('12121212-1212-4121-8121-121212121212', 'other', otherBytes);
+
+export const testImageIds: ReadonlySet<string> = new Set([testImage.id, otherImage.id]);
+
+/** The bytes of the image that a URL or an id ends in. */
+export function imageBytesAt(url: string): Uint8Array {
+  return url.endsWith(otherImage.id) ? otherBytes : testImageBytes;
+}
 
 export function testImageSource(image: ServerImage): ImageSource {
   const { id, format, sha512, sizeBytes } = image;
@@ -24,7 +40,7 @@ export function testImageSource(image: ServerImage): ImageSource {
     sha512,
     sizeBytes,
     open: async function* () {
-      yield testImageBytes;
+      yield imageBytesAt(id);
     },
   };
 }

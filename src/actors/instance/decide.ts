@@ -4,7 +4,10 @@ import { refuse, type Refusal } from '#runtime/message/refusal.ts';
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import { grantEvents } from './grants.ts';
+import { neededParameters } from './parameters.ts';
 import { operations, stepAt } from './operations/all.ts';
+import { mayBeGivenUp } from './operations/table.ts';
+import { restState } from './rest-state.ts';
 import type { InstanceCommand, InstanceEvent, instanceCommands } from './protocol.ts';
 import type { InstanceState, RunningOperation } from './state.ts';
 
@@ -18,6 +21,7 @@ export function decide(state: InstanceState, command: InstanceCommand, facts: Fa
   if (command.type === 'instance.create') return create(state, command, facts);
   if (command.type === 'instance.abandon') return abandon(state, facts);
   if (command.type === 'instance.operate' && wasDone(state, command, facts)) return nothing;
+  if (command.type === 'instance.image-discarded') return imageDiscarded(state, command, facts);
   if (state.existence !== 'exists') return refuse('instance-not-found', { id: state.id });
   switch (command.type) {
     case 'instance.operate':
@@ -43,6 +47,8 @@ export function decide(state: InstanceState, command: InstanceCommand, facts: Fa
       );
     case 'instance.lock':
       return lock(state, command, facts);
+    case 'instance.reset-state':
+      return reset(state, command, facts);
     case 'instance.step-done':
       return stepDone(state, command, facts);
     case 'instance.step-undone':
@@ -75,6 +81,16 @@ function create(state: InstanceState, command: Named<'instance.create'>, facts: 
   );
 }
 
+/** Also of a server that is gone. */
+function imageDiscarded(
+  { unfinishedImage }: InstanceState,
+  { imageId }: Named<'instance.image-discarded'>,
+  { nowMs }: Facts,
+): Outcome {
+  if (unfinishedImage !== imageId) return nothing;
+  return accept([{ type: 'instance.image-discarded', imageId, atMs: nowMs }], done);
+}
+
 function abandon(state: InstanceState, facts: Facts): Outcome {
   if (state.existence === 'none')
     return accept([{ type: 'instance.abandoned', atMs: facts.nowMs }], { exists: false });
@@ -85,6 +101,9 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
   const { operation: name, operationId, actor, parameters } = command;
   const running = state.operation;
   const table = operations[name];
+  const needed = neededParameters[name];
+  if (needed !== undefined && parameters?.[needed] === undefined)
+    throw new Error(`operation ${name} was not told its ${needed}`);
   if (running?.id === operationId) return nothing;
   if (name === 'delete' && running?.name === 'delete') return nothing;
   if (state.locked && !actor.isAdmin) return refuse('instance-locked', { id: state.id });
@@ -188,6 +207,29 @@ function lock(state: InstanceState, command: Named<'instance.lock'>, facts: Fact
     ],
     done,
   );
+}
+
+/** Locks do not count: administrators ask. What runs and leaves nothing behind is given up. */
+function reset(
+  state: InstanceState,
+  command: Named<'instance.reset-state'>,
+  facts: Facts,
+): Outcome {
+  const { operation, taskState = '', vmState, move } = state;
+  const action = 'os-resetState';
+  if (operation !== undefined && !mayBeGivenUp(operations[operation.name]))
+    return wrongState(state, action, 'task_state', taskState);
+  if (move !== undefined) return wrongState(state, action, 'vm_state', vmState);
+  if (command.vmState === 'active' && state.grant === undefined)
+    return refuse('instance-not-ready', { id: state.id });
+  const atMs = facts.nowMs;
+  const events: InstanceEvent[] = [];
+  if (operation !== undefined) {
+    const operationId = operation.id;
+    events.push({ type: 'instance.operation-ended', operationId, succeeded: false, atMs });
+  }
+  events.push({ type: 'instance.state-reset', vmState: command.vmState, atMs });
+  return accept(events, done);
 }
 
 /** The operation that a report is about, or undefined if it comes too late: another step, try or operation runs now. */
@@ -299,7 +341,9 @@ function observed(
   if (grant === undefined || grant.host !== command.host || grant.runEpoch !== command.runEpoch) {
     return refuse('instance-late-report', { host: command.host, runEpoch: command.runEpoch });
   }
-  if (state.operation !== undefined || state.powerState === command.power) return nothing;
+  const isKnown =
+    state.powerState === command.power && restState(state.vmState, command.power) === state.vmState;
+  if (state.operation !== undefined || isKnown) return nothing;
   return accept(
     [
       {

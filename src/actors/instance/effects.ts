@@ -2,22 +2,24 @@
 // commands. What may be decided from an answer is decide.ts's matter. An exception here means "try again".
 import type { Router } from '#runtime/directory/router.ts';
 import { type EffectContext, wasMoved } from '#runtime/entity/effects.ts';
-import type { Log } from '#runtime/env/env.ts';
+import type { Env, Log } from '#runtime/env/env.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import type { NodeClient } from '../node/client.ts';
-import { type GuestPlan, NodeFault, type NodeFaultCode, type NodeOrder } from '../node/protocol.ts';
+import { NodeFault, type NodeFaultCode } from '../node/protocol.ts';
+import type { ImageWriter } from '../ports/image-writer.ts';
 import type { Networks } from '../ports/networks.ts';
 import { projects } from '../project/protocol.ts';
 import { explainNoHost } from '../scheduler/explain.ts';
 import type { HostRefusal } from '../scheduler/protocol.ts';
 import { isMoveEffect, type MoveResult, performMoveEffect } from './move-effects.ts';
 import { networkFaultMessage } from './network-fault.ts';
-import { SHUTDOWN_GRACE_MS } from './operations/power.ts';
+import { orderOf, planOf } from './orders.ts';
 import { checkOwner, type Placement } from './placement.ts';
+import { refusedImage, workOnImage } from './snapshot-effects.ts';
 import type { instanceCommands } from './protocol.ts';
-import type { Grant, InstanceState, Move } from './state.ts';
+import type { InstanceState, Move } from './state.ts';
 import type { InstanceEffect } from './todo.ts';
 
 type Report<T extends keyof typeof instanceCommands> = CommandNamed<typeof instanceCommands, T>;
@@ -25,17 +27,20 @@ type Outcome =
   | Report<'instance.operate'>
   | Report<'instance.step-done'>
   | Report<'instance.step-undone'>
-  | Report<'instance.step-failed'>;
+  | Report<'instance.step-failed'>
+  | Report<'instance.image-discarded'>;
 type Result = Report<'instance.step-done'>['result'];
 type Fault = Report<'instance.step-failed'>['fault'];
 
 export interface InstanceServices {
+  readonly env: Pick<Env, 'clock' | 'timers'>;
   readonly log: Log;
   readonly router: Router;
   readonly states: StateView<InstanceState>;
   readonly placement: Placement;
   readonly networks: Networks;
   readonly nodes: NodeClient;
+  readonly images: ImageWriter;
 }
 
 export function instanceEffects(
@@ -45,10 +50,10 @@ export function instanceEffects(
   // released for good before that, or a crash in between would leave behind what nobody looks for any more.
   const placing = new Map<string, Promise<unknown>>();
   return async (effect, context) => {
-    if (effect.kind.startsWith('release-'))
+    if (effect.kind.startsWith('release-') || effect.kind === 'discard-image')
       await placing.get(context.entityId)?.catch(() => undefined);
     const attempted = attempt(services, effect, context);
-    if (effect.kind === 'place' || effect.kind === 'place-move')
+    if (effect.kind === 'place' || effect.kind === 'place-move' || effect.kind === 'register-image')
       remember(placing, context.entityId, attempted);
     const outcome = await attempted;
     if (outcome?.type === 'instance.step-failed' && !context.signal.aborted) {
@@ -93,7 +98,11 @@ async function attempt(
 }
 
 /** Says nothing about the guest: the host was not reached, or a later owner of this server orders by now. */
-const triedAgain: ReadonlySet<NodeFaultCode> = new Set(['host-unreachable', 'stale-owner']);
+const triedAgain: ReadonlySet<NodeFaultCode> = new Set([
+  'host-unreachable',
+  'stale-owner',
+  'image-service',
+]);
 
 async function run(
   services: InstanceServices,
@@ -112,6 +121,18 @@ async function run(
       return ended(effect, {});
     case 'auto-confirm':
       return autoConfirm(effect, state);
+    case 'register-image':
+    case 'rotate-backups': {
+      const { kind, requestId } = effect;
+      const refused = await workOnImage(services.images, { kind, requestId }, state);
+      return refused === undefined
+        ? ended(effect, {})
+        : failed(effect, refusedImage(refused), false);
+    }
+    case 'reclaim':
+      return reclaim(services, effect, context, state);
+    case 'discard-image':
+      return discardImage(services, effect, state);
     case 'deadline':
       return undefined;
     default:
@@ -135,6 +156,31 @@ function autoConfirm({ operationId }: InstanceEffect, { request }: InstanceState
   };
 }
 
+/** Waits for the moment, by the clock on the wall: the wait goes on after a crash, and does not begin anew. */
+async function reclaim(
+  { env }: InstanceServices,
+  effect: InstanceEffect,
+  { signal }: EffectContext,
+  { id, request, reclaimAtMs = 0 }: InstanceState,
+): Promise<Outcome | undefined> {
+  for (;;) {
+    const leftMs = reclaimAtMs - env.clock.now();
+    if (signal.aborted || request === undefined) return undefined;
+    if (leftMs <= 0) break;
+    await new Promise<void>((resolve) => {
+      const cancel = env.timers.after(Math.min(leftMs, LOOK_MS), resolve);
+      signal.addEventListener('abort', () => (cancel(), resolve()), { once: true });
+    });
+  }
+  const { userId, projectId } = request;
+  return {
+    type: 'instance.operate',
+    operation: 'delete',
+    operationId: `${effect.id}-${id}`,
+    actor: { userId, projectId, isAdmin: true },
+  };
+}
+
 function moveOutcome(
   effect: InstanceEffect,
   state: InstanceState,
@@ -154,6 +200,19 @@ function moveOutcome(
         },
         false,
       );
+}
+
+/** Clocks are set now and then. */
+const LOOK_MS = 60_000;
+
+async function discardImage(
+  { images }: InstanceServices,
+  { requestId }: InstanceEffect,
+  { unfinishedImage: imageId }: InstanceState,
+): Promise<Outcome | undefined> {
+  if (imageId === undefined) return undefined;
+  await images.remove(imageId, requestId);
+  return { type: 'instance.image-discarded', imageId };
 }
 
 /** Host and ports at once: neither needs the other. */
@@ -319,58 +378,6 @@ async function endOfSource(
     plan: planOf(state, source),
   } as const;
   await services.nodes.perform(source.host, order, { signal: context.signal });
-}
-
-function orderOf(effect: InstanceEffect, state: InstanceState, grant: Grant): NodeOrder {
-  const shared = {
-    orderId: effect.id,
-    serverId: state.id,
-    runEpoch: grant.runEpoch,
-    requestId: effect.requestId,
-  };
-  const plan = planOf(state, grant);
-  switch (effect.kind) {
-    case 'build-guest':
-      return { type: 'node.build', ...shared, plan };
-    case 'destroy-guest':
-      return { type: 'node.destroy', ...shared, plan };
-    case 'start-guest':
-      return { type: 'node.start', ...shared, plan };
-    case 'stop-guest':
-      return { type: 'node.stop', ...shared, plan, graceMs: SHUTDOWN_GRACE_MS };
-    case 'reboot-guest':
-      return { type: 'node.reboot', ...shared, plan, hard: false, graceMs: SHUTDOWN_GRACE_MS };
-    case 'reset-guest':
-      return { type: 'node.reboot', ...shared, plan, hard: true, graceMs: 0 };
-    case 'pause-guest':
-      return { type: 'node.pause', ...shared };
-    case 'unpause-guest':
-      return { type: 'node.unpause', ...shared };
-    case 'suspend-guest':
-      return { type: 'node.suspend', ...shared };
-    case 'resume-guest':
-      return { type: 'node.resume', ...shared, plan };
-    default:
-      throw new Error(`effect ${effect.kind} is no order to a host`);
-  }
-}
-
-function planOf(state: InstanceState, grant: Pick<Grant, 'availabilityZone'>): GuestPlan {
-  const { request } = state;
-  if (request === undefined) throw new Error(`instance ${state.id} has no request`);
-  const { projectId, userId, name, hostname, flavor, image, configDrive } = request;
-  return {
-    serverId: state.id,
-    projectId,
-    userId,
-    name,
-    hostname,
-    flavor,
-    image,
-    ports: state.ports,
-    configDrive,
-    availabilityZone: grant.availabilityZone,
-  };
 }
 
 const claimOf = (effect: InstanceEffect): string => `${effect.operationId}/${effect.attempt}`;

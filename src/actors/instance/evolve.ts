@@ -14,7 +14,10 @@ import {
   stepMoved,
 } from './moves.ts';
 import { operations, stepAt } from './operations/all.ts';
+import { makesDisk } from './operations/table.ts';
 import type { OperationParameters } from './parameters.ts';
+import { rebuiltRequest } from './rebuild.ts';
+import { restState } from './rest-state.ts';
 import type { InstanceEvent } from './protocol.ts';
 import type { InstanceState, RunningOperation } from './state.ts';
 
@@ -56,6 +59,10 @@ export function evolve(state: InstanceState, event: InstanceEvent): InstanceStat
         lockedReason: event.locked ? event.reason : undefined,
         updatedAtMs: event.atMs,
       };
+    case 'instance.state-reset':
+      return stateReset(state, event);
+    case 'instance.image-discarded':
+      return { ...state, unfinishedImage: undefined };
     case 'instance.abandoned':
       return { ...state, existence: 'gone', vmState: 'deleted', terminatedAtMs: event.atMs };
     default:
@@ -89,11 +96,21 @@ function operationStarted(
   state: InstanceState,
   event: Named<'instance.operation-started'>,
 ): InstanceState {
+  const { request } = state;
+  const rebuild = event.parameters?.rebuild;
   return {
     ...state,
     ...recordBegun(state, operations[event.operation], event),
+    request:
+      request === undefined || rebuild === undefined ? request : rebuiltRequest(request, rebuild),
+    ...(event.parameters?.snapshot === undefined
+      ? {}
+      : { unfinishedImage: event.parameters.snapshot.id }),
     taskState: stepAt(event.operation, 0).taskState,
-    operation: newOperation(event.operation, event, state.vmState),
+    operation: {
+      ...newOperation(event.operation, event, state.vmState),
+      ...(rebuild === undefined ? {} : { requestBefore: request }),
+    },
     updatedAtMs: event.atMs,
     actions: beginAction(state.actions, operations[event.operation], event, state.grant?.host),
   };
@@ -139,6 +156,8 @@ function stepCompleted(
   return {
     ...state,
     ...moved,
+    ...(operation.name === 'rebuild' ? { needsRebuild: true } : {}),
+    ...(done.effect === 'upload-snapshot' ? { unfinishedImage: undefined } : {}),
     powerState,
     taskState: next.taskState,
     operation: { ...operation, step },
@@ -247,11 +266,15 @@ function operationEnded(
   };
   if (event.succeeded) {
     const actions = endAction(state.actions, operation.requestId, event.atMs, state.grant?.host);
-    const { vmState, power } = outcomeOf(table, state);
+    const { vmState, power } = outcomeOf(table, state, operation.fromVmState);
     const ended = { ...base, actions, fault: undefined, vmState };
-    return operation.name === 'delete'
-      ? deleted(ended, event.atMs)
-      : launched(ended, power, event.atMs);
+    if (operation.name === 'delete') return deleted(ended, event.atMs);
+    const hasDisk = table.steps.some(({ effect }) => makesDisk(effect));
+    const needsRebuild = state.needsRebuild === true && !hasDisk;
+    const launchedAtMs = operation.name === 'rebuild' ? event.atMs : state.launchedAtMs;
+    const { reclaimAfterMs } = operation.parameters;
+    const reclaimAtMs = reclaimAfterMs === undefined ? undefined : event.atMs + reclaimAfterMs;
+    return launched({ ...ended, launchedAtMs, needsRebuild, reclaimAtMs }, power, event.atMs);
   }
   const { failure } = operation;
   const actions = failAction(state.actions, operation.requestId, event.atMs, failure);
@@ -259,14 +282,25 @@ function operationEnded(
   if (table.failure === 'restore' && !operation.isUndoGivenUp)
     return { ...base, actions, vmState: operation.fromVmState };
   const message = operation.isUndoGivenUp ? failure.message : withPlace(failure.message, state);
-  return { ...base, actions, vmState: 'error', fault: { ...withoutRetry(failure), message } };
+  const { requestBefore } = operation;
+  const isUntouched = requestBefore !== undefined && state.needsRebuild !== true;
+  return {
+    ...base,
+    ...(isUntouched ? { request: requestBefore } : {}),
+    actions,
+    vmState: 'error',
+    fault: { ...withoutRetry(failure), message },
+  };
 }
 
 /** A guest that was down before a move is down after it. */
 function outcomeOf(
   { success, followsPower }: (typeof operations)[RunningOperation['name']],
   { powerState }: InstanceState,
+  fromVmState: VmState,
 ): { readonly vmState: VmState; readonly power: PowerState } {
+  if (success.keeps?.includes(fromVmState) === true)
+    return { vmState: fromVmState, power: powerState };
   if (followsPower !== true || powerState === 'running') return success;
   return {
     vmState: success.vmState === 'active' ? 'stopped' : success.vmState,
@@ -305,6 +339,14 @@ function launched(state: InstanceState, powerState: PowerState, atMs: number): I
   return { ...state, powerState, launchedAtMs };
 }
 
+/** What an administrator says counts until the host is looked at again. */
+function stateReset(state: InstanceState, event: Named<'instance.state-reset'>): InstanceState {
+  const { vmState, atMs } = event;
+  const message = 'An administrator has set the state to error.';
+  const fault = vmState === 'error' ? { code: 500, message, details: '', atMs } : undefined;
+  return { ...state, vmState, fault, reclaimAtMs: undefined, updatedAtMs: atMs };
+}
+
 /** The hypervisor's word on a resting server (Nova: _sync_instance_power_state). */
 function powerChanged(state: InstanceState, event: Named<'instance.power-changed'>): InstanceState {
   return {
@@ -313,16 +355,6 @@ function powerChanged(state: InstanceState, event: Named<'instance.power-changed
     vmState: restState(state.vmState, event.power),
     updatedAtMs: event.atMs,
   };
-}
-
-function restState(vmState: VmState, power: PowerState): VmState {
-  const down = power === 'shutdown' || power === 'crashed' || power === 'nostate';
-  if (down && (vmState === 'active' || vmState === 'paused' || vmState === 'rescued'))
-    return 'stopped';
-  const rests = vmState === 'stopped' || vmState === 'paused' || vmState === 'suspended';
-  if (power === 'running' && rests) return 'active';
-  if (power === 'paused' && (vmState === 'active' || vmState === 'stopped')) return 'paused';
-  return vmState;
 }
 
 function renamed(state: InstanceState, event: Named<'instance.renamed'>): InstanceState {

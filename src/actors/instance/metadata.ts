@@ -40,7 +40,7 @@ export function metadataOf(
     devices: [],
     blockDevices: { ami: 'vda', root: '/dev/vda' },
     dedicatedCpus: [],
-    adminPass: request.adminPass,
+    adminPass: state.operation?.parameters.rescue?.adminPass ?? request.adminPass,
     randomSeed: parts.randomSeed,
     vendorData: {},
     password: '',

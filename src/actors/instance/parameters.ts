@@ -1,7 +1,9 @@
 // What an operation is asked with, beside its name: checked by the API, kept in the journal with the operation that it
 // belongs to. One object for all tables, each field optional; a table that needs one says so where it reads it. Pure.
 import { type Static, Type } from 'typebox';
-import { flavorSchema } from '../domain/server.ts';
+import { flavorSchema, serverImageSchema } from '../domain/server.ts';
+import { serverSnapshotSchema } from '../domain/server-snapshot.ts';
+import { rebuildSchema } from './rebuild.ts';
 
 const text = Type.String();
 
@@ -16,5 +18,22 @@ export const operationParametersSchema = Type.Object({
   sameHost: Type.Optional(Type.Boolean()),
   /** resize, migrate: confirmed by itself after this long (resize_confirm_window). */
   confirmAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** rebuild: what changes. */
+  rebuild: Type.Optional(rebuildSchema),
+  /** rescue: what is booted, and the password that is given to it. */
+  rescue: Type.Optional(Type.Object({ image: serverImageSchema, adminPass: Type.Optional(text) })),
+  /** soft-delete: deleted for good after this long (reclaim_instance_interval). */
+  reclaimAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** snapshot, backup: the image that is made. */
+  snapshot: Type.Optional(serverSnapshotSchema),
 });
 export type OperationParameters = Static<typeof operationParametersSchema>;
+
+/** What an operation can't do without: who asks without it has a bug. */
+export const neededParameters: Readonly<Record<string, keyof OperationParameters>> = {
+  rebuild: 'rebuild',
+  rescue: 'rescue',
+  snapshot: 'snapshot',
+  backup: 'snapshot',
+  'soft-delete': 'reclaimAfterMs',
+};

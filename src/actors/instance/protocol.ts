@@ -34,9 +34,18 @@ export const operationNames = [
   'migrate',
   'confirm-resize',
   'revert-resize',
+  'rebuild',
+  'rescue',
+  'unrescue',
+  'snapshot',
+  'backup',
+  'soft-delete',
+  'restore',
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 const operationName = Type.Unsafe<OperationName>(Type.String({ enum: [...operationNames] }));
+
+const resetState = Type.Union([Type.Literal('active'), Type.Literal('error')]);
 
 /** Who asks, for locks and for the action's record. */
 const actor = Type.Object({ userId: text, projectId: text, isAdmin: Type.Boolean() });
@@ -145,6 +154,10 @@ export const instanceCommands = {
     Type.Object({ host: text, runEpoch: Type.Integer(), power: powerState, reason: text }),
     done,
   ),
+  /** What an administrator says of a server whose state is wrong; the host's word comes after it. */
+  'instance.reset-state': command(1, Type.Object({ vmState: resetState }), done),
+  /** From the effect that follows an operation which left its image unfinished: there is no such image. */
+  'instance.image-discarded': command(1, Type.Object({ imageId: text }), done),
   /** No server came of this id (a quota reservation was left behind): it can never be created any more. */
   'instance.abandon': command(1, Type.Object({}), Type.Object({ exists: Type.Boolean() })),
 } as const;
@@ -252,6 +265,8 @@ export const instanceEvents = {
       atMs: Type.Number(),
     }),
   ),
+  'instance.state-reset': event(1, Type.Object({ vmState: resetState, atMs: Type.Number() })),
+  'instance.image-discarded': event(1, Type.Object({ imageId: text, atMs: Type.Number() })),
   'instance.abandoned': event(1, Type.Object({ atMs: Type.Number() })),
 } as const;
 

@@ -60,6 +60,8 @@ export interface RunningOperation {
   /** Where the guest stood before, for operations that restore it on failure. */
   readonly fromVmState: VmState;
   readonly parameters: OperationParameters;
+  /** Of a rebuild: what the server was asked to be before. */
+  readonly requestBefore?: ServerRequest | undefined;
   /** Set once a step has failed: steps are being undone, from `step` downwards. */
   readonly failure: (InstanceFault & { readonly retry: boolean }) | undefined;
   /** A step could not be taken back: something of it is left, and the server may not go on as before. */
@@ -107,6 +109,12 @@ export interface InstanceState {
   readonly migrations: readonly MigrationRecord[];
   readonly operation: RunningOperation | undefined;
   readonly fault: InstanceFault | undefined;
+  /** A rebuild has begun to replace the root disk and has not ended well: whatever starts the guest makes it anew. */
+  readonly needsRebuild?: boolean;
+  /** While it is soft-deleted: when it is deleted for good. */
+  readonly reclaimAtMs?: number | undefined;
+  /** An image of the server that an operation makes, or has left without bytes: then it is to be removed. */
+  readonly unfinishedImage?: string | undefined;
   readonly locked: boolean;
   readonly lockedByAdmin: boolean;
   readonly lockedReason: string | undefined;

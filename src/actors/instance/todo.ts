@@ -6,7 +6,7 @@ import type { EffectName } from './operations/table.ts';
 import type { InstanceState } from './state.ts';
 
 export interface InstanceEffect extends Effect {
-  readonly kind: EffectName | 'deadline' | 'auto-confirm';
+  readonly kind: EffectName | 'deadline' | 'auto-confirm' | 'discard-image' | 'reclaim';
   readonly operationId: string;
   readonly step: string;
   readonly attempt: number;
@@ -41,6 +41,45 @@ function confirmLater({ move, vmState }: InstanceState): readonly InstanceEffect
 }
 
 export function todo(state: InstanceState): readonly InstanceEffect[] {
+  const [reclaim, discard] = [reclaimOf(state), discardOf(state)];
+  const others = [reclaim, discard].filter((effect) => effect !== undefined);
+  return others.length === 0 ? ofOperation(state) : [...ofOperation(state), ...others];
+}
+
+/** Soft-deleted servers are deleted for good when their time is over, whoever owns them by then. */
+function reclaimOf(state: InstanceState): InstanceEffect | undefined {
+  const { reclaimAtMs, operation, vmState } = state;
+  if (reclaimAtMs === undefined || operation !== undefined || vmState !== 'soft-delete')
+    return undefined;
+  return {
+    ...ofNoOperation,
+    id: `reclaim/${reclaimAtMs}`,
+    kind: 'reclaim',
+    requestId: 'req-reclaim',
+  };
+}
+
+const ofNoOperation = {
+  operationId: '',
+  step: '',
+  attempt: 1,
+  undo: false,
+  deadlineMs: 0,
+} as const;
+
+/** No operation works on it any more: an image without bytes is of no use to anybody. */
+function discardOf({ unfinishedImage, operation }: InstanceState): InstanceEffect | undefined {
+  if (unfinishedImage === undefined || operation?.parameters.snapshot?.id === unfinishedImage)
+    return undefined;
+  return {
+    id: `discard/${unfinishedImage}`,
+    ...ofNoOperation,
+    kind: 'discard-image',
+    requestId: `discard-${unfinishedImage}`,
+  };
+}
+
+function ofOperation(state: InstanceState): readonly InstanceEffect[] {
   const { operation } = state;
   if (operation === undefined) return confirmLater(state);
   const step = stepAt(operation.name, operation.step);

@@ -14,16 +14,29 @@ import { answerOf, type BodyOf, outputFrom, type RequestType } from './wire.ts';
 
 export type ControllerWorld = Pick<
   Machine,
-  'imageSource' | 'imageIds' | 'networkIds' | 'networkSpec' | 'configDrive' | 'sourceDisk'
+  | 'imageSource'
+  | 'imageSink'
+  | 'imageIds'
+  | 'networkIds'
+  | 'networkSpec'
+  | 'configDrive'
+  | 'sourceDisk'
 >;
 
 /** The bytes behind a URL from an offset on. Rejects when they do not come; the consumer minds standstill. */
 export type FetchBytes = (url: string, offset: number) => AsyncIterable<Uint8Array>;
 
+/** Puts bytes behind a URL; answers with the status and the words of the reply. Rejects when there is none. */
+export type SendBytes = (
+  url: string,
+  bytes: AsyncIterable<Uint8Array>,
+) => Promise<{ readonly status: number; readonly words: string }>;
+
 export interface ControllerWorldOptions {
   readonly env: Env;
   readonly link: ControllerLink;
   readonly fetchBytes: FetchBytes;
+  readonly sendBytes: SendBytes;
   /** Of this host's metadata service; undefined for none. */
   readonly metadataPort: number | undefined;
 }
@@ -55,6 +68,13 @@ export function controllerWorld(options: ControllerWorldOptions): ControllerWorl
           answerOf('image', await ask('node.image', { serverId, imageId: image.id }, 'control')),
         ),
     }),
+    imageSink: async ({ imageId, serverId, bytes }) => {
+      const { url } = answerOf(
+        'image',
+        await ask('node.image-upload', { serverId, imageId }, 'control'),
+      );
+      await sendImage(options, { imageId, url, bytes });
+    },
     imageIds: async () => new Set((await world()).imageIds),
     networkIds: async () => (await world()).networkIds,
     networkSpec: async (networkId) => {
@@ -66,6 +86,34 @@ export function controllerWorld(options: ControllerWorldOptions): ControllerWorl
     sourceDisk: async (range) =>
       outputFrom('of the controllers', await ask('node.source-disk', range, 'bulk')),
   };
+}
+
+const taken = 204;
+/** The image service is at it for an earlier upload, or away; the order is given again. */
+const notNow: ReadonlySet<number> = new Set([409, 500, 502, 503, 504]);
+
+async function sendImage(
+  { link, sendBytes }: ControllerWorldOptions,
+  image: {
+    readonly imageId: string;
+    readonly url: string;
+    readonly bytes: AsyncIterable<Uint8Array>;
+  },
+): Promise<void> {
+  const { imageId, url, bytes } = image;
+  const words = `image ${imageId} was not taken`;
+  const answer = await sendBytes(url, bytes).catch((error: unknown) => {
+    if (error instanceof HypervisorFault) throw error;
+    link.turnAway();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new NodeFault('image-service', `${words}: ${reason}`, { retryable: true, cause: error });
+  });
+  if (answer.status === taken) return;
+  const isPassing = notNow.has(answer.status);
+  const code = isPassing ? 'image-service' : 'hypervisor';
+  throw new NodeFault(code, `${words}: HTTP ${answer.status}: ${answer.words}`, {
+    retryable: isPassing,
+  });
 }
 
 /** Goes on where it broke off, from another controller if there is one. What arrives is checked by its digest. */

@@ -40,6 +40,8 @@ export interface GatewayOptions {
   };
   /** Undefined while this controller does not know where it is reached. */
   readonly imageUrl: (imageId: string, host: HostName) => string | undefined;
+  /** The same for sending one; undefined where no image is taken. */
+  readonly imageUploadUrl?: (imageId: string, host: HostName) => string | undefined;
   readonly controllers: () => readonly Peer[];
   /** Reaches the disks at the other end of a move. */
   readonly nodes: Pick<NodeClient, 'readDisk'>;
@@ -135,6 +137,8 @@ export class NodeGateway {
         return this.#image(bodyOf(message, type), host);
       case 'node.source-disk':
         return this.#sourceDisk(bodyOf(message, type), host);
+      case 'node.image-upload':
+        return this.#imageUpload(bodyOf(message, type), host);
       case 'node.controllers':
         bodyOf(message, type);
         return { controllers: controllers() };
@@ -181,6 +185,19 @@ export class NodeGateway {
       throw new Denied(message, 'node.image', { isLate: named?.existence === 'gone' });
     }
     const url = this.#options.imageUrl(imageId, host);
+    if (url === undefined)
+      throw new RuntimeFault('unavailable', 'this controller has no address for images yet');
+    return { url };
+  }
+
+  async #imageUpload(
+    { serverId, imageId }: BodyOf<'node.image-upload'>,
+    host: HostName,
+  ): Promise<unknown> {
+    const server = await this.#granted(serverId, host, 'node.image-upload');
+    if (server.operation?.parameters.snapshot?.id !== imageId)
+      throw new Denied(`image ${imageId} is not being made of ${serverId}`, 'node.image-upload');
+    const url = this.#options.imageUploadUrl?.(imageId, host);
     if (url === undefined)
       throw new RuntimeFault('unavailable', 'this controller has no address for images yet');
     return { url };
@@ -247,5 +264,7 @@ export class NodeGateway {
 const MAX_REQUEST_ID = 100;
 
 function isMadeFrom(imageId: string, host: HostName, server: InstanceState | undefined): boolean {
-  return server?.grant?.host === host && server.request?.image?.id === imageId;
+  if (server?.grant?.host !== host) return false;
+  const rescueImage = server.operation?.parameters.rescue?.image;
+  return server.request?.image?.id === imageId || rescueImage?.id === imageId;
 }

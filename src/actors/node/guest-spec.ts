@@ -8,6 +8,8 @@ export interface GuestParts {
   readonly host: string;
   readonly runEpoch: number;
   readonly rootDisk: string;
+  /** Set while it is rescued: then it boots from here. */
+  readonly rescueDisk?: string | undefined;
   readonly ephemeralDisk: string | undefined;
   readonly swapDisk: string | undefined;
   readonly configDrive: string | undefined;
@@ -49,9 +51,10 @@ function interfaceModel(plan: GuestPlan): GuestInterface['model'] {
 }
 
 function disksOf(plan: GuestPlan, parts: GuestParts): readonly GuestDisk[] {
-  const paths = [parts.rootDisk, parts.ephemeralDisk, parts.swapDisk].filter(
-    (path) => path !== undefined,
-  );
+  const { rescueDisk, rootDisk, ephemeralDisk, swapDisk } = parts;
+  const wanted =
+    rescueDisk === undefined ? [rootDisk, ephemeralDisk, swapDisk] : [rescueDisk, rootDisk];
+  const paths = wanted.filter((path) => path !== undefined);
   const disks = paths.map(
     (path, index): GuestDisk => ({
       target: `vd${String.fromCharCode(97 + index)}`,

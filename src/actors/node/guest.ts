@@ -1,10 +1,20 @@
 // Carries out the orders for one guest, one at a time, on this host. Every order looks at what is there first, so
 // that doing it twice does it once; nothing is started before its grant is on this host's disk (DESIGN §5, R1).
-import { type GuestSpec, type GuestState, HypervisorFault } from '#hypervisor/port.ts';
+import { type GuestState, HypervisorFault } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import { nodeFaultOf } from './faults.ts';
 import { type MovingGuest, performMove } from './guest-moves.ts';
-import { guestSpec } from './guest-spec.ts';
+import { type GuestWithDisks, performDiskOrder, SNAPSHOT_DISK } from './guest-disks.ts';
+import {
+  givenUp,
+  type Interfaces,
+  makeConfigDrive,
+  makeExtraDisks,
+  makeRootDisk,
+  plugPorts,
+  RESCUE_DISK,
+  specOf,
+} from './guest-parts.ts';
 import type { Machine } from './machine.ts';
 import { type GuestPlan, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
 
@@ -40,12 +50,6 @@ export type StaleMemory = Rank & {
 export type GuestWork = NodeOrder | StaleMemory;
 
 type Named<T extends NodeOrder['type']> = Extract<NodeOrder, { readonly type: T }>;
-
-type Interfaces = readonly {
-  readonly bridge: string;
-  readonly tap: string;
-  readonly mtu: number;
-}[];
 
 const POLL_MS = 1_000;
 const running: NodeReport = { power: 'running', stopped: false };
@@ -100,11 +104,31 @@ export class GuestExecutor {
       case 'node.take-back':
       case 'node.forget':
         return performMove(this.#moving(), order, signal);
+      case 'node.fetch-image':
+      case 'node.rebuild':
+      case 'node.rescue':
+      case 'node.unrescue':
+      case 'node.snapshot':
+      case 'node.upload-snapshot':
+      case 'node.drop-snapshot':
+        return performDiskOrder(this.#withDisks(), order, signal);
       case 'stale-memory':
         return this.#dropStaleMemory(order);
       default:
         return unreachable(order);
     }
+  }
+
+  /** What the work on a guest's disks (guest-disks.ts) does with the guest. */
+  #withDisks(): GuestWithDisks {
+    return {
+      machine: this.#machine,
+      admitted: (order) => this.#admitted(order),
+      current: (order) => this.#current(order),
+      shutDown: (order, graceMs, signal) => this.#shutDown(order, graceMs, signal),
+      start: (order, plan, signal) => this.#start(order, plan, signal),
+      bringUp: (order, plan, options) => this.#bringUp(order, plan, options),
+    };
   }
 
   /** What moves do with a guest beside their own work (guest-moves.ts). */
@@ -114,13 +138,13 @@ export class GuestExecutor {
       grants: this.#grants,
       shutDown: (order, graceMs, signal) => this.#shutDown(order, graceMs, signal),
       endGuest: (serverId) => this.#endGuest(serverId),
-      plug: (plan) => this.#plug(plan),
+      plug: (plan) => plugPorts(this.#machine, plan),
       unplug: (plan) => this.#unplug(plan),
       destroy: (order, plan) => this.#destroy(order, plan),
       start: (order, plan, signal) => this.#start(order, plan, signal),
       current: (order) => this.#current(order),
-      makeExtraDisks: (plan) => this.#makeExtraDisks(plan),
-      makeConfigDrive: (plan) => this.#makeConfigDrive(plan),
+      makeExtraDisks: (plan) => makeExtraDisks(this.#machine, plan),
+      makeConfigDrive: (plan) => makeConfigDrive(this.#machine, plan),
     };
   }
 
@@ -130,12 +154,12 @@ export class GuestExecutor {
     if (this.#grants.isOver(order.serverId, order.runEpoch)) throw staleGrant(order);
     if (this.#grants.isStaleOwner(order)) throw staleOwner(order);
     const admitted = this.#grants.admit(order);
-    const plugged = this.#plug(plan);
+    const plugged = plugPorts(this.#machine, plan);
     const parts = [
       admitted,
-      this.#makeRootDisk(plan, signal),
-      this.#makeConfigDrive(plan),
-      this.#makeExtraDisks(plan),
+      makeRootDisk(this.#machine, plan, signal),
+      makeConfigDrive(this.#machine, plan),
+      makeExtraDisks(this.#machine, plan),
       plugged,
     ];
     for (const part of await Promise.allSettled(parts))
@@ -145,7 +169,10 @@ export class GuestExecutor {
 
   async #start(order: NodeOrder, plan: GuestPlan, signal: AbortSignal): Promise<NodeReport> {
     await this.#admitted(order);
-    return this.#bringUp(order, plan, { signal, interfaces: await this.#plug(plan) });
+    // Of a rescue that failed and was left by another way than unrescue, and of a snapshot that nobody took.
+    for (const name of [RESCUE_DISK, SNAPSHOT_DISK])
+      await this.#machine.storage.removeDisk({ guestId: plan.serverId, name });
+    return this.#bringUp(order, plan, { signal, interfaces: await plugPorts(this.#machine, plan) });
   }
 
   async #bringUp(
@@ -156,7 +183,8 @@ export class GuestExecutor {
     const found = await this.#current(order);
     if (found?.power === 'running') return running;
     if (found !== undefined) await this.#machine.hypervisor.destroy(order.serverId);
-    const spec = this.#spec(order, plan, options.interfaces);
+    const { interfaces } = options;
+    const spec = specOf(this.#machine, plan, { runEpoch: order.runEpoch, interfaces });
     // It would be of a disk that is about to change.
     await this.#machine.storage.removeSavedMemory(order.serverId);
     if (options.signal.aborted) throw givenUp();
@@ -208,7 +236,10 @@ export class GuestExecutor {
       (await storage.hasSavedMemory(order.serverId))
     ) {
       await hypervisor.restore(
-        this.#spec(order, order.plan, await this.#plug(order.plan)),
+        specOf(this.#machine, order.plan, {
+          runEpoch: order.runEpoch,
+          interfaces: await plugPorts(this.#machine, order.plan),
+        }),
         storage.paths(order.serverId).savedMemory,
       );
     }
@@ -334,102 +365,11 @@ export class GuestExecutor {
       lookLater();
     });
   }
-
-  /** A fetch that is given up goes on for others who want the image; nobody here waits for it. */
-  async #makeRootDisk(plan: GuestPlan, signal: AbortSignal): Promise<void> {
-    const { storage, imageSource } = this.#machine;
-    const sizeBytes = plan.flavor.diskGiB * 1024 ** 3;
-    if (plan.image === undefined) {
-      await storage.createBlank({ guestId: plan.serverId, name: 'disk', sizeBytes });
-      return;
-    }
-    await unlessAborted(storage.ensureImage(imageSource(plan.image, plan.serverId)), signal);
-    await storage.createOverlay({
-      guestId: plan.serverId,
-      name: 'disk',
-      imageId: plan.image.id,
-      sizeBytes,
-    });
-  }
-
-  async #makeExtraDisks(plan: GuestPlan): Promise<void> {
-    const { storage } = this.#machine;
-    const { ephemeralGiB, swapMiB } = plan.flavor;
-    const { serverId: guestId } = plan;
-    if (ephemeralGiB > 0)
-      await storage.createBlank({
-        guestId,
-        name: 'disk.eph0',
-        sizeBytes: ephemeralGiB * 1024 ** 3,
-      });
-    if (swapMiB > 0)
-      await storage.createBlank({ guestId, name: 'disk.swap', sizeBytes: swapMiB * 1024 ** 2 });
-  }
-
-  async #makeConfigDrive(plan: GuestPlan): Promise<void> {
-    if (!plan.configDrive) return;
-    const { storage, configDrive } = this.#machine;
-    const files = await configDrive(plan.serverId);
-    await storage.createConfigDrive({ guestId: plan.serverId, files });
-  }
-
-  async #plug(plan: GuestPlan): Promise<Interfaces> {
-    const { network, networkSpec } = this.#machine;
-    return Promise.all(
-      plan.ports.map(async (port) => {
-        const spec = await networkSpec(port.networkId);
-        if (spec === undefined)
-          throw new NodeFault('network', `network ${port.networkId} is not there any more`, {
-            retryable: false,
-          });
-        await network.ensureNetwork(spec);
-        const { portId: id, networkId, mac } = port;
-        // Addresses of subnets that have no data plane on hosts yet (IPv6) are the guest's own affair.
-        const served = new Set(spec.subnets.map((subnet) => subnet.id));
-        const fixedIps = port.fixedIps.filter(({ subnetId }) => served.has(subnetId));
-        return network.plug({ id, networkId, mac, fixedIps, hostname: plan.hostname });
-      }),
-    );
-  }
-
-  #spec(order: NodeOrder, plan: GuestPlan, interfaces: Interfaces): GuestSpec {
-    const { storage, cluster, host } = this.#machine;
-    const { serverId: guestId, flavor } = plan;
-    const paths = storage.paths(guestId);
-    return guestSpec(plan, {
-      cluster,
-      host,
-      runEpoch: order.runEpoch,
-      rootDisk: storage.diskPath({ guestId, name: 'disk' }),
-      ephemeralDisk:
-        flavor.ephemeralGiB > 0 ? storage.diskPath({ guestId, name: 'disk.eph0' }) : undefined,
-      swapDisk: flavor.swapMiB > 0 ? storage.diskPath({ guestId, name: 'disk.swap' }) : undefined,
-      configDrive: plan.configDrive ? paths.configDrive : undefined,
-      consoleLogPath: paths.consoleLog,
-      interfaces,
-    });
-  }
-}
-
-function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(givenUp());
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort);
-    const ended = (): void => signal.removeEventListener('abort', abort);
-    work.finally(ended).then(resolve, reject);
-  });
 }
 
 /** The guest went by itself between the look and the button. */
 function unlessGone(error: unknown): void {
   if (!(error instanceof HypervisorFault) || error.code !== 'guest-not-found') throw error;
-}
-
-function givenUp(): NodeFault {
-  return new NodeFault('hypervisor', 'the order was given up for a later one', {
-    retryable: false,
-  });
 }
 
 function notRunning(): NodeFault {
@@ -476,5 +416,12 @@ const verbs: Readonly<Record<GuestWork['type'], string>> = {
   'node.receive': 'Taking over the disks of',
   'node.take-back': 'Taking back',
   'node.forget': 'Removing what is left of',
+  'node.fetch-image': 'Fetching the new image of',
+  'node.rebuild': 'Rebuilding',
+  'node.rescue': 'Rescuing',
+  'node.unrescue': 'Unrescuing',
+  'node.snapshot': 'Copying the disk of',
+  'node.upload-snapshot': 'Uploading the image of',
+  'node.drop-snapshot': 'Removing the copied disk of',
   'stale-memory': 'Removing old memory of',
 };

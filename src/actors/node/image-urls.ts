@@ -16,6 +16,9 @@ export const IMAGE_URL_MS = 10 * 60_000;
 /** Controllers' clocks may differ by so much. */
 const SKEW_MS = 60_000;
 
+/** A link is good for one of them. */
+type Purpose = 'fetch' | 'send';
+
 export type ImageUrlCheck =
   | { readonly ok: true }
   | { readonly ok: false; readonly reason: 'expired' | 'forged' };
@@ -28,16 +31,26 @@ export class ImageUrls {
   }
 
   urlOf(imageId: string, host: string): string | undefined {
+    return this.#url('fetch', imageId, host);
+  }
+
+  /** For sending its bytes. */
+  uploadUrlOf(imageId: string, host: string): string | undefined {
+    return this.#url('send', imageId, host);
+  }
+
+  #url(purpose: Purpose, imageId: string, host: string): string | undefined {
     const base = this.#options.apiUrl();
     if (base === undefined) return undefined;
     const expires = String(this.#options.clock.now() + IMAGE_URL_MS);
-    const signature = this.#sign({ imageId, host, expires }).toString('base64url');
+    const signature = this.#sign({ purpose, imageId, host, expires }).toString('base64url');
     const query = new URLSearchParams({ host, expires, signature });
     return `${base}/internal/images/${encodeURIComponent(imageId)}?${query.toString()}`;
   }
 
   /** Of the parts of a link as they came. The signature is looked at first, so that nobody learns what time it is. */
   check(link: {
+    readonly purpose?: Purpose;
     readonly imageId: string;
     readonly host: string;
     readonly expires: string;
@@ -55,12 +68,14 @@ export class ImageUrls {
 
   /** JSON keeps the parts apart: no other parts give the same text. */
   #sign(link: {
+    readonly purpose?: Purpose;
     readonly imageId: string;
     readonly host: string;
     readonly expires: string;
   }): Buffer {
-    const { imageId, host, expires } = link;
-    const text = JSON.stringify(['internal image', imageId, host, expires]);
+    const { purpose = 'fetch', imageId, host, expires } = link;
+    const what = purpose === 'fetch' ? 'internal image' : 'internal image upload';
+    const text = JSON.stringify([what, imageId, host, expires]);
     return createHmac('sha256', this.#options.key).update(text).digest();
   }
 }

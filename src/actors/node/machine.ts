@@ -21,6 +21,13 @@ export interface Machine {
   readonly network: HostNetwork;
   /** Where an image's bytes come from, for a server that may run here. */
   readonly imageSource: (image: ServerImage, serverId: string) => ImageSource;
+  /** Gives the bytes of a server's image to the image service. Rejects with a NodeFault; `image-service`: not now. */
+  readonly imageSink: (upload: {
+    readonly imageId: string;
+    readonly serverId: string;
+    readonly requestId: string;
+    readonly bytes: AsyncIterable<Uint8Array>;
+  }) => Promise<void>;
   /** Images that a server may be made from now: others leave the cache when no disk needs them. */
   readonly imageIds: () => Answer<ReadonlySet<string>>;
   /** Networks that every host has ready. */

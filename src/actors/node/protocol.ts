@@ -77,7 +77,35 @@ export type NodeOrder =
   | (Order & { readonly type: 'node.pause' })
   | (Order & { readonly type: 'node.unpause' })
   | (Order & { readonly type: 'node.suspend' })
-  | (Order & { readonly type: 'node.resume'; readonly plan: GuestPlan });
+  | (Order & { readonly type: 'node.resume'; readonly plan: GuestPlan })
+  /** An image that the server is to be made from later is on this host. */
+  | (Order & { readonly type: 'node.fetch-image'; readonly image: ServerImage })
+  /** New disks in the place of the old ones; then the guest starts, unless it is to stay off. */
+  | (Order & {
+      readonly type: 'node.rebuild';
+      readonly plan: GuestPlan;
+      /** The ephemeral disks and the swap disk stay as they are. */
+      readonly keepsExtraDisks: boolean;
+      readonly isOff: boolean;
+    })
+  /** The guest starts from a disk of this image, and has its own root disk as the second one. */
+  | (Order & {
+      readonly type: 'node.rescue';
+      readonly plan: GuestPlan;
+      readonly image: ServerImage;
+      readonly graceMs: number;
+    })
+  | (Order & { readonly type: 'node.unrescue'; readonly plan: GuestPlan })
+  /** A copy of the root disk as it is at one moment, whole in itself. */
+  | (Order & {
+      readonly type: 'node.snapshot';
+      /** The guest is to run afterwards. */
+      readonly isRunning: boolean;
+    })
+  /** That copy goes to the image service. */
+  | (Order & { readonly type: 'node.upload-snapshot'; readonly imageId: string })
+  /** It goes from the host. */
+  | (Order & { readonly type: 'node.drop-snapshot' });
 
 export interface NodeReport {
   readonly power: PowerState;
@@ -97,13 +125,17 @@ export interface DiskRange {
   readonly length: number;
 }
 
-/** stale-owner: another controller owns the instance by now, and it has given orders already. */
+/**
+ * stale-owner: another controller owns the instance by now, and it has given orders already. image-service: it did not take
+ * an image now.
+ */
 export type NodeFaultCode =
   | 'stale-grant'
   | 'stale-owner'
   | 'host-unreachable'
   | 'no-space'
   | 'image-refused'
+  | 'image-service'
   | 'hypervisor'
   | 'network'
   | 'timeout'

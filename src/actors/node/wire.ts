@@ -82,6 +82,8 @@ export const requestBodies = {
   'node.image': Type.Object({ serverId: text, imageId: text }),
   /** A piece of a disk at the other end of a server's move to that host. */
   'node.source-disk': diskRange,
+  /** Where to send the bytes of an image of a server that may run there. */
+  'node.image-upload': Type.Object({ serverId: text, imageId: text }),
   /** The controllers of the cluster, and where they are reached. */
   'node.controllers': Type.Object({}),
 } as const;
@@ -185,6 +187,7 @@ const nodeFaultCodes: ReadonlySet<string> = new Set<NodeFaultCode>([
   'host-unreachable',
   'no-space',
   'image-refused',
+  'image-service',
   'hypervisor',
   'network',
   'timeout',

@@ -1,4 +1,5 @@
 // What the compute plugin's routes work with: read models, and ports to the neighbours.
+import type { ImageWriter } from '#actors/ports/image-writer.ts';
 import type { Images } from '#actors/ports/images.ts';
 import type { Networks } from '#actors/ports/networks.ts';
 import type { FlavorsState, KeypairsState } from '#actors/catalog/protocol.ts';
@@ -57,6 +58,7 @@ export interface ComputeContext extends ApiContext {
   /** By project. */
   readonly serverGroups: StateView<ServerGroupsState>;
   readonly images: Images;
+  readonly imageWriter: Pick<ImageWriter, 'create'>;
   readonly networks: Networks;
   /** Without it, groups named at create are checked only when ports are made, and servers show none of their rules. */
   readonly securityGroups?: SecurityGroups;
@@ -68,6 +70,8 @@ export interface ComputeContext extends ApiContext {
     readonly allowSameHost: boolean;
     readonly confirmAfterMs: number | undefined;
   };
+  /** reclaim_instance_interval: how long a deleted server can be restored; 0: deletes are at once. */
+  readonly reclaimMs?: number;
   /** As given to makeProjectDefinition; default: defaultQuotaLimits. */
   readonly quotaDefaults?: QuotaLimits;
   /** Host of this process's own services (nova-scheduler, nova-conductor); default `controller`. */

@@ -1,8 +1,10 @@
-// What hosts fetch from a controller over HTTP: images' bytes, by links that a controller has signed for one image and one
+// What hosts fetch from a controller over HTTP, and send to it: images' bytes, by links that a controller has signed for one image and one
 // host (actors/node/image-urls.ts). No token is looked at: who has the link may fetch. Not part of the catalogue.
 import { Readable } from 'node:stream';
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import { refusedUpload } from '#actors/node/image-sink.ts';
 import type { ImageUrls } from '#actors/node/image-urls.ts';
+import type { ImageWriter } from '#actors/ports/image-writer.ts';
 import { type ImageStore, ImageStoreFault } from '#actors/services/image/store.ts';
 import type { Log } from '#runtime/env/env.ts';
 
@@ -12,6 +14,7 @@ export interface InternalContext {
   /** How many bytes an image has; undefined for one that is not there, or has none yet. */
   readonly imageBytes: (imageId: string) => number | undefined;
   readonly store: Pick<ImageStore, 'read'>;
+  readonly writer: Pick<ImageWriter, 'upload'>;
 }
 
 interface ImageRequest {
@@ -34,8 +37,14 @@ const schema = {
 
 export function internalPlugin(context: InternalContext): FastifyPluginCallback {
   return (app, _options, done) => {
+    app.addContentTypeParser('application/octet-stream', (_request, payload, parsed) =>
+      parsed(null, payload),
+    );
     app.get<ImageRequest>('/images/:imageId', { schema }, (request, reply) =>
       sendImage(context, request, reply),
+    );
+    app.put<ImageRequest>('/images/:imageId', { schema }, (request, reply) =>
+      takeImage(context, request, reply),
     );
     done();
   };
@@ -48,13 +57,7 @@ async function sendImage(
 ): Promise<FastifyReply> {
   const { imageId } = request.params;
   const check = context.urls.check({ imageId, ...request.query });
-  if (!check.ok) {
-    const words =
-      check.reason === 'expired'
-        ? 'This link has expired; ask a controller for a new one.'
-        : 'This link was not made by a controller of this cloud.';
-    return refuse(reply, 403, words);
-  }
+  if (!check.ok) return refuse(reply, 403, linkWords[check.reason]);
   const sizeBytes = context.imageBytes(imageId);
   if (sizeBytes === undefined) return refuse(reply, 404, `There is no image ${imageId} here.`);
   const first = firstOf(request.headers.range);
@@ -70,6 +73,33 @@ async function sendImage(
     reply.header('content-range', `bytes ${first}-${sizeBytes - 1}/${sizeBytes}`);
   return reply.send(bytes);
 }
+
+/** Said of an upload that another one is in the way of: 409, and the host comes again. */
+async function takeImage(
+  { urls, writer }: InternalContext,
+  request: FastifyRequest<ImageRequest>,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { imageId } = request.params;
+  const check = urls.check({ purpose: 'send', imageId, ...request.query });
+  const body = request.body instanceof Readable ? request.body : Readable.from([]);
+  try {
+    if (!check.ok) return refuse(reply, 403, linkWords[check.reason]);
+    const chunks = body.iterator({ destroyOnReturn: false });
+    const refused = await writer.upload(imageId, chunks, `upload-${imageId}`);
+    if (refused === undefined) return reply.code(204).send();
+    const { code, retryable, message } = refusedUpload(imageId, refused);
+    return refuse(reply, retryable ? 409 : 400, `${code}: ${message}`);
+  } finally {
+    // What nobody wants any more is thrown away: a host reads its answer after it has sent all.
+    body.resume();
+  }
+}
+
+const linkWords = {
+  expired: 'This link has expired; ask a controller for a new one.',
+  forged: 'This link was not made by a controller of this cloud.',
+} as const;
 
 /** Waits for the first bytes, so that an image whose bytes are elsewhere is a 404 and not a torn reply. */
 async function open(

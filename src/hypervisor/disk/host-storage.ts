@@ -1,6 +1,7 @@
 // GuestStorage over this host's files: the image cache, overlay disks, config drives, consoles and saved memory.
 // Layout under its directory: images/ (image-cache.ts) and instances/<guest id>/. It must not start or ask any guest.
 
+import { createReadStream } from 'node:fs';
 import { readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createCommandRunner } from '../command.ts';
@@ -8,6 +9,7 @@ import type { RunCommand } from '../command.ts';
 import { writeIsoImage } from '../config-drive/iso-image.ts';
 import {
   ensureDirectory,
+  fileFault,
   listIfThere,
   removeDirectory,
   replaceFile,
@@ -95,6 +97,43 @@ export class HostStorage implements GuestStorage {
       await this.#disks.createBlank({ path, sizeBytes: disk.sizeBytes });
       return path;
     });
+  }
+
+  async removeDisk(disk: { readonly guestId: string; readonly name: string }): Promise<void> {
+    await withFileFaults(`removing a disk of guest ${disk.guestId}`, () =>
+      rm(this.diskPath(disk), { force: true }),
+    );
+  }
+
+  async copyDisk(disk: {
+    readonly guestId: string;
+    readonly from: string;
+    readonly to: string;
+  }): Promise<void> {
+    const { guestId, from, to } = disk;
+    await withFileFaults(`copying a disk of guest ${guestId}`, () =>
+      this.#disks.copy(
+        this.diskPath({ guestId, name: from }),
+        this.diskPath({ guestId, name: to }),
+      ),
+    );
+  }
+
+  async flattenDisk(disk: { readonly guestId: string; readonly name: string }): Promise<void> {
+    await withFileFaults(`making a disk of guest ${disk.guestId} whole`, () =>
+      this.#disks.flatten(this.diskPath(disk)),
+    );
+  }
+
+  async *streamDisk(disk: {
+    readonly guestId: string;
+    readonly name: string;
+  }): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of createReadStream(this.diskPath(disk))) yield chunk as Uint8Array;
+    } catch (error) {
+      throw fileFault(`reading a disk of guest ${disk.guestId}`, error);
+    }
   }
 
   async createConfigDrive(drive: {

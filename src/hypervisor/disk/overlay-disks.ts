@@ -20,6 +20,8 @@ const maxWaitingTools = 1_000;
 const maxTemplatesPerImage = 32;
 const headBytes = 65_536;
 const sectorBytes = 512;
+/** Of a whole disk. */
+const COPY_TIMEOUT_MS = 1_800_000;
 const template = /^overlay-\d+\.qcow2$/;
 
 export interface WantedDisk {
@@ -32,6 +34,7 @@ export class OverlayDisks {
   readonly #env: HypervisorEnv;
   readonly #run: RunCommand;
   readonly #tools = new Lane('qemu-img', toolsAtOnce, maxWaitingTools);
+  readonly #copies = new Lane('qemu-img convert', toolsAtOnce, maxWaitingTools);
   readonly #templates = new Map<string, Promise<string | undefined>>();
 
   constructor(env: HypervisorEnv, run: RunCommand) {
@@ -57,6 +60,23 @@ export class OverlayDisks {
     if (await keepExisting({ ...wanted, sizeBytes }, undefined)) return;
     await this.#putInPlace(wanted.path, (temporary) =>
       this.#create([temporary, String(sizeBytes)]),
+    );
+  }
+
+  /** On file systems that can, the copy shares its blocks with the disk. */
+  async copy(from: string, to: string): Promise<void> {
+    await this.#putInPlace(to, (temporary) =>
+      copyFile(from, temporary, constants.COPYFILE_FICLONE),
+    );
+  }
+
+  /** Formats are explicit: nothing is guessed from what a guest wrote. */
+  async flatten(path: string): Promise<void> {
+    const command = ['qemu-img', 'convert', '-q', '-f', 'qcow2', '-O', 'qcow2', path] as const;
+    await this.#putInPlace(path, (temporary) =>
+      this.#copies.run(async () => {
+        await this.#run([...command, temporary], { timeoutMs: COPY_TIMEOUT_MS });
+      }),
     );
   }
 

@@ -3,6 +3,7 @@
 
 import { overlaySize } from '../disk/overlay-disks.ts';
 import { buildIsoTree } from '../config-drive/iso-tree.ts';
+import { emptyQcow2 } from '../image/empty-qcow2.ts';
 import { inspectRaw, signatureEndBytes } from '../image/format-signatures.ts';
 import { imageKey } from '../image/image-cache.ts';
 import { refusal } from '../image/image-facts.ts';
@@ -110,6 +111,43 @@ export class SimulatedStorage implements GuestStorage {
       this.#host.files.put(guestId, { name, bytes, virtualSizeBytes, base });
     }
     return path;
+  }
+
+  removeDisk({ guestId, name }: { guestId: string; name: string }): Promise<void> {
+    return this.#host.perform('removeDisk', () =>
+      this.#host.files.remove(checkUuid(guestId, 'guest id'), diskFileName(name)),
+    );
+  }
+
+  copyDisk(disk: {
+    readonly guestId: string;
+    readonly from: string;
+    readonly to: string;
+  }): Promise<void> {
+    return this.#host.perform('copyDisk', () => {
+      const file = this.#file({ guestId: disk.guestId, name: disk.from });
+      this.#host.files.put(disk.guestId, { ...file, name: diskFileName(disk.to) });
+    });
+  }
+
+  flattenDisk(disk: { readonly guestId: string; readonly name: string }): Promise<void> {
+    return this.#host.perform('flattenDisk', () => {
+      this.#host.files.put(disk.guestId, { ...this.#file(disk), base: undefined });
+    });
+  }
+
+  async *streamDisk(disk: {
+    readonly guestId: string;
+    readonly name: string;
+  }): AsyncGenerator<Uint8Array> {
+    await Promise.resolve();
+    yield emptyQcow2(this.#file(disk).virtualSizeBytes ?? 0);
+  }
+
+  #file({ guestId, name }: { readonly guestId: string; readonly name: string }): SimulatedFile {
+    const file = this.#host.files.find(guestId, diskFileName(name));
+    if (file !== undefined) return file;
+    throw new HypervisorFault('failed', `guest ${guestId} has no disk ${name}`);
   }
 
   createConfigDrive(drive: {

@@ -9,9 +9,9 @@ import { ALL_FLAVORS, flavors, keypairs } from '#actors/catalog/protocol.ts';
 import type { Flavor, ServerPort } from '#actors/domain/server.ts';
 import { serverGroupsDefinition } from '#actors/group/entity.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
-import { stepAt } from '#actors/instance/operations/all.ts';
+import { operations, stepAt } from '#actors/instance/operations/all.ts';
 import { instances, type OperationName } from '#actors/instance/protocol.ts';
-import type { InstanceState } from '#actors/instance/state.ts';
+import type { InstanceState, RunningOperation } from '#actors/instance/state.ts';
 import type { PowerState } from '#actors/domain/states.ts';
 import type { ImageRecord } from '#actors/ports/images.ts';
 import type { SecurityGroups } from '#api/compute/context.ts';
@@ -190,7 +190,7 @@ export async function serverCloud(
               ? placement(now)
               : step.effect === 'place-move'
                 ? { host: 'compute2', node: 'compute2', providerId: 'provider-2' }
-                : { power: powerAfter[operation.name] ?? powerOf(now) },
+                : { power: powerAfterStep(now, operation) },
         });
       }
     },
@@ -213,6 +213,12 @@ export async function serverCloud(
     state,
   };
   return cloud;
+}
+
+/** What keeps the vm_state keeps the power. */
+function powerAfterStep(state: InstanceState, { name, fromVmState }: RunningOperation): PowerState {
+  const isKept = operations[name].success.keeps?.includes(fromVmState) === true;
+  return isKept ? state.powerState : (powerAfter[name] ?? powerOf(state));
 }
 
 function placement(state: InstanceState) {

@@ -205,3 +205,53 @@ describe('console output', () => {
     expect((await output(id, length))[0]).toBe(400);
   });
 });
+
+describe('os-resetState and injectNetworkInfo', () => {
+  it('say what an administrator says, locked or not', async () => {
+    const id = await cloud.bootActive();
+    await act(id, { lock: null }, { as: 'admin' });
+    expect((await act(id, { 'os-resetState': { state: 'error' } }, { as: 'admin' })).status).toBe(
+      202,
+    );
+    expect(await shown(id)).toBe('ERROR null 1');
+    expect((await act(id, { 'os-resetState': { state: 'active' } }, { as: 'admin' })).status).toBe(
+      202,
+    );
+    expect(await shown(id)).toBe('ACTIVE null 1');
+    expect((await cloud.get(`/servers/${id}`)).body.server.fault).toBeUndefined();
+    expect((await act(id, { injectNetworkInfo: null }, { as: 'admin' })).status).toBe(202);
+  });
+
+  it('give a task up that leaves nothing behind, and wait for the end of any other', async () => {
+    const id = await cloud.bootActive();
+    await act(id, { 'os-stop': null });
+    await act(id, { 'os-resetState': { state: 'active' } }, { as: 'admin' });
+    expect(await shown(id)).toBe('ACTIVE null 1');
+    await cloud.call('DELETE', `/servers/${id}`);
+    const reply = await act(id, { 'os-resetState': { state: 'active' } }, { as: 'admin' });
+    expect(reply.body.conflictingRequest.message).toBe(
+      `Cannot 'os-resetState' instance ${id} while it is in task_state deleting`,
+    );
+  });
+
+  it('of a server without a host can not be active', async () => {
+    const id = await cloud.boot();
+    await cloud.fail(id, { code: 500, message: 'no host', details: '' });
+    const reply = await act(id, { 'os-resetState': { state: 'active' } }, { as: 'admin' });
+    expect([reply.status, reply.body.conflictingRequest.message]).toEqual([
+      409,
+      `Instance ${id} is not ready`,
+    ]);
+  });
+
+  it.each([
+    [{ 'os-resetState': { state: 'paused' } }, 'admin', 400],
+    [{ 'os-resetState': {} }, 'admin', 400],
+    [{ 'os-resetState': null }, 'admin', 400],
+    [{ 'os-resetState': { state: 'active' } }, 'anna', 403],
+    [{ injectNetworkInfo: null }, 'anna', 403],
+  ])('%j by %s answers %d', async (body, as, status) => {
+    const id = await cloud.bootActive();
+    expect((await act(id, body, { as })).status).toBe(status);
+  });
+});

@@ -16,6 +16,7 @@ import type { AnyEntityDefinition } from '#runtime/entity/definition.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import { pureCluster, type PureCluster } from '#test/support/pure-cluster.ts';
 import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
+import { WrittenImages } from '#test/support/written-images.ts';
 
 export const PROJECT = '11111111111111111111111111111111';
 export const OTHER_PROJECT = '22222222222222222222222222222222';
@@ -62,6 +63,7 @@ export interface TestService {
   readonly env: VirtualEnv;
   readonly context: ComputeContext;
   readonly images: Map<string, ImageRecord>;
+  readonly written: WrittenImages;
   readonly networks: TestNetworks;
   readonly consoles: Map<string, string>;
 }
@@ -87,6 +89,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
   const images = new Map<string, ImageRecord>();
   const networks: TestNetworks = { all: new Map(), ports: new Map() };
   const consoles = new Map<string, string>();
+  const written = new WrittenImages();
   const viewOf = <S>(kind: string): StateView<S> =>
     definitions.some((definition) => definition.kind === kind)
       ? cluster.view<S>({ kind, initial: (id) => present(undefined, `initial state of ${id}`) })
@@ -108,6 +111,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     projects: viewOf('project'),
     serverGroups: viewOf('server-groups'),
     images: imagesOf(images),
+    imageWriter: written,
     networks: networksOf(networks),
     nodes: nodesOf(consoles),
     ...(options.securityGroups === undefined ? {} : { securityGroups: options.securityGroups }),
@@ -117,7 +121,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
   const app = buildServer(context, [
     { prefix: '/compute', plugin: computePlugin(context, routes) },
   ]);
-  return { app, cluster, env, context, images, networks, consoles };
+  return { app, cluster, env, context, images, written, networks, consoles };
 }
 
 function emptyView<S>(): StateView<S> {

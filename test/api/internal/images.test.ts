@@ -2,12 +2,14 @@
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { httpBytes } from '#actors/node/http-bytes.ts';
+import { httpBytes, httpUpload } from '#actors/node/http-bytes.ts';
 import { IMAGE_URL_MS, ImageUrls } from '#actors/node/image-urls.ts';
 import { memoryImageStore } from '#actors/services/image/memory-store.ts';
 import type { ImageStore } from '#actors/services/image/store.ts';
 import { internalPlugin } from '#api/internal/plugin.ts';
 import { realEnv } from '#runtime/env/real.ts';
+import { refuse } from '#runtime/message/refusal.ts';
+import { WrittenImages } from '#test/support/written-images.ts';
 import { silentLog } from '#runtime/telemetry/silent-log.ts';
 
 const imageId = '11111111-1111-4111-8111-111111111111';
@@ -19,6 +21,7 @@ let app: FastifyInstance;
 let base: string;
 let store: ImageStore;
 let nowMs: number;
+let written: WrittenImages;
 let urls: ImageUrls;
 
 beforeEach(async () => {
@@ -26,6 +29,7 @@ beforeEach(async () => {
   const clock = { now: () => nowMs, monotonic: () => 0 };
   urls = new ImageUrls({ clock, key: bytes.subarray(0, 32), apiUrl: () => base });
   store = memoryImageStore();
+  written = new WrittenImages();
   await store.write(imageId, oneChunk(bytes), { limitBytes: bytes.length });
   const sizes = new Map([
     [imageId, bytes.length],
@@ -33,7 +37,13 @@ beforeEach(async () => {
   ]);
   app = Fastify();
   await app.register(
-    internalPlugin({ log: silentLog, urls, imageBytes: (id) => sizes.get(id), store }),
+    internalPlugin({
+      log: silentLog,
+      urls,
+      imageBytes: (id) => sizes.get(id),
+      store,
+      writer: written,
+    }),
     { prefix: '/internal' },
   );
   await app.listen({ host: '127.0.0.1', port: 0 });
@@ -131,5 +141,51 @@ describe('a link', () => {
     const url = urlOf();
     await app.close();
     await expect(fetched(url)).rejects.toThrow('fetch failed');
+  });
+});
+
+describe('an image that a host sends', () => {
+  const snapshot = {
+    id: imageId,
+    name: 'snapshot',
+    ownerId: 'project-1',
+    minDiskGiB: 0,
+    minRamMiB: 0,
+    properties: {},
+  };
+  const send = (url: string) => httpUpload(env)(url, oneChunk(bytes));
+  const uploadUrl = (): string => urls.uploadUrlOf(imageId, 'host-1') ?? '';
+
+  it('is taken by a link for sending, whole', async () => {
+    await written.create(snapshot);
+    expect(await send(uploadUrl())).toEqual({ status: 204, words: '' });
+    expect(written.images.get(imageId)?.sizeBytes).toBe(bytes.length);
+  });
+
+  it('is not taken by a link for fetching, an expired one, or for an image that is gone', async () => {
+    await written.create(snapshot);
+    expect((await send(urlOf())).status).toBe(403);
+    const url = uploadUrl();
+    nowMs += 11 * 60_000;
+    expect(await send(url)).toMatchObject({
+      status: 403,
+      words: expect.stringContaining('expired'),
+    });
+    await written.remove(imageId);
+    expect(await send(uploadUrl())).toMatchObject({
+      status: 400,
+      words: expect.stringContaining('image-gone'),
+    });
+    expect(written.images.size).toBe(0);
+  });
+
+  it('is asked for again while an earlier upload is in the way', async () => {
+    written.upload = () =>
+      Promise.resolve(refuse('image-status', { from: 'saving', to: 'saving' }));
+    expect((await send(uploadUrl())).status).toBe(409);
+  });
+
+  it('is not fetched by a link for sending', async () => {
+    await expect(fetched(uploadUrl())).rejects.toThrow('HTTP 403');
   });
 });

@@ -67,6 +67,52 @@ export function storageContract(name: string, makeHarness: () => Promise<Storage
       return id;
     }
 
+    test('a disk that is removed can be made anew over another image', async () => {
+      const [first, second] = [await cachedImage(), await cachedImage({ clusterBits: 17 })];
+      const disk = { guestId: randomUUID(), name: 'disk' };
+      await storage.removeDisk(disk);
+      await storage.createOverlay({ ...disk, imageId: first, sizeBytes: mebibyte });
+      await storage.createBlank({ ...disk, name: 'disk.swap', sizeBytes: mebibyte });
+      await storage.removeDisk(disk);
+      await storage.removeDisk(disk);
+      expect(await harness.exists(storage.diskPath(disk))).toBe(false);
+      const path = await storage.createOverlay({ ...disk, imageId: second, sizeBytes: mebibyte });
+      expect(await harness.base(path)).toContain(second);
+      expect(await harness.exists(storage.diskPath({ ...disk, name: 'disk.swap' }))).toBe(true);
+    });
+
+    test('a copy of a disk is made whole, and read as a qcow2 image that passes for one', async () => {
+      const imageId = await cachedImage();
+      const guestId = randomUUID();
+      const disk = { guestId, name: 'disk' };
+      await storage.createOverlay({ ...disk, imageId, sizeBytes: 2 * mebibyte });
+      const copy = { guestId, name: 'snapshot' };
+      await storage.copyDisk({ guestId, from: 'disk', to: 'snapshot' });
+      await storage.copyDisk({ guestId, from: 'disk', to: 'snapshot' });
+      expect(await harness.base(storage.diskPath(copy))).toContain(imageId);
+      await storage.flattenDisk(copy);
+      expect(await harness.base(storage.diskPath(copy))).toBeUndefined();
+      expect(await harness.base(storage.diskPath(disk))).toContain(imageId);
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of storage.streamDisk(copy)) chunks.push(chunk);
+      const made = imageSource(randomUUID(), Buffer.concat(chunks));
+      await storage.ensureImage(made);
+      const again = { guestId: randomUUID(), name: 'disk', imageId: made.id, sizeBytes: 0 };
+      const path = await storage.createOverlay(again);
+      expect(await harness.virtualSize(path)).toBe(2 * mebibyte);
+    });
+
+    test('a disk that is not there can be neither copied nor read', async () => {
+      const guestId = randomUUID();
+      const copied = storage.copyDisk({ guestId, from: 'disk', to: 'snapshot' });
+      expect(await codeOf(copied)).toBe('failed');
+      const read = async (): Promise<void> => {
+        for await (const chunk of storage.streamDisk({ guestId, name: 'disk' }))
+          expect(chunk).toEqual([]);
+      };
+      expect(await codeOf(read())).toBe('failed');
+    });
+
     describe('images', () => {
       test('an image is fetched once and then is there', async () => {
         let opened = 0;

@@ -30,7 +30,7 @@ function edgeLines(operation: OperationTable): readonly string[] {
     before.length === 0 ? ['[*] --> step0'] : before.map((from) => `${vmId(from)} --> step0`);
   const done = steps.map((_step, index) =>
     index + 1 === steps.length
-      ? `step${index} --> ${vmId(success.vmState)}: done`
+      ? `step${index} --> ${vmId(success.vmState)}: done${keptWords(operation)}`
       : `step${index} --> step${index + 1}: done`,
   );
   const failed = steps.map((_step, index) => {
@@ -38,6 +38,10 @@ function edgeLines(operation: OperationTable): readonly string[] {
     return `step${index} --> ${undo === undefined ? failureId(operation) : `undo${undo}`}: failed`;
   });
   return [...starts, ...done, ...failed, ...undoLines(operation)];
+}
+
+function keptWords({ success }: OperationTable): string {
+  return success.keeps === undefined ? '' : `, or as it was in ${success.keeps.join(', ')}`;
 }
 
 function undoLines(operation: OperationTable): readonly string[] {

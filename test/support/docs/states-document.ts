@@ -117,6 +117,11 @@ server that has been placed on a host.
 ${table(['operation', ...columns, 'any other', 'task_state besides none'], rows)}`;
 }
 
+function keptWords({ success }: OperationTable): string {
+  const kept = success.keeps ?? [];
+  return kept.length === 0 ? '' : `, or as it was in ${kept.map((one) => code(one)).join(', ')}`;
+}
+
 function taskWords(tasks: readonly TaskState[] | 'any'): string {
   return tasks === 'any' ? 'any' : tasks.map((task) => code(task)).join(', ');
 }
@@ -137,7 +142,7 @@ function operationSection(operation: OperationTable): string {
   const undoes = steps.some((_step, index) => nextUndo(name, index) !== undefined);
   return `## ${name}
 
-In the server's actions: \`${action}\`, event \`${actionEvent}\`. Ends in \`${success.vmState}\` (power ${success.power}); on failure in ${ends}${undoes ? ', after the undo steps' : ''}.
+In the server's actions: \`${action}\`, event \`${actionEvent}\`. Ends in \`${success.vmState}\` (power ${success.power})${keptWords(operation)}; on failure in ${ends}${undoes ? ', after the undo steps' : ''}.
 
 ${table(['step', 'effect', 'task_state', 'deadline', 'undo', 'on a retryable failure'], rows)}
 ${operationDiagram(operation)}`;

@@ -8,6 +8,10 @@ import { start, stop } from './power.ts';
 import { reboot, rebootHard } from './reboot.ts';
 import { migrate, resize } from './resize.ts';
 import { revertResize } from './revert-resize.ts';
+import { rebuild } from './rebuild.ts';
+import { rescue, unrescue } from './rescue.ts';
+import { backup, snapshot } from './snapshot.ts';
+import { restore, softDelete } from './soft-delete.ts';
 import { resume, suspend } from './suspend.ts';
 import type { OperationTable, Step } from './table.ts';
 
@@ -26,6 +30,13 @@ export const operations: Readonly<Record<OperationName, OperationTable>> = {
   migrate,
   'confirm-resize': confirmResize,
   'revert-resize': revertResize,
+  rebuild,
+  rescue,
+  unrescue,
+  snapshot,
+  backup,
+  'soft-delete': softDelete,
+  restore,
 };
 
 /** The step with this index, which must exist: indices in states come from the same tables. */

@@ -13,12 +13,23 @@ export type EffectName =
   | 'release-all'
   | 'start-guest'
   | 'stop-guest'
+  | 'power-off-guest'
   | 'reboot-guest'
   | 'reset-guest'
   | 'pause-guest'
   | 'unpause-guest'
   | 'suspend-guest'
   | 'resume-guest'
+  | 'fetch-image'
+  | 'rebuild-guest'
+  | 'rescue-guest'
+  | 'unrescue-guest'
+  /** Images of servers: snapshot-effects.ts. */
+  | 'register-image'
+  | 'snapshot-guest'
+  | 'upload-snapshot'
+  | 'drop-snapshot'
+  | 'rotate-backups'
   /** Both ends of a move: move-effects.ts. */
   | 'place-move'
   | 'release-move'
@@ -66,7 +77,12 @@ export interface OperationTable {
   /** Task states besides none in which it may start; what was under way is given up. */
   readonly interrupts: readonly TaskState[] | 'any';
   readonly steps: readonly Step[];
-  readonly success: { readonly vmState: VmState; readonly power: PowerState };
+  readonly success: {
+    readonly vmState: VmState;
+    readonly power: PowerState;
+    /** vm_states that it leaves as they were; power is then what the host reported. */
+    readonly keeps?: readonly VmState[];
+  };
   /** `restore`: back to the vm_state before, the hypervisor's word decides the rest; `error`: vm_state error, with the fault. */
   readonly failure: 'restore' | 'error';
   /** Tries in all where a step says retryFrom. */
@@ -85,3 +101,45 @@ export interface OperationTable {
   /** Ends `stopped` instead, for a server whose guest does not run. */
   readonly followsPower?: true;
 }
+
+/** Where an operation ends that went well. */
+export function endOf({ success }: OperationTable, fromVmState: VmState): VmState {
+  return success.keeps?.includes(fromVmState) === true ? fromVmState : success.vmState;
+}
+
+/**
+ * Whether an administrator may give an operation up by os-resetState: one that only asks something of the guest leaves
+ * nothing behind. All others hold or give back what somebody must account for; their deadlines end them.
+ */
+export function mayBeGivenUp({ steps }: OperationTable): boolean {
+  return steps.every(({ effect }) => harmless.has(effect));
+}
+
+const harmless: ReadonlySet<EffectName> = new Set([
+  'start-guest',
+  'stop-guest',
+  'power-off-guest',
+  'reboot-guest',
+  'reset-guest',
+  'pause-guest',
+  'unpause-guest',
+  'suspend-guest',
+  'resume-guest',
+  'register-image',
+  'snapshot-guest',
+  'upload-snapshot',
+  'drop-snapshot',
+  'rotate-backups',
+]);
+
+/** Work that gives a server its root disk, if that is wanting. */
+export function makesDisk(effect: string): boolean {
+  return diskMakers.has(effect);
+}
+
+const diskMakers: ReadonlySet<string> = new Set<EffectName>([
+  'rebuild-guest',
+  'start-guest',
+  'reset-guest',
+  'unrescue-guest',
+]);

@@ -40,6 +40,13 @@ export async function findImage(
   const image = await call.context.images.find(imageRef, call.caller);
   if (image === undefined || image.status === 'deleted')
     throw badRequest('Can not find requested image');
+  const bootable = bootableImage(image);
+  checkFit(call, image, flavor);
+  return bootable;
+}
+
+/** The image as a server keeps it; 400 for one that no disk can be made from. */
+export function bootableImage(image: ImageRecord): ServerImage {
   if (image.status !== 'active' || image.sha512 === undefined || image.sizeBytes === undefined)
     throw badRequest(`Image ${image.id} is not active.`);
   const format = image.diskFormat;
@@ -47,7 +54,6 @@ export async function findImage(
     throw badRequest(
       `Image ${image.id} is unacceptable: disk format ${format ?? 'unknown'} can't be booted here; convert it to qcow2 or raw`,
     );
-  checkFit(call, image, flavor);
   return {
     id: image.id,
     ...(image.name === undefined ? {} : { name: image.name }),

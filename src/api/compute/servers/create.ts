@@ -153,8 +153,8 @@ function destinationFields(destination: ReturnType<typeof findDestination>) {
   };
 }
 
-function diskConfigOf(
-  server: CreateServer,
+export function diskConfigOf(
+  server: Pick<CreateServer, 'OS-DCF:diskConfig'>,
   properties: Readonly<Record<string, string>>,
   imageRef: string,
 ): 'AUTO' | 'MANUAL' {

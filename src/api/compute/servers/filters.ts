@@ -8,6 +8,7 @@ import { ownEntry } from '../../own-entry.ts';
 import { badRequest, forbidden } from '../envelope.ts';
 import { compileExpression } from '../expression.ts';
 import { parseIsoTime } from '../formats.ts';
+import { isTrue } from '../parameter-types.ts';
 import { demand } from '../policy.ts';
 import type { ComputeCall } from '../route.ts';
 import { joinedFields, knownParameters, tagFilters } from './schemas-list.ts';
@@ -52,6 +53,7 @@ export function selectServers(call: ComputeCall, detail: boolean): ServerSelecti
       ...(statuses === undefined
         ? stateTests(options)
         : [(state: InstanceState) => statuses.includes(serverStatus(state))]),
+      ...(wantsSoftDeleted(call, options) ? [] : [isNotSoftDeleted]),
       ...times,
       ...fieldTests(options),
       ...addressTests(options),
@@ -60,6 +62,15 @@ export function selectServers(call: ComputeCall, detail: boolean): ServerSelecti
     ],
   };
 }
+
+/** As Nova's list: who wants to see them names their state, or asks for deleted ones. */
+function wantsSoftDeleted(call: ComputeCall, options: Options): boolean {
+  const named = [...(call.query['status'] ?? []), options.get('vm_state') ?? ''];
+  const isNamed = named.some((word) => /^soft[-_]delete(d)?$/i.test(word));
+  return isNamed || isTrue(options.get('soft_deleted')) || isTrue(options.get('deleted'));
+}
+
+const isNotSoftDeleted = (state: InstanceState): boolean => state.vmState !== 'soft-delete';
 
 /** Filters that everyone may use, with the version from which on. */
 const openFilters: Readonly<Record<string, number>> = {

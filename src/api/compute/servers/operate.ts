@@ -39,23 +39,26 @@ export async function askServer<T extends keyof Commands>(
 export async function operate(
   call: ComputeCall,
   operation: OperationName,
-  action: string = operation,
+  options: { readonly action?: string; readonly parameters?: OperationParameters } = {},
 ): Promise<void> {
-  await operateWith(call, operation, undefined, action);
+  await askServer(call, options.action ?? operation, {
+    type: 'instance.operate',
+    operation,
+    operationId: call.context.env.random.uuid(),
+    actor: actorOf(call),
+    ...(options.parameters === undefined ? {} : { parameters: options.parameters }),
+  });
 }
 
 /** The same for one that takes parameters. */
-export async function operateWith(
+export function operateWith(
   call: ComputeCall,
   operation: OperationName,
   parameters: OperationParameters | undefined,
   action: string = operation,
 ): Promise<void> {
-  await askServer(call, action, {
-    type: 'instance.operate',
-    operation,
-    operationId: call.context.env.random.uuid(),
-    actor: actorOf(call),
+  return operate(call, operation, {
+    action,
     ...(parameters === undefined ? {} : { parameters }),
   });
 }

@@ -27,10 +27,10 @@ const imageRef: JsonSchema = {
     { type: 'string', maxLength: 0 },
   ],
 };
-const userData: JsonSchema = { type: 'string', format: 'base64', maxLength: MAX_USER_DATA };
-const diskConfig: JsonSchema = { type: 'string', enum: ['AUTO', 'MANUAL'] };
-const ipv4: JsonSchema = { type: 'string', format: 'ipv4' };
-const ipv6: JsonSchema = { type: 'string', format: 'ipv6' };
+export const userData: JsonSchema = { type: 'string', format: 'base64', maxLength: MAX_USER_DATA };
+export const diskConfig: JsonSchema = { type: 'string', enum: ['AUTO', 'MANUAL'] };
+export const ipv4: JsonSchema = { type: 'string', format: 'ipv4' };
+export const ipv6: JsonSchema = { type: 'string', format: 'ipv6' };
 const volumeSize: JsonSchema = {
   type: ['integer', 'string'],
   pattern: '^[0-9]+$',
@@ -38,7 +38,7 @@ const volumeSize: JsonSchema = {
   maximum: 0x7fff_ffff,
 };
 
-const personality: JsonSchema = {
+export const personality: JsonSchema = {
   type: 'array',
   items: {
     type: 'object',
@@ -181,16 +181,14 @@ const create252 = {
   tags: { type: 'array', items: tagParam, maxItems: MAX_TAGS },
 } as const;
 const create257 = without(create252, 'personality');
-const create263 = {
-  ...create257,
-  trusted_image_certificates: {
-    type: ['array', 'null'],
-    minItems: 1,
-    maxItems: 50,
-    uniqueItems: true,
-    items: { type: 'string', minLength: 1 },
-  },
-} as const;
+export const certificates: JsonSchema = {
+  type: ['array', 'null'],
+  minItems: 1,
+  maxItems: 50,
+  uniqueItems: true,
+  items: { type: 'string', minLength: 1 },
+};
+const create263 = { ...create257, trusted_image_certificates: certificates };
 const create267 = {
   ...create263,
   block_device_mapping_v2: mappings({

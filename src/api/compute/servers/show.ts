@@ -13,11 +13,12 @@ export function showServer(call: ComputeCall): unknown {
   return oneServer(call, 'whole');
 }
 
-function oneServer(
+/** As GET shows it, and replies to changes. */
+export function oneServer(
   call: ComputeCall,
   size: ViewSize,
   server: InstanceState = call.server,
-): unknown {
+): { readonly server: Readonly<Record<string, unknown>> } {
   const { microversion, selfBase, bookmarkBase } = call;
   const { isAdmin } = call.caller;
   const zoneOf = (host: string) => zoneOfNamed(call.context, host);
@@ -64,5 +65,15 @@ export async function updateServer(call: ComputeCall): Promise<unknown> {
 
 /** A server that is gone by now was deleted by someone else: that is a 404, as for any other. */
 export async function deleteServer(call: ComputeCall): Promise<void> {
-  await operate(call, 'delete');
+  const { server, context } = call;
+  const { reclaimMs = 0 } = context;
+  if (server.vmState === 'soft-delete' && reclaimMs > 0) return;
+  // Nothing can be restored of what never was, or has its parts on two hosts.
+  const canRestore =
+    server.grant !== undefined && server.vmState !== 'building' && server.move === undefined;
+  if (reclaimMs === 0 || !canRestore) return operate(call, 'delete');
+  await operate(call, 'soft-delete', {
+    action: 'delete',
+    parameters: { reclaimAfterMs: reclaimMs },
+  });
 }

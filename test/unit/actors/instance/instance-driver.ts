@@ -5,6 +5,7 @@ import type { InstanceCommand, InstanceEvent, OperationName } from '#actors/inst
 import { initialInstance, instanceInvariants, type InstanceState } from '#actors/instance/state.ts';
 import { type InstanceEffect, todo } from '#actors/instance/todo.ts';
 import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
+import { parametersFor } from '#test/support/operation-parameters.ts';
 import { serverRequest } from '#test/support/servers.ts';
 
 export const serverId = '22222222-2222-4222-8222-222222222222';
@@ -54,18 +55,21 @@ export class InstanceDriver {
       operation,
       operationId: `op-${this.#operations}`,
       actor,
+      ...parametersFor(operation),
     });
     return isRefusal(answer) ? answer : undefined;
   }
 
   /** The one piece of work that is under way; undefined at rest. */
   effect(): InstanceEffect | undefined {
-    return todo(this.state).find(({ kind }) => kind !== 'deadline' && kind !== 'auto-confirm');
+    const later = new Set(['deadline', 'auto-confirm', 'reclaim']);
+    return todo(this.state).find(({ kind }) => !later.has(kind));
   }
 
   succeed(host = 'host-1'): this {
     const effect = this.#wanted();
     const { operationId, step, attempt } = effect;
+    if (effect.kind === 'discard-image') return this.#discard();
     if (effect.undo) this.send({ type: 'instance.step-undone', operationId, step, attempt });
     else if (effect.kind === 'place' || effect.kind === 'place-move')
       this.send({
@@ -85,6 +89,12 @@ export class InstanceDriver {
       const result = runs ? ({ power: 'running' } as const) : {};
       this.send({ type: 'instance.step-done', operationId, step, attempt, result });
     }
+    return this;
+  }
+
+  #discard(): this {
+    const imageId = this.state.unfinishedImage ?? '';
+    this.send({ type: 'instance.image-discarded', imageId });
     return this;
   }
 
@@ -127,6 +137,12 @@ export function instanceIn(vmState: InstanceState['vmState']): InstanceDriver {
       return driver.rest();
     case 'resized':
       driver.rest().operate('migrate');
+      return driver.rest();
+    case 'soft-delete':
+      driver.rest().operate('soft-delete');
+      return driver.rest();
+    case 'rescued':
+      driver.rest().operate('rescue');
       return driver.rest();
     case 'error':
       driver.rest().operate('reboot-hard');

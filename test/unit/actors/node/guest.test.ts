@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NodeOrder } from '#actors/node/protocol.ts';
 import { HypervisorFault } from '#hypervisor/port.ts';
+import { otherImage } from '#test/support/test-image.ts';
 import { networkId, NodeWorld, plan, portId, serverId } from './node-world.ts';
 
 let world: NodeWorld;
@@ -32,6 +33,28 @@ const orders = [
   {
     type: 'node.resume',
     before: ['node.build', 'node.suspend'],
+    report: running,
+    guest: 'running',
+  },
+  { type: 'node.snapshot', before: ['node.build'], report: running, guest: 'running' },
+  {
+    type: 'node.upload-snapshot',
+    before: ['node.build', 'node.snapshot'],
+    report: running,
+    guest: 'running',
+  },
+  {
+    type: 'node.drop-snapshot',
+    before: ['node.build', 'node.snapshot'],
+    report: running,
+    guest: 'running',
+  },
+  { type: 'node.fetch-image', before: ['node.build'], report: running, guest: 'running' },
+  { type: 'node.rebuild', before: ['node.build'], report: running, guest: 'running' },
+  { type: 'node.rescue', before: ['node.build'], report: running, guest: 'running' },
+  {
+    type: 'node.unrescue',
+    before: ['node.build', 'node.rescue'],
     report: running,
     guest: 'running',
   },
@@ -366,4 +389,105 @@ describe('a destroy', () => {
     expect(world.left()).toEqual([]);
     expect(world.host.ports.has(portId)).toBe(false);
   });
+});
+
+describe('a rebuild', () => {
+  const disk = (name = 'disk') => world.host.files.find(serverId, `${name}.qcow2`);
+  const anew: Partial<NodeOrder> = { plan: { ...plan, image: otherImage } };
+
+  beforeEach(() => world.perform('node.build'));
+
+  it('makes root, ephemeral and swap disk anew, from the new image', async () => {
+    const before = [disk(), disk('disk.eph0'), disk('disk.swap')];
+    await world.perform('node.rebuild', anew);
+    expect(disk()?.base).toContain(otherImage.id);
+    for (const [index, name] of ['disk', 'disk.eph0', 'disk.swap'].entries())
+      expect(disk(name)).not.toBe(before[index]);
+    expect(world.guest()).toEqual({ power: 'running', runEpoch: 1 });
+  });
+
+  it('keeps the extra disks if it is told to', async () => {
+    const before = [disk('disk.eph0'), disk('disk.swap')];
+    await world.perform('node.rebuild', { ...anew, keepsExtraDisks: true });
+    expect([disk('disk.eph0'), disk('disk.swap')]).toEqual(before);
+    expect(disk('disk.eph0')).toBe(before[0]);
+  });
+
+  it('of a server that is off leaves it off', async () => {
+    await world.perform('node.stop');
+    const off: Partial<NodeOrder> = { ...anew, isOff: true };
+    expect(await world.perform('node.rebuild', off)).toEqual(shutDown);
+    expect(world.guest()).toBeUndefined();
+    expect(disk()?.base).toContain(otherImage.id);
+  });
+
+  it('whose image can not be had leaves guest and disks as they were', async () => {
+    const before = disk();
+    world.host.faults.next('ensureImage', new HypervisorFault('image-refused', 'not that one'));
+    expect(await world.faultOf('node.rebuild', anew)).toBe('image-refused');
+    expect(disk()).toBe(before);
+    expect(world.guest()).toEqual({ power: 'running', runEpoch: 1 });
+  });
+});
+
+describe('a rescue', () => {
+  const rescueDisk = () => world.host.files.find(serverId, 'disk.rescue.qcow2');
+
+  beforeEach(() => world.perform('node.build'));
+
+  it('boots a disk of its own beside the root disk, and unrescue takes it away', async () => {
+    const root = world.host.files.find(serverId, 'disk.qcow2');
+    await world.perform('node.rescue');
+    expect(rescueDisk()?.base).toContain(otherImage.id);
+    await world.perform('node.unrescue');
+    expect(rescueDisk()).toBeUndefined();
+    expect(world.host.files.find(serverId, 'disk.qcow2')).toBe(root);
+  });
+
+  it('that was left by a hard reboot leaves no disk', async () => {
+    await world.perform('node.rescue');
+    await world.perform('node.reboot', hardReboot);
+    expect(rescueDisk()).toBeUndefined();
+  });
+});
+
+describe('a snapshot', () => {
+  const copy = () => world.host.files.find(serverId, 'snapshot.qcow2');
+
+  beforeEach(() => world.perform('node.build'));
+
+  it('is a copy of the root disk, whole in itself, and the guest runs on', async () => {
+    await world.perform('node.snapshot');
+    expect(copy()).toMatchObject({ virtualSizeBytes: 1024 ** 3, base: undefined });
+    expect(world.guest()?.power).toBe('running');
+    await world.perform('node.upload-snapshot');
+    expect(world.given.get('image-1')).toBeGreaterThan(196_608);
+    await world.perform('node.drop-snapshot');
+    expect(copy()).toBeUndefined();
+  });
+
+  it('that was cut off while the guest stood still lets it go on the next time', async () => {
+    await world.perform('node.pause');
+    expect(await world.perform('node.snapshot')).toEqual(running);
+    expect(world.guest()?.power).toBe('running');
+  });
+
+  it('of a guest that its owner has paused leaves it paused, and of one that is off leaves it off', async () => {
+    await world.perform('node.pause');
+    const still: Partial<NodeOrder> = { isRunning: false };
+    expect(await world.perform('node.snapshot', still)).toMatchObject({ power: 'paused' });
+    await world.perform('node.stop');
+    expect(await world.perform('node.snapshot', still)).toMatchObject({ power: 'shutdown' });
+    expect(copy()).toBeDefined();
+  });
+
+  it.each(['copyDisk', 'flattenDisk'] as const)(
+    'that fails at %s leaves no copy, and the guest runs on',
+    async (call) => {
+      world.host.faults.next(call, new HypervisorFault('no-space', 'the disk is full'));
+      expect(await world.faultOf('node.snapshot')).toBe('no-space');
+      expect(copy()).toBeUndefined();
+      expect(world.guest()?.power).toBe('running');
+    },
+  );
 });

@@ -25,6 +25,7 @@ import type { MemberRecord } from '#runtime/membership/store.ts';
 import { createMemoryNetwork, type MemoryNetwork } from '#runtime/transport/memory/network.ts';
 import type { Received, Transport } from '#runtime/transport/port.ts';
 import { pureCluster } from '#test/support/pure-cluster.ts';
+import type { SendBytes } from '#actors/node/controller-world.ts';
 import { testImage, testImageBytes } from '#test/support/test-image.ts';
 import {
   createVirtualEnv,
@@ -160,6 +161,7 @@ export class MemberWorld {
         metadata: (id) => metadataOf(id),
       },
       imageUrl: (imageId, host) => urls.urlOf(imageId, host),
+      imageUploadUrl: (imageId, host) => urls.uploadUrlOf(imageId, host),
       controllers: () =>
         this.controllers.map(({ id, transport }) => ({ id, addresses: transport.addresses() })),
       onStatus: (sender, isUp) => nodes.told(sender, isUp),
@@ -216,6 +218,7 @@ export class MemberWorld {
         network: new SimulatedHostNetwork(machine),
       },
       fetchBytes: (url, offset) => this.#fetch(url, offset),
+      sendBytes: (url, bytes) => this.sendBytes(url, bytes),
       metadataPort: 8_775,
       availabilityZone: 'nova',
       hostIp: '127.0.0.1',
@@ -260,6 +263,15 @@ export class MemberWorld {
     );
     return transport;
   }
+
+  /** What was sent where; tests answer otherwise. */
+  readonly sent = new Map<string, number>();
+  sendBytes: SendBytes = async (url, bytes) => {
+    let length = 0;
+    for await (const chunk of bytes) length += chunk.length;
+    this.sent.set(url, length);
+    return { status: 204, words: '' };
+  };
 
   /** The server’s guest may run there, under run-epoch 1. */
   grant(host: string, id = serverId, image = testImage): void {

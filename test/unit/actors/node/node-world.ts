@@ -29,7 +29,7 @@ import { isRefusal } from '#runtime/message/refusal.ts';
 import { type ActorSystem, createActorSystem } from '#runtime/system/system.ts';
 import { type PureCluster, pureCluster } from '#test/support/pure-cluster.ts';
 import { testFlavor } from '#test/support/servers.ts';
-import { testImage, testImageSource } from '#test/support/test-image.ts';
+import { otherImage, testImage, testImageSource } from '#test/support/test-image.ts';
 import { createVirtualEnv, type VirtualEnv } from '#test/support/virtual-env.ts';
 
 export const serverId = 'aaaaaaaa-0000-4000-8000-000000000001';
@@ -97,6 +97,7 @@ export class NodeWorld {
       storage: new SimulatedStorage(this.host),
       network: new SimulatedHostNetwork(this.host),
       imageSource: testImageSource,
+      imageSink: (upload) => this.imageSink(upload),
       imageIds: () => new Set([testImage.id]),
       networkIds: () => this.networkIds,
       networkSpec: (id) => (this.networkIds.includes(id) ? specOf(id) : undefined),
@@ -156,6 +157,14 @@ export class NodeWorld {
     return openGrant(this.ledger(), serverId);
   }
 
+  /** Bytes of the images that were given away, by id; tests may refuse them. */
+  readonly given = new Map<string, number>();
+  imageSink: Machine['imageSink'] = async ({ imageId, bytes }) => {
+    let length = 0;
+    for await (const chunk of bytes) length += chunk.length;
+    this.given.set(imageId, length);
+  };
+
   /** An order of this kind under run-epoch 1, each with a name of its own. */
   order(type: OrderType, changes: Partial<NodeOrder> = {}): NodeOrder {
     this.#orders += 1;
@@ -168,6 +177,11 @@ export class NodeWorld {
       plan,
       hard: false,
       graceMs: 60_000,
+      keepsExtraDisks: false,
+      isOff: false,
+      isRunning: true,
+      imageId: 'image-1',
+      image: otherImage,
       ...changes,
     } as NodeOrder;
   }

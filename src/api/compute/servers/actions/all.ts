@@ -2,6 +2,7 @@
 import type { ComputeAction } from '../../route.ts';
 import { consoleActions } from '../../resources/consoles/consoles.ts';
 import { consoleOutputAction } from './console-output.ts';
+import { createBackupAction, createImageAction } from './create-image.ts';
 import { forceDeleteAction } from './force-delete.ts';
 import { goneActions } from './gone.ts';
 import { lockAction, unlockAction } from './lock.ts';
@@ -9,6 +10,10 @@ import { migrateAction } from './migrate.ts';
 import { pauseAction } from './pause.ts';
 import { rebootAction } from './reboot.ts';
 import { confirmResizeAction, resizeAction, revertResizeAction } from './resize.ts';
+import { rebuildAction } from './rebuild.ts';
+import { rescueAction, unrescueAction } from './rescue.ts';
+import { injectNetworkInfoAction, resetStateAction } from './reset-state.ts';
+import { restoreAction } from './restore.ts';
 import { resumeAction } from './resume.ts';
 import { startAction } from './start.ts';
 import { stopAction } from './stop.ts';
@@ -23,9 +28,17 @@ export const serverActions: readonly ComputeAction[] = [
   unpauseAction,
   suspendAction,
   resumeAction,
+  rebuildAction,
+  rescueAction,
+  unrescueAction,
+  createImageAction,
+  createBackupAction,
   lockAction,
   unlockAction,
   forceDeleteAction,
+  restoreAction,
+  resetStateAction,
+  injectNetworkInfoAction,
   consoleOutputAction,
   resizeAction,
   confirmResizeAction,

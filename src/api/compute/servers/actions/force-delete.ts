@@ -1,4 +1,4 @@
-// `forceDelete`: deletes at once. There is no deferred deletion yet, so it does what DELETE does.
+// `forceDelete`: deletes at once, also a server that is soft-deleted, or would be.
 import type { ComputeAction } from '../../route.ts';
 import { operate } from '../operate.ts';
 
@@ -6,5 +6,5 @@ export const forceDeleteAction: ComputeAction = {
   name: 'forceDelete',
   policy: { rule: 'os-deferred-delete:force', persona: 'member' },
   success: 202,
-  handler: (call) => operate(call, 'delete', 'forceDelete'),
+  handler: (call) => operate(call, 'delete', { action: 'forceDelete' }),
 };

@@ -26,6 +26,6 @@ export const rebootAction: ComputeAction = {
   handler: (call) => {
     const { reboot } = call.body as { readonly reboot: { readonly type: string } };
     const isHard = reboot.type.toUpperCase() === 'HARD';
-    return operate(call, isHard ? 'reboot-hard' : 'reboot', 'reboot');
+    return operate(call, isHard ? 'reboot-hard' : 'reboot', { action: 'reboot' });
   },
 };

@@ -1,0 +1,10 @@
+// `restore`: takes a soft deletion back.
+import type { ComputeAction } from '../../route.ts';
+import { operate } from '../operate.ts';
+
+export const restoreAction: ComputeAction = {
+  name: 'restore',
+  policy: { rule: 'os-deferred-delete:restore', persona: 'member' },
+  success: 202,
+  handler: (call) => operate(call, 'restore'),
+};

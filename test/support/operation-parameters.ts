@@ -1,0 +1,42 @@
+// What each operation is told in tests, where it must be told something; `pick` chooses among the possible.
+import type { ServerSnapshot } from '#actors/domain/server-snapshot.ts';
+import type { OperationParameters } from '#actors/instance/parameters.ts';
+import type { OperationName } from '#actors/instance/protocol.ts';
+import { otherImage, testImage } from './test-image.ts';
+
+export function parametersFor(
+  operation: OperationName,
+  pick = 1,
+): { readonly parameters?: OperationParameters } {
+  const image = pick % 2 === 0 ? testImage : otherImage;
+  switch (operation) {
+    case 'rebuild':
+      return { parameters: { rebuild: { image, preserveEphemeral: pick % 3 === 0 } } };
+    case 'rescue':
+      return { parameters: { rescue: { image } } };
+    case 'soft-delete':
+      return { parameters: { reclaimAfterMs: pick % 2 === 0 ? 20_000 : 3_600_000 } };
+    case 'snapshot':
+    case 'backup':
+      return { parameters: { snapshot: snapshotOf(operation, pick) } };
+    default:
+      return {};
+  }
+}
+
+let made = 0;
+
+/** Each has an id of its own. */
+function snapshotOf(operation: 'snapshot' | 'backup', pick: number): ServerSnapshot {
+  made += 1;
+  const isBackup = operation === 'backup';
+  return {
+    id: `image-${made}`,
+    name: operation,
+    ownerId: 'project-1',
+    minDiskGiB: 1,
+    minRamMiB: 0,
+    properties: { image_type: operation, ...(isBackup ? { backup_type: 'daily' } : {}) },
+    ...(isBackup ? { rotation: { backupType: 'daily', keep: pick % 3 } } : {}),
+  };
+}
