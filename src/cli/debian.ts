@@ -36,6 +36,11 @@ const testNeeds: readonly Need[] = [
     proof: 'openstack',
     purpose: 'the real client in the end-to-end test',
   },
+  {
+    package: 'python3-osc-placement',
+    proof: '/usr/lib/python3/dist-packages/osc_placement/__init__.py',
+    purpose: 'the placement commands of the real client',
+  },
   { package: 'openssh-client', proof: 'ssh', purpose: 'logs in to guests' },
   { package: 'genisoimage', proof: 'isoinfo', purpose: 'checks config drives' },
   { package: 'openssl', proof: 'openssl', purpose: 'makes certificates for TLS tests' },
