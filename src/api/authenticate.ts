@@ -1,7 +1,9 @@
 // The hook that every service but identity puts before its routes: who is asking? It answers 401 in the words of
-// OpenStack's token filter, which are the same for all services. It decides nothing about what a caller may do.
+// OpenStack's token filter, which are the same for all services. A token that is good for some requests only is none for
+// the others. What a caller may do is decided elsewhere.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Identity } from '#actors/ports/identity.ts';
+import type { Caller, Identity } from '#actors/ports/identity.ts';
+import { allowsRequest, type AskedRequest } from './access-rules.ts';
 import { baseUrl } from './server.ts';
 
 export interface AuthenticateOptions {
@@ -25,13 +27,18 @@ export function authenticate(
     const token = request.headers['x-auth-token'];
     const caller =
       typeof token === 'string' && token !== '' ? await context.identity.verify(token) : undefined;
-    if (caller !== undefined) {
+    const path = plainPath(request.url);
+    if (caller !== undefined && mayAsk(caller, { method: request.method, path })) {
       request.caller = caller;
       return undefined;
     }
-    if (open.has(plainPath(request.url))) return undefined;
+    if (open.has(path)) return undefined;
     return refuseUnauthenticated(request, reply, context.publicUrl);
   };
+}
+
+function mayAsk({ accessRules }: Caller, asked: AskedRequest): boolean {
+  return accessRules === undefined || allowsRequest(accessRules, asked);
 }
 
 /** The token filter's 401, challenge included. */
@@ -54,7 +61,8 @@ export function refuseUnauthenticated(
     });
 }
 
-function plainPath(url: string): string {
+/** Without its query, doubled slashes and the one at its end. */
+export function plainPath(url: string): string {
   const query = url.indexOf('?');
   const path = (query < 0 ? url : url.slice(0, query)).replaceAll(/\/{2,}/g, '/');
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;

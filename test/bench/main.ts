@@ -11,6 +11,7 @@ import { overload } from './overload.ts';
 import { recovery } from './recovery.ts';
 import { realGuest } from './real-guest.ts';
 import { printTable, type Row } from './table.ts';
+import { tokenSpeed } from './tokens.ts';
 import { transportSpeed } from './transport.ts';
 
 const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
@@ -20,6 +21,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   journal: journalSpeed,
   list: listSpeed,
   candidates: candidateSpeed,
+  tokens: tokenSpeed,
   overload,
   transport: transportSpeed,
   'cluster-storm': clusterStorm,

@@ -147,3 +147,31 @@ describe('an application credential', () => {
     expect((await cloud.call('GET', `${rules}/${ruleId}`, { token })).status).toBe(404);
   });
 });
+
+describe('access rules', () => {
+  const ruled = async (access_rules: readonly object[]) => {
+    const made = await make({ name: 'narrow', access_rules });
+    const { id, secret } = at(made.body, 'application_credential') as Record<string, unknown>;
+    return String((await loginWith({ id, secret })).headers['x-subject-token']);
+  };
+
+  it('let a token make the requests that they name, and no others', async () => {
+    const narrow = await ruled([
+      { service: 'identity', method: 'GET', path: '/v3/users/{user_id}' },
+    ]);
+    const ask = async (method: 'GET' | 'PATCH', asked: string) =>
+      (await cloud.call(method, asked, { token: narrow })).status;
+    expect(await ask('GET', `/v3/users/${userId}`)).toBe(200);
+    expect(await ask('GET', `/v3/users/${userId}/projects`)).toBe(401);
+    expect(await ask('PATCH', `/v3/users/${userId}`)).toBe(401);
+    expect(await ask('GET', '/v3/regions')).toBe(401);
+    const own = { token: narrow, headers: { 'x-subject-token': narrow } };
+    expect((await cloud.call('GET', '/v3/auth/tokens', own)).status).toBe(200);
+  });
+
+  it('go to other services with the caller', async () => {
+    const rule = { service: 'compute', method: 'GET', path: '/v2.1/servers' };
+    const caller = await cloud.identity.verify(await ruled([rule]));
+    expect(caller?.accessRules).toMatchObject([rule]);
+  });
+});

@@ -17,8 +17,10 @@ const anna: Caller = {
   roles: ['member', 'reader'],
   isAdmin: false,
 };
+const accessRules = [{ service: 'compute', method: 'GET', path: '/v2.1/flavors' }];
 const identity: Identity = {
-  verify: async (token) => (token === 'good' ? anna : undefined),
+  verify: async (token) =>
+    token === 'good' ? anna : token === 'narrow' ? { ...anna, accessRules } : undefined,
   projectExists: () => true,
 };
 
@@ -48,6 +50,7 @@ describe('the authenticate hook', () => {
     ['no token', {}],
     ['an empty token', { 'x-auth-token': '' }],
     ['a bad token', { 'x-auth-token': 'bad' }],
+    ['a token whose access rules name other requests', { 'x-auth-token': 'narrow' }],
   ])('answers %s with 401 and the challenge', async (_name, headers) => {
     const reply = await service().inject({
       url: '/compute/v2.1/servers',

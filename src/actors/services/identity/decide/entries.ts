@@ -109,14 +109,14 @@ function placeOf({ serviceId, regionId, resourceName }: Place): object {
 }
 
 function registeredFor(state: IdentityState, place: Place): RegisteredLimit | undefined {
-  return entriesOwnedBy(state, `service:${place.serviceId}`, 'registered-limit').find((other) =>
+  return entriesOwnedBy(state, `limited-service:${place.serviceId}`, 'registered-limit').find((other) =>
     same(placeOf(other), placeOf(place)),
   );
 }
 
 /** A default that limits are made from stays as long as they do. */
 function limitsClash(state: IdentityState, registered: RegisteredLimit): Refusal | undefined {
-  const used = entriesOwnedBy(state, `service:${registered.serviceId}`, 'limit').some((limit) =>
+  const used = entriesOwnedBy(state, `limited-service:${registered.serviceId}`, 'limit').some((limit) =>
     same(placeOf(limit), placeOf(registered)),
   );
   return used ? refuse('registered-limit-in-use', { id: registered.id }) : undefined;
@@ -131,7 +131,7 @@ function limitClash(state: IdentityState, limit: Limit): Refusal | undefined {
   });
   if (stop !== undefined) return stop;
   if (registeredFor(state, limit) === undefined) return refuse('limit-not-registered', {});
-  const twins = entriesOwnedBy(state, `service:${limit.serviceId}`, 'limit');
+  const twins = entriesOwnedBy(state, `limited-service:${limit.serviceId}`, 'limit');
   return twins.some((other) => sameLimit(other, limit))
     ? refuse('limit-exists', { kind: 'limit', resourceName: limit.resourceName })
     : undefined;

@@ -5,7 +5,9 @@ import type { Entry, EntryKind, EntryOf, EntryRecord } from './schemas.ts';
 
 export type EntryTables = { readonly [K in EntryKind]?: Table<EntryRecord<K>> };
 
-type OwnerKind = 'user' | 'project' | 'domain' | 'service' | 'region' | 'endpoint' | EntryKind;
+type OwnerKind =
+  | 'limited-service'
+  | 'user' | 'project' | 'domain' | 'service' | 'region' | 'endpoint' | EntryKind;
 /** Key of what others belong to. */
 type OwnerKey = `${OwnerKind}:${string}`;
 
@@ -59,8 +61,9 @@ const ownerFields: {
     projectId: 'project',
     redelegatedTrustId: 'trust',
   },
-  'registered-limit': { serviceId: 'service', regionId: 'region' },
-  limit: { serviceId: 'service', regionId: 'region', projectId: 'project', domainId: 'domain' },
+  // Limits outlive the service that they are for, as Keystone's do.
+  'registered-limit': { serviceId: 'limited-service' },
+  limit: { serviceId: 'limited-service', projectId: 'project', domainId: 'domain' },
   consumer: {},
   'request-token': { consumerId: 'consumer', projectId: 'project', authorizingUserId: 'user' },
   'access-token': { consumerId: 'consumer', projectId: 'project', authorizingUserId: 'user' },
