@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { ImageWriter } from '#actors/ports/image-writer.ts';
 import type { Images } from '#actors/ports/images.ts';
 import { seedFlavors } from '#actors/catalog/entity.ts';
+import { checkCompliance, type SecurityCompliance } from '#actors/services/identity/compliance.ts';
 import { identityEntity } from '#actors/services/identity/entity.ts';
 import { type PasswordHasher, passwordHasher } from '#actors/services/identity/passwords.ts';
 import { seededIds, seedIdentity } from '#actors/services/identity/seed.ts';
@@ -53,6 +54,7 @@ export interface TinyImage {
 export interface Neighbours {
   readonly identity: EmbeddedIdentity;
   readonly passwords: PasswordHasher;
+  readonly compliance: SecurityCompliance;
   readonly images: Images;
   readonly imageWriter: ImageWriter;
   readonly networks: EmbeddedNetworks;
@@ -93,6 +95,7 @@ export function addNeighbours(assembly: Assembly, options: NeighbourOptions): Ne
   return {
     identity,
     passwords: passwordHasher(env.random),
+    compliance: checkCompliance(config.securityCompliance),
     images: embeddedImages(imageService),
     imageWriter,
     imageService,

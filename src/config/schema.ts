@@ -114,6 +114,20 @@ export const configSchema = Type.Object(
       },
       closed,
     ),
+    /** Rules for passwords and logins, in the terms of Keystone's section of that name; 0: the rule is not in force. */
+    securityCompliance: Type.Object(
+      {
+        lockoutFailureAttempts: Type.Integer({ minimum: 0 }),
+        lockoutDurationMs: Type.Integer({ minimum: 0 }),
+        uniqueLastPasswordCount: Type.Integer({ minimum: 0, maximum: 24 }),
+        passwordExpiresDays: Type.Integer({ minimum: 0 }),
+        minimumPasswordAgeDays: Type.Integer({ minimum: 0 }),
+        passwordRegex: Type.Optional(Type.String({ minLength: 1 })),
+        passwordRegexDescription: Type.Optional(Type.String({ minLength: 1 })),
+        changePasswordUponFirstUse: Type.Boolean(),
+      },
+      closed,
+    ),
     allocationRatios: Type.Object({ cpu: ratio, ram: ratio, disk: ratio }, closed),
     /**
      * How long a deleted server can be restored (nova.conf reclaim_instance_interval); 0: deletes are at once.
@@ -169,6 +183,14 @@ export const defaultConfig: Config = {
     shards: 64,
     roles: ['controller', 'compute'],
     transport: { kind: 'libp2p', listen: { host: '127.0.0.1', port: 0 }, announce: [] },
+  },
+  securityCompliance: {
+    lockoutFailureAttempts: 0,
+    lockoutDurationMs: 1_800_000,
+    uniqueLastPasswordCount: 0,
+    passwordExpiresDays: 0,
+    minimumPasswordAgeDays: 0,
+    changePasswordUponFirstUse: false,
   },
   allocationRatios: { cpu: 16, ram: 1, disk: 1 },
   reclaimInstanceSeconds: 0,

@@ -19,6 +19,7 @@ import { domainRoutes } from './domains.ts';
 import { grantRoutes } from './grants.ts';
 import { groupRoutes } from './groups.ts';
 import { membershipRoutes } from './memberships.ts';
+import { ownPasswordRoutes } from './own-password.ts';
 import { missing, Problem, sendProblem } from './problem.ts';
 import { projectTagRoutes } from './project-tags.ts';
 import { projectRoutes } from './projects.ts';
@@ -70,6 +71,7 @@ const allRoutes = [
   projectRoutes,
   projectTagRoutes,
   userRoutes,
+  ownPasswordRoutes,
   groupRoutes,
   membershipRoutes,
   roleRoutes,

@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { type IdentityCommand, identityRef } from '#actors/services/identity/protocol.ts';
 import { randomHexId } from '#actors/services/identity/ids.ts';
+import type { SecurityCompliance } from '#actors/services/identity/compliance.ts';
 import type { PasswordHasher } from '#actors/services/identity/passwords.ts';
 import type { EmbeddedIdentity } from '#actors/services/identity/service.ts';
 import type { IdentityState } from '#actors/services/identity/state.ts';
@@ -16,6 +17,7 @@ import { isRefusal } from '#runtime/message/refusal.ts';
 export interface IdentityDependencies {
   readonly identity: EmbeddedIdentity;
   readonly passwords: PasswordHasher;
+  readonly compliance: SecurityCompliance;
 }
 
 export interface IdentityApi extends IdentityDependencies {

@@ -11,6 +11,7 @@ import { listReply } from './listing.ts';
 import { isAdmin, isService, isSystemReader, isUser } from './policy.ts';
 import { Problem } from './problem.ts';
 import { projects } from './projects.ts';
+import { passwordExpiry } from './users.ts';
 import {
   clientBase,
   type IdentityApi,
@@ -132,7 +133,7 @@ function tokenBody(api: IdentityApi, request: FastifyRequest, grant: TokenGrant)
         domain: { id: userDomain.id, name: userDomain.name },
         id: user.id,
         name: user.name,
-        password_expires_at: null,
+        password_expires_at: passwordExpiry(api, user),
       },
       audit_ids:
         claims.parentAuditId === undefined

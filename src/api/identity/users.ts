@@ -1,9 +1,10 @@
-// Users over HTTP: the resource, the change of one's own password, and where a user has roles.
+// Users over HTTP: the resource, and where a user has roles. A user's own password: own-password.ts.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { passwordExpiryMs } from '#actors/services/identity/compliance.ts';
 import { projectsOf } from '#actors/services/identity/roles.ts';
 import type { User } from '#actors/services/identity/records.ts';
 import { lookUp, valuesOf } from '#actors/services/identity/table.ts';
-import { checkBody } from './body-check.ts';
+import { ownEntry } from '../own-entry.ts';
 import {
   type Body,
   type Changes,
@@ -16,19 +17,20 @@ import {
 } from './collection.ts';
 import { applyFilters, listReply } from './listing.ts';
 import { homeDomain, isUser, managesDomain, readsDomain, readsSomeDomain } from './policy.ts';
-import { invalid, notFound, Problem, unauthorized } from './problem.ts';
+import { invalid, notFound } from './problem.ts';
+import { hashPassword } from './own-password.ts';
 import { projects } from './projects.ts';
-import { passwordChange, userCreate, userUpdate } from './schemas.ts';
+import { userCreate, userUpdate } from './schemas.ts';
 import {
   type IdentityApi,
-  memberBody,
   newId,
   param,
   permit,
+  queryValue,
   requireToken,
   stateOf,
-  write,
 } from './service.ts';
+import { formatNaiveTime, parseTime } from './timestamps.ts';
 
 const attributes = {
   fields: {
@@ -39,8 +41,6 @@ const attributes = {
   },
   fixed: ['domain_id', 'password'],
 };
-/** Characters. */
-const longestPassword = 4096;
 
 export const users: Collection<User> = {
   ...attributes,
@@ -48,14 +48,14 @@ export const users: Collection<User> = {
   member: 'user',
   all: (state) => valuesOf(state.users),
   find: (state, id) => lookUp(state.users, id),
-  render: (user) => ({
+  render: (user, { api }) => ({
     ...user.extra,
     id: user.id,
     name: user.name,
     domain_id: user.domainId,
     enabled: user.enabled,
     ...(user.defaultProjectId === undefined ? {} : { default_project_id: user.defaultProjectId }),
-    password_expires_at: null,
+    password_expires_at: passwordExpiry(api, user),
     options: user.options,
   }),
   filters: {
@@ -70,8 +70,11 @@ export const users: Collection<User> = {
     show: (grant, user, id) => isUser(grant, id) || readsDomain(grant, user?.domainId),
     write: managesDomain,
   },
-  visible: (all, { grant: { caller } }) =>
-    caller.domainId === undefined ? all : all.filter((user) => user.domainId === caller.domainId),
+  visible: (all, work) => {
+    const { domainId } = work.grant.caller;
+    const mine = domainId === undefined ? all : all.filter((user) => user.domainId === domainId);
+    return expiringUsers(mine, work);
+  },
   domainOf: (user) => user.domainId,
   domainOfBody: (body, grant) => textOf(body, 'domain_id') ?? homeDomain(grant),
   build: newUser,
@@ -82,6 +85,39 @@ export const users: Collection<User> = {
     remove: ({ id }) => ({ type: 'identity.delete-user', id }),
   },
 };
+
+/** As the wire has it; null for a password that does not end. */
+export function passwordExpiry(api: IdentityApi, user: User): string | null {
+  const ms = passwordExpiryMs(user, { state: stateOf(api), rules: api.compliance });
+  return ms === undefined ? null : formatNaiveTime(ms);
+}
+
+const comparisons: Readonly<Record<string, (ms: number, wanted: number) => boolean>> = {
+  lt: (ms, wanted) => ms < wanted,
+  lte: (ms, wanted) => ms <= wanted,
+  gt: (ms, wanted) => ms > wanted,
+  gte: (ms, wanted) => ms >= wanted,
+  eq: (ms, wanted) => ms === wanted,
+  neq: (ms, wanted) => ms !== wanted,
+};
+
+/** `?password_expires_at=lt:2026-12-01T00:00:00Z`; the comparison is `eq` where there is none. */
+function expiringUsers(users: readonly User[], { api, request }: Work): readonly User[] {
+  const query = queryValue(request, 'password_expires_at');
+  if (query === undefined) return users;
+  const [, operator = 'eq', time = query] = /^(\w+):(.*)$/.exec(query) ?? [];
+  const compare = ownEntry(comparisons, operator);
+  const wanted = parseTime(time);
+  if (compare === undefined)
+    throw invalid(
+      `The given operator ${operator} is not valid. It must be one of the following: ${Object.keys(comparisons).join(', ')}.`,
+    );
+  if (wanted === undefined) throw invalid('Timestamp not in expected format.');
+  return users.filter((user) => {
+    const ms = passwordExpiryMs(user, { state: stateOf(api), rules: api.compliance });
+    return ms !== undefined && compare(ms, wanted);
+  });
+}
 
 async function newUser({ api, grant }: Work, body: Body): Promise<User> {
   const password = textOf(body, 'password');
@@ -109,39 +145,8 @@ async function passwordChanges({ api }: Work, user: User, body: Body): Promise<C
   };
 }
 
-export async function hashPassword(api: IdentityApi, password: string): Promise<string> {
-  if (password.length > longestPassword)
-    throw new Problem(
-      403,
-      `The password length must be less than or equal to ${longestPassword}. The server could not comply with the request because the password is invalid.`,
-    );
-  return api.passwords.hash(password);
-}
-
-/** One's own, so it asks for the old one and no token. An unknown user is answered like a wrong password. */
-async function changePassword(api: IdentityApi, request: FastifyRequest): Promise<void> {
-  const body = memberBody(request, 'user');
-  checkBody(passwordChange, body);
-  const id = param(request, 'id');
-  const user = lookUp(stateOf(api).users, id);
-  const original = textOf(body, 'original_password') ?? '';
-  const right = await api.passwords.verify(original, user?.passwordHash);
-  if (user === undefined || !right || !user.enabled) throw unauthorized();
-  if (user.options.lock_password === true)
-    throw invalid(
-      'Password validation error: You cannot change your password at this time due to password policy disallowing password changes. Please contact your administrator to reset your password.',
-    );
-  const passwordHash = await hashPassword(api, textOf(body, 'password') ?? '');
-  await write(api, request, { type: 'identity.update-user', id, changes: { passwordHash } });
-}
-
 export function userRoutes(app: FastifyInstance, api: IdentityApi): void {
   registerCollection(app, api, users);
-
-  app.post('/users/:id/password', async (request, reply) => {
-    await changePassword(api, request);
-    return reply.code(204).send();
-  });
 
   app.get('/users/:id/projects', (request) => {
     const work = subjectOf(api, request, 'list_user_projects');

@@ -1,5 +1,6 @@
 // A cloud of identity alone, in memory and in virtual time, for tests of its API: seeded as `up` seeds it.
 import type { FastifyInstance } from 'fastify';
+import { noCompliance, type SecurityCompliance } from '#actors/services/identity/compliance.ts';
 import { identityEntity } from '#actors/services/identity/entity.ts';
 import { passwordHasher } from '#actors/services/identity/passwords.ts';
 import { seedIdentity } from '#actors/services/identity/seed.ts';
@@ -68,7 +69,9 @@ export interface Credentials {
 export const host = 'cloud.test:8774';
 export const base = `http://${host}`;
 
-export async function identityCloud(): Promise<IdentityCloud> {
+export async function identityCloud(
+  rules: Partial<SecurityCompliance> = {},
+): Promise<IdentityCloud> {
   const env = createVirtualEnv({ seed: 'identity' });
   const cluster = pureCluster([identityEntity], () => env.clock.now());
   const view = cluster.view(identityEntity);
@@ -92,7 +95,11 @@ export async function identityCloud(): Promise<IdentityCloud> {
     region: 'RegionOne',
     publicUrl: 'http://127.0.0.1:8774',
   };
-  const plugin = identityPlugin(context, { identity, passwords });
+  const plugin = identityPlugin(context, {
+    identity,
+    passwords,
+    compliance: { ...noCompliance, ...rules },
+  });
   const app = buildServer(context, [{ prefix: '/identity', plugin }]);
 
   const call: IdentityCloud['call'] = async (method, path, options = {}) => {

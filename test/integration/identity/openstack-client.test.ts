@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { noCompliance } from '#actors/services/identity/compliance.ts';
 import { identityEntity } from '#actors/services/identity/entity.ts';
 import { passwordHasher } from '#actors/services/identity/passwords.ts';
 import { seedIdentity } from '#actors/services/identity/seed.ts';
@@ -42,7 +43,7 @@ beforeAll(async () => {
     region: 'RegionOne',
     publicUrl: 'http://127.0.0.1',
   };
-  const plugin = identityPlugin(context, { identity, passwords });
+  const plugin = identityPlugin(context, { identity, passwords, compliance: noCompliance });
   app = buildServer(context, [{ prefix: '/identity', plugin }]);
   authUrl = `${await app.listen({ host: '127.0.0.1', port: 0 })}/identity/v3`;
 });

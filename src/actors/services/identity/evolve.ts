@@ -1,4 +1,5 @@
 // What each identity event does to the state, indexes included. Total, and never looks at a clock.
+import { longestHistory, passwordsOf } from './compliance.ts';
 import { endEntry, withEntry, withoutOwnedBy } from './entries/tables.ts';
 import type { ApplicationCredential, Assignment } from './records.ts';
 import type { IdentityEvent } from './protocol.ts';
@@ -32,6 +33,9 @@ export function evolveIdentity(state: IdentityState, event: IdentityEvent): Iden
     case 'identity.user-created':
     case 'identity.user-updated':
       return storeNamed(state, 'user', 'users', { record: event.user, scope: event.user.domainId });
+    case 'identity.password-set':
+    case 'identity.login-noted':
+      return withPasswordEvent(state, event);
     case 'identity.group-created':
     case 'identity.group-updated':
       return storeNamed(state, 'group', 'groups', {
@@ -203,6 +207,7 @@ function afterUser(state: IdentityState, id: string): IdentityState {
     {
       ...rest,
       users: remove(state.users, id),
+      passwords: remove(state.passwords, id),
       names: withoutName(state, 'user', user.domainId, user.name),
       groupsOfUser: remove(state.groupsOfUser, id),
       usersOfGroup: groups.reduce(
@@ -213,6 +218,21 @@ function afterUser(state: IdentityState, id: string): IdentityState {
     },
     lookUp(state.credentialsOf, `user:${id}`),
   );
+}
+
+function withPasswordEvent(
+  state: IdentityState,
+  event: EventNamed<'identity.password-set' | 'identity.login-noted'>,
+): IdentityState {
+  const before = passwordsOf(state, event.userId);
+  if (event.type === 'identity.login-noted') {
+    const { failures, atMs } = event;
+    const noted = { ...before, failures, ...(failures === 0 ? {} : { lastFailureMs: atMs }) };
+    return { ...state, passwords: put(state.passwords, event.userId, noted) };
+  }
+  const { hash, atMs, byUser } = event;
+  const history = [...before.history, { hash, setAtMs: atMs, byUser }].slice(-longestHistory);
+  return { ...state, passwords: put(state.passwords, event.userId, { ...before, history }) };
 }
 
 function afterGroup(state: IdentityState, id: string): IdentityState {

@@ -95,6 +95,14 @@ export const identityCommands = {
     done,
   ),
   'identity.delete-user': command(1, byId, done),
+  /** The user's own choice; an administrator's is an update. */
+  'identity.change-own-password': command(1, Type.Object({ id: text, passwordHash: text }), done),
+  /** A wrong password, or a right one after some. `restarts`: the lock that came of the ones before is over. */
+  'identity.note-login': command(
+    1,
+    Type.Object({ userId: text, isRight: Type.Boolean(), restarts: Type.Boolean() }),
+    done,
+  ),
   'identity.create-group': command(1, Type.Object({ group: groupSchema }), done),
   'identity.update-group': command(1, update(Type.Object(naming)), done),
   'identity.delete-group': command(1, byId, done),
@@ -176,6 +184,15 @@ export const identityEvents = {
   'identity.user-created': event(1, Type.Object({ user: userSchema })),
   'identity.user-updated': event(1, Type.Object({ user: userSchema })),
   'identity.user-deleted': event(1, byId),
+  'identity.password-set': event(
+    1,
+    Type.Object({ userId: text, hash: text, atMs: timeMs, byUser: Type.Boolean() }),
+  ),
+  /** How many wrong passwords in a row that makes. */
+  'identity.login-noted': event(
+    1,
+    Type.Object({ userId: text, failures: Type.Integer(), atMs: timeMs }),
+  ),
   'identity.group-created': event(1, Type.Object({ group: groupSchema })),
   'identity.group-updated': event(1, Type.Object({ group: groupSchema })),
   'identity.group-deleted': event(1, byId),

@@ -1,5 +1,6 @@
 // What the identity entity remembers, and the questions that both its core and its readers ask. Pure.
 // Tables are persistent maps (table.ts): whoever holds a state may read it as long as they like.
+import type { PasswordRecord } from './compliance.ts';
 import type { EntryTables } from './entries/tables.ts';
 import type {
   AccessRule,
@@ -30,6 +31,8 @@ export interface IdentityState {
   readonly domains: Table<Domain>;
   readonly projects: Table<Project>;
   readonly users: Table<User>;
+  /** User id → passwords and logins of the past. */
+  readonly passwords: Table<PasswordRecord>;
   readonly groups: Table<Group>;
   readonly roles: Table<Role>;
   readonly regions: Table<Region>;
@@ -66,6 +69,7 @@ export function initialIdentity(): IdentityState {
     domains: emptyTable(),
     projects: emptyTable(),
     users: emptyTable(),
+    passwords: emptyTable(),
     groups: emptyTable(),
     roles: emptyTable(),
     regions: emptyTable(),

@@ -22,7 +22,7 @@ import {
   write,
 } from '../service.ts';
 import { formatNaiveTime } from '../timestamps.ts';
-import { hashPassword } from '../users.ts';
+import { hashSecret } from '../own-password.ts';
 import { readExpiry, readRoles } from './body-parts.ts';
 
 const path = '/users/:id/application_credentials';
@@ -147,7 +147,7 @@ async function newCredential(
     userId: grant.user.id,
     projectId: project.id,
     ...(description === undefined ? {} : { description }),
-    secretHash: await hashPassword(api, secret),
+    secretHash: await hashSecret(api, secret),
     roleIds:
       wanted.length === 0 ? grant.roles.map(({ id }) => id) : readRoles(stateOf(api), wanted),
     ...(expiresAtMs === undefined ? {} : { expiresAtMs }),

@@ -8,7 +8,8 @@ import type { Body } from '../collection.ts';
 import { hasDelegatedMethod } from '../policy.ts';
 import { forbiddenAction, missing, Problem, unauthorized } from '../problem.ts';
 import { stateOf } from '../service.ts';
-import { findUser, namedUser } from './lookups.ts';
+import { findUser } from './lookups.ts';
+import { provePassword } from './password.ts';
 import type { Claim, Proof } from './proof.ts';
 
 export const proveBy = {
@@ -16,15 +17,6 @@ export const proveBy = {
   token: async (claim: Claim) => proveToken(claim),
   application_credential: proveCredential,
 } as const;
-
-async function provePassword({ api, data }: Claim): Promise<Proof> {
-  const named = namedUser('password', data);
-  const user = findUser(stateOf(api), named);
-  const password = typeof named.password === 'string' ? named.password : '';
-  const right = await api.passwords.verify(password, user?.passwordHash);
-  if (user === undefined || !right) throw unauthorized();
-  return { user, methods: ['password'] };
-}
 
 function proveToken({ api, data }: Claim): Proof {
   const grant = api.identity.inspect(data.id as string);

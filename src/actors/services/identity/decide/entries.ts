@@ -109,15 +109,15 @@ function placeOf({ serviceId, regionId, resourceName }: Place): object {
 }
 
 function registeredFor(state: IdentityState, place: Place): RegisteredLimit | undefined {
-  return entriesOwnedBy(state, `limited-service:${place.serviceId}`, 'registered-limit').find((other) =>
-    same(placeOf(other), placeOf(place)),
+  return entriesOwnedBy(state, `limited-service:${place.serviceId}`, 'registered-limit').find(
+    (other) => same(placeOf(other), placeOf(place)),
   );
 }
 
 /** A default that limits are made from stays as long as they do. */
 function limitsClash(state: IdentityState, registered: RegisteredLimit): Refusal | undefined {
-  const used = entriesOwnedBy(state, `limited-service:${registered.serviceId}`, 'limit').some((limit) =>
-    same(placeOf(limit), placeOf(registered)),
+  const used = entriesOwnedBy(state, `limited-service:${registered.serviceId}`, 'limit').some(
+    (limit) => same(placeOf(limit), placeOf(registered)),
   );
   return used ? refuse('registered-limit-in-use', { id: registered.id }) : undefined;
 }

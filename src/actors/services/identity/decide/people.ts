@@ -1,4 +1,6 @@
 // Users, groups and who is in which; application credentials, which are a user's own.
+import { passwordsOf } from '../compliance.ts';
+import type { IdentityEvent } from '../protocol.ts';
 import type { User } from '../records.ts';
 import { rolesOn } from '../roles.ts';
 import type { IdentityState } from '../state.ts';
@@ -17,7 +19,7 @@ import {
 import { missingDomain } from './projects.ts';
 import { type Refusal, refuse } from '#runtime/message/refusal.ts';
 
-const createUser: Decider<'identity.create-user'> = (state, { user }) => {
+const createUser: Decider<'identity.create-user'> = (state, { user }, { nowMs }) => {
   const existing = lookUp(state.users, user.id);
   const stop = clash(state, 'user', { record: user, existing, scope: user.domainId });
   if (stop === 'repeat') return done();
@@ -25,8 +27,19 @@ const createUser: Decider<'identity.create-user'> = (state, { user }) => {
     missingDomain(state, user.domainId) ??
     stop ??
     defaultProjectClash(state, user.defaultProjectId);
-  return wrong ?? done({ type: 'identity.user-created', user });
+  return wrong ?? done({ type: 'identity.user-created', user }, ...passwordSet(user, nowMs, false));
 };
+
+/** What the history of a user's passwords takes down. */
+function passwordSet(
+  { id, passwordHash }: User,
+  nowMs: number,
+  byUser: boolean,
+): readonly IdentityEvent[] {
+  return passwordHash === undefined
+    ? []
+    : [{ type: 'identity.password-set', userId: id, hash: passwordHash, atMs: nowMs, byUser }];
+}
 
 const updateUser: Decider<'identity.update-user'> = (state, { id, changes }, facts) => {
   const user = lookUp(state.users, id);
@@ -36,7 +49,40 @@ const updateUser: Decider<'identity.update-user'> = (state, { id, changes }, fac
     defaultProjectClash(state, changes.defaultProjectId);
   if (stop !== undefined) return stop;
   const updated = withRevocation(user, merge(user, changes), facts.nowMs);
-  return same(user, updated) ? done() : done({ type: 'identity.user-updated', user: updated });
+  if (same(user, updated)) return done();
+  const isNew = user.passwordHash !== updated.passwordHash;
+  return done(
+    { type: 'identity.user-updated', user: updated },
+    ...(isNew ? passwordSet(updated, facts.nowMs, false) : []),
+  );
+};
+
+const changeOwnPassword: Decider<'identity.change-own-password'> = (
+  state,
+  { id, passwordHash },
+  { nowMs },
+) => {
+  const user = lookUp(state.users, id);
+  if (user === undefined) return notFound('user', id);
+  if (user.passwordHash === passwordHash) return done();
+  const updated = { ...user, passwordHash, revokedBeforeMs: nowMs };
+  return done(
+    { type: 'identity.user-updated', user: updated },
+    ...passwordSet(updated, nowMs, true),
+  );
+};
+
+const noteLogin: Decider<'identity.note-login'> = (
+  state,
+  { userId, isRight, restarts },
+  { nowMs },
+) => {
+  if (lookUp(state.users, userId) === undefined) return notFound('user', userId);
+  const before = passwordsOf(state, userId).failures;
+  const failures = isRight ? 0 : (restarts ? 0 : before) + 1;
+  return isRight && before === 0
+    ? done()
+    : done({ type: 'identity.login-noted', userId, failures, atMs: nowMs });
 };
 
 /** Another password, or being switched off, voids the tokens of that moment. */
@@ -59,10 +105,16 @@ function defaultProjectClash(
 }
 
 export const userDeciders: Deciders<
-  'identity.create-user' | 'identity.update-user' | 'identity.delete-user'
+  | 'identity.create-user'
+  | 'identity.update-user'
+  | 'identity.delete-user'
+  | 'identity.change-own-password'
+  | 'identity.note-login'
 > = {
   'identity.create-user': createUser,
   'identity.update-user': updateUser,
+  'identity.change-own-password': changeOwnPassword,
+  'identity.note-login': noteLogin,
   'identity.delete-user': (state, { id }) =>
     lookUp(state.users, id) === undefined ? done() : done({ type: 'identity.user-deleted', id }),
 };

@@ -7,7 +7,13 @@ export type EntryTables = { readonly [K in EntryKind]?: Table<EntryRecord<K>> };
 
 type OwnerKind =
   | 'limited-service'
-  | 'user' | 'project' | 'domain' | 'service' | 'region' | 'endpoint' | EntryKind;
+  | 'user'
+  | 'project'
+  | 'domain'
+  | 'service'
+  | 'region'
+  | 'endpoint'
+  | EntryKind;
 /** Key of what others belong to. */
 type OwnerKey = `${OwnerKind}:${string}`;
 
