@@ -135,6 +135,14 @@ export const identityErrors = {
     status: 403,
     message: ({ id }) => `No remaining uses for trust: ${text(id)}.`,
   },
+  'request-token-not-authorized': {
+    status: 401,
+    message: () => 'Request Token does not have an authorizing user id.',
+  },
+  'request-token-verifier-wrong': {
+    status: 401,
+    message: () => 'Provided verifier does not match stored verifier',
+  },
   'limit-exists': {
     status: 409,
     message: ({ kind, resourceName }) =>

@@ -12,6 +12,7 @@ import { type TokenClaims, tokenMethods } from '#actors/services/identity/token-
 import { checkBody } from './body-check.ts';
 import type { Body } from './collection.ts';
 import { forbiddenAction, missing, notFound, Problem, unauthorized } from './problem.ts';
+import { requireFactors } from './proofs/factors.ts';
 import { findDomain, requireIdOrName } from './proofs/lookups.ts';
 import { proveBy } from './proofs/methods.ts';
 import type { Proof } from './proofs/proof.ts';
@@ -31,6 +32,7 @@ export async function authenticateRequest(
   for (const method of methods)
     proofs.push(await proveBy[method]({ api, request, data: (identity[method] ?? {}) as Body }));
   const proof = unite(proofs);
+  requireFactors(proof.user, proof.methods, Object.keys(proveBy));
   const state = stateOf(api);
   if (requested.kind === 'trust') return grantByTrust(api, request, proof, requested.trust);
   const scope = chooseScope(state, proof, requested);

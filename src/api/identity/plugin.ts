@@ -9,7 +9,10 @@ import { regionRoutes } from './catalogue/regions.ts';
 import { serviceRoutes } from './catalogue/services.ts';
 import { credentialRoutes } from './credentials/credentials.ts';
 import { ec2CredentialRoutes } from './credentials/ec2-credentials.ts';
+import { ec2TokenRoutes } from './credentials/ec2-tokens.ts';
+import { accessTokenRoutes } from './delegation/access-tokens.ts';
 import { consumerRoutes } from './delegation/consumers.ts';
+import { oauthTokenRoutes } from './delegation/oauth-tokens.ts';
 import { trustRoutes } from './delegation/trusts.ts';
 import { domainConfigRoutes } from './domain-config.ts';
 import { federationRoutes } from './federation.ts';
@@ -85,8 +88,11 @@ const allRoutes = [
   endpointGroupRoutes,
   credentialRoutes,
   ec2CredentialRoutes,
+  ec2TokenRoutes,
   trustRoutes,
   consumerRoutes,
+  oauthTokenRoutes,
+  accessTokenRoutes,
   registeredLimitRoutes,
   limitRoutes,
   domainConfigRoutes,

@@ -298,6 +298,16 @@ export const authSchema: JsonSchema = {
           },
         },
         token: { type: 'object', properties: { id: text }, required: ['id'] },
+        totp: {
+          type: 'object',
+          properties: {
+            user: {
+              type: 'object',
+              properties: { id: text, name: text, passcode: text, domain: named },
+            },
+          },
+        },
+        oauth1: { type: 'object' },
         application_credential: {
           type: 'object',
           properties: { id: text, name: text, secret: text, user: inDomain },

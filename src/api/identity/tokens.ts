@@ -122,7 +122,7 @@ function subjectOf(
   return { token, grant };
 }
 
-function tokenBody(api: IdentityApi, request: FastifyRequest, grant: TokenGrant): object {
+export function tokenBody(api: IdentityApi, request: FastifyRequest, grant: TokenGrant): object {
   const { claims, user, userDomain } = grant;
   const scoped = claims.scope.kind !== 'unscoped';
   const wantsCatalog = queryValue(request, 'nocatalog') === undefined;

@@ -167,6 +167,16 @@ export const identityCommands = {
   ),
   /** With all that belongs to it. */
   'identity.remove-entry': command(1, Type.Object({ kind: entryKindSchema, id: text }), done),
+  /** A consumer gets what the user agreed to, once. */
+  'identity.exchange-request-token': command(
+    1,
+    Type.Object({
+      id: text,
+      verifier: text,
+      accessToken: Type.Object({ id: text, secret: text, expiresAtMs: timeMs }),
+    }),
+    done,
+  ),
   /** A token was made from it: takes one of its uses, where they are numbered. */
   'identity.use-trust': command(1, byId, done),
   /** Voids one token; remembered until the token would have expired anyway. */

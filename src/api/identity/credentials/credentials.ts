@@ -90,6 +90,8 @@ export interface Ec2Blob {
   readonly access: string;
   readonly secret: string | undefined;
   readonly trustId: string | undefined;
+  readonly applicationCredentialId: string | undefined;
+  readonly accessTokenId: string | undefined;
 }
 
 export function readEc2Blob(text: string): Ec2Blob {
@@ -98,7 +100,13 @@ export function readEc2Blob(text: string): Ec2Blob {
   if (Object.keys(blob).length === 0) throw missing('blob', 'credential');
   const access = textOf(blob, 'access');
   if (access === undefined) throw missing('access', 'credential');
-  return { access, secret: textOf(blob, 'secret'), trustId: textOf(blob, 'trust_id') };
+  return {
+    access,
+    secret: textOf(blob, 'secret'),
+    trustId: textOf(blob, 'trust_id'),
+    applicationCredentialId: textOf(blob, 'app_cred_id'),
+    accessTokenId: textOf(blob, 'access_token_id'),
+  };
 }
 
 function parseObject(text: string): Body | undefined {

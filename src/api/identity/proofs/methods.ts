@@ -9,13 +9,17 @@ import { hasDelegatedMethod } from '../policy.ts';
 import { forbiddenAction, missing, Problem, unauthorized } from '../problem.ts';
 import { stateOf } from '../service.ts';
 import { findUser } from './lookups.ts';
+import { proveOauth } from './oauth.ts';
 import { provePassword } from './password.ts';
 import type { Claim, Proof } from './proof.ts';
+import { proveTotp } from './totp.ts';
 
 export const proveBy = {
   password: provePassword,
   token: async (claim: Claim) => proveToken(claim),
   application_credential: proveCredential,
+  oauth1: proveOauth,
+  totp: proveTotp,
 } as const;
 
 function proveToken({ api, data }: Claim): Proof {

@@ -8,16 +8,39 @@ import {
   type RegisteredLimit,
   type Trust,
 } from '../entries/schemas.ts';
+import type { IdentityEvent } from '../protocol.ts';
 import { rolesOn } from '../roles.ts';
 import type { IdentityState } from '../state.ts';
 import { lookUp } from '../table.ts';
-import { type Deciders, done, merge, notFound, same } from './outcome.ts';
+import { type Decider, type Deciders, done, merge, notFound, same } from './outcome.ts';
 import { type Refusal, refuse } from '#runtime/message/refusal.ts';
 
+const exchange: Decider<'identity.exchange-request-token'> = (
+  state,
+  { id, verifier, accessToken },
+) => {
+  if (findEntry(state, 'access-token', accessToken.id) !== undefined) return done();
+  const granted = findEntry(state, 'request-token', id);
+  if (granted === undefined) return notFound('request token', id);
+  const { authorizingUserId, roleIds, consumerId, projectId } = granted;
+  if (authorizingUserId === undefined || roleIds === undefined)
+    return refuse('request-token-not-authorized', {});
+  if (granted.verifier !== verifier) return refuse('request-token-verifier-wrong', {});
+  const record = { ...accessToken, consumerId, projectId, authorizingUserId, roleIds };
+  return done(
+    { type: 'identity.entry-removed', kind: 'request-token', id },
+    { type: 'identity.entry-stored', entry: { kind: 'access-token', record } },
+  );
+};
+
 export const entryDeciders: Deciders<
-  'identity.add-entries' | 'identity.change-entry' | 'identity.remove-entry' | 'identity.use-trust'
+  | 'identity.add-entries'
+  | 'identity.change-entry'
+  | 'identity.remove-entry'
+  | 'identity.use-trust'
+  | 'identity.exchange-request-token'
 > = {
-  'identity.add-entries': (state, { entries }) => {
+  'identity.add-entries': (state, { entries }, { nowMs }) => {
     const fresh = entries.filter(({ kind, record }) => {
       const existing = findEntry(state, kind, record.id);
       return existing === undefined || !same(existing, record);
@@ -26,7 +49,10 @@ export const entryDeciders: Deciders<
       const stop = additionClash(state, entry) ?? twinClash(entry, fresh.slice(0, at));
       if (stop !== undefined) return stop;
     }
-    return done(...fresh.map((entry) => ({ type: 'identity.entry-stored' as const, entry })));
+    return done(
+      ...fresh.flatMap((entry) => endedBefore(state, entry, nowMs)),
+      ...fresh.map((entry) => ({ type: 'identity.entry-stored' as const, entry })),
+    );
   },
   'identity.change-entry': (state, { kind, id, changes }) => {
     const record = findEntry(state, kind, id);
@@ -46,6 +72,7 @@ export const entryDeciders: Deciders<
       kind === 'registered-limit' ? limitsClash(state, record as RegisteredLimit) : undefined;
     return stop ?? done({ type: 'identity.entry-removed', kind, id });
   },
+  'identity.exchange-request-token': exchange,
   'identity.use-trust': (state, { id }) => {
     const trust = findEntry(state, 'trust', id);
     if (trust === undefined) return notFound('trust', id);
@@ -56,6 +83,14 @@ export const entryDeciders: Deciders<
     return done({ type: 'identity.entry-stored', entry: { kind: 'trust', record } });
   },
 };
+
+/** A consumer that asks anew makes room: what it asked for and nobody agreed to in time is forgotten. */
+function endedBefore(state: IdentityState, entry: Entry, nowMs: number): readonly IdentityEvent[] {
+  if (entry.kind !== 'request-token') return [];
+  return entriesOwnedBy(state, `consumer:${entry.record.consumerId}`, 'request-token')
+    .filter(({ expiresAtMs }) => expiresAtMs <= nowMs)
+    .map(({ id }) => ({ type: 'identity.entry-removed', kind: 'request-token', id }));
+}
 
 function additionClash(state: IdentityState, entry: Entry): Refusal | undefined {
   const { kind, record } = entry;
