@@ -176,7 +176,7 @@ describe('POST /v3/auth/tokens', () => {
     const reply = await cloud.call('POST', '/v3/auth/tokens', { body });
     expect([reply.status, at(reply.body, 'error', 'identity')]).toEqual([
       401,
-      { methods: ['password', 'token', 'application_credential'] },
+      { methods: ['password', 'token', 'application_credential', 'oauth1', 'totp'] },
     ]);
   });
 
