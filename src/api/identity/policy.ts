@@ -30,6 +30,11 @@ export function readsSomeDomain(grant: TokenGrant): boolean {
   return readsDomain(grant, grant.caller.domainId);
 }
 
+/** Roles are for all who may give some: the manager of a domain must find their ids. */
+export function readsRoles(grant: TokenGrant): boolean {
+  return readsAll(grant) || managesDomain(grant, grant.caller.domainId);
+}
+
 export function isUser(grant: TokenGrant, userId: string): boolean {
   return grant.caller.userId === userId;
 }

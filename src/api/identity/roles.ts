@@ -4,7 +4,7 @@ import type { Role } from '#actors/services/identity/records.ts';
 import { entriesOf, lookUp, valuesOf } from '#actors/services/identity/table.ts';
 import { type Collection, extraOf, registerCollection, textOf } from './collection.ts';
 import { selfUrl } from './listing.ts';
-import { isAdmin, readsAll } from './policy.ts';
+import { isAdmin, readsAll, readsRoles } from './policy.ts';
 import { invalid, notFound, Problem } from './problem.ts';
 import { roleCreate, roleUpdate } from './schemas.ts';
 import {
@@ -41,7 +41,7 @@ export const roles: Collection<Role> = {
   filters: { name: (role) => role.name },
   createSchema: roleCreate,
   updateSchema: roleUpdate,
-  may: { list: readsAll, show: readsAll },
+  may: { list: readsRoles, show: readsRoles },
   /** Roles of all domains, or those of the one asked for; never both. */
   visible: (all, { request }) => {
     const wanted = queryValue(request, 'domain_id');
