@@ -1,6 +1,6 @@
 // POST /servers/{id}/action: what each action starts, and who is refused when.
 import { describe, expect, it } from 'vitest';
-import { serverCloud } from './server-cloud.ts';
+import { IMAGE, serverCloud } from './server-cloud.ts';
 
 const cloud = await serverCloud();
 const act = (id: string, body: unknown, options: { version?: string; as?: string } = {}) =>
@@ -253,5 +253,39 @@ describe('os-resetState and injectNetworkInfo', () => {
   ])('%j by %s answers %d', async (body, as, status) => {
     const id = await cloud.bootActive();
     expect((await act(id, body, { as })).status).toBe(status);
+  });
+});
+
+describe('changePassword', () => {
+  const change = { changePassword: { adminPass: 'secret' } };
+
+  it('is refused for a guest without an agent, after what may not be asked at all', async () => {
+    const id = await cloud.bootActive();
+    const words = async () => (await act(id, change)).body.conflictingRequest.message;
+    expect(await words()).toBe('QEMU guest agent is not enabled');
+    await act(id, { 'os-stop': null });
+    expect(await words()).toBe(
+      `Cannot 'changePassword' instance ${id} while it is in task_state powering-off`,
+    );
+    await cloud.settle(id);
+    expect(await words()).toBe(
+      `Cannot 'changePassword' instance ${id} while it is in vm_state stopped`,
+    );
+    await act(id, { lock: null });
+    expect(await words()).toBe(`Instance ${id} is locked`);
+    expect((await act(id, change, { as: 'rita' })).status).toBe(403);
+    expect((await act(id, { changePassword: {} })).status).toBe(400);
+  });
+
+  it('is not implemented for a guest that has one', async () => {
+    const image = cloud.images.get(IMAGE);
+    cloud.images.set(IMAGE, { ...image!, properties: { hw_qemu_guest_agent: 'yes' } });
+    const id = await cloud.bootActive();
+    cloud.images.set(IMAGE, image!);
+    const reply = await act(id, change);
+    expect([reply.status, reply.body.notImplemented.message]).toEqual([
+      501,
+      'Unable to set password on instance',
+    ]);
   });
 });

@@ -1,6 +1,7 @@
 // Every action on a server. A new one joins here.
 import type { ComputeAction } from '../../route.ts';
 import { consoleActions } from '../../resources/consoles/consoles.ts';
+import { changePasswordAction } from './change-password.ts';
 import { consoleOutputAction } from './console-output.ts';
 import { createBackupAction, createImageAction } from './create-image.ts';
 import { forceDeleteAction } from './force-delete.ts';
@@ -40,6 +41,7 @@ export const serverActions: readonly ComputeAction[] = [
   resetStateAction,
   injectNetworkInfoAction,
   consoleOutputAction,
+  changePasswordAction,
   resizeAction,
   confirmResizeAction,
   revertResizeAction,
