@@ -36,7 +36,10 @@ export function decideClaim(
   if (isBeingWritten(state, consumer)) return refuse('provider-busy', { provider: state.id });
   const pending = pendingUse(state);
   for (const [resource, amount] of Object.entries(resources)) {
-    const others = (state.used[resource] ?? 0) - (held?.resources[resource] ?? 0);
+    const before = held?.resources[resource] ?? 0;
+    // What it has already fits for it, however the inventory has shrunk since: else nobody could take a change back.
+    if (amount <= before) continue;
+    const others = (state.used[resource] ?? 0) - before;
     const used = others + (pending[resource] ?? 0);
     const misfit = misfitOf(state.inventories[resource], { resource, amount, used });
     if (misfit !== undefined)

@@ -146,6 +146,16 @@ describe('claiming', () => {
   });
 });
 
+test('a claim of no more than what is held fits, though the inventory has shrunk below it', () => {
+  const provider = started();
+  provider.send(claim('s', 'one', { VCPU: 3 }));
+  provider.send(describeAs({ VCPU: inventory(1) }));
+  expect(provider.refusal(claim('s', 'two', { VCPU: 4 })).refused).toBe('claim-refused');
+  provider.send(claim('s', 'two', { VCPU: 3 }));
+  provider.send(claim('s', 'three', { VCPU: 2 }));
+  expect(provider.state.used).toEqual({ VCPU: 2 });
+});
+
 describe('releasing', () => {
   test('gives back exactly what was held and is quiet the second time', () => {
     const provider = started();
