@@ -136,6 +136,7 @@ class MoveWork {
       const others = new Set(placement.holders(state.id));
       if (grant !== undefined) others.delete(grant.providerId);
       for (const providerId of others) await placement.letGo(providerId, this.#claim(claimId));
+      await placement.leaveGroup(this.#claim(claimId));
       if (operation?.parameters.sameHost === true && grant !== undefined)
         return this.#hold(grant, `${this.#claimId}/back`, state, [grant.claimId]);
       return done;
