@@ -143,11 +143,14 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
   return accept(events, done);
 }
 
-/** What keeps a move removes the source's disks: then the destination must be where the guest may run. */
+/**
+ * What keeps a move removes the source's disks: the destination must be where the guest may run then, and once that has
+ * begun, even if it failed, nothing can be taken back.
+ */
 function hasMoveFor({ grant, move }: InstanceState, name: RunningOperation['name']): boolean {
   if (name === 'delete') return true;
   if (name === 'confirm-resize') return move !== undefined && grant?.side === 'destination';
-  return move !== undefined;
+  return move !== undefined && move.isKept !== true;
 }
 
 /** A request may arrive again after it has ended: what was done for it once is not done again. */

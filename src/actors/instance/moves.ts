@@ -21,8 +21,12 @@ export function recordBegun(
   const status = statusAt(table.steps[0]);
   if (migration.type === undefined) {
     const changes = { ...status, updatedAtMs: atMs };
+    const { move } = state;
     return {
-      migrations: changeMigration(state.migrations, state.move?.migrationId, changes),
+      ...(move === undefined || table.keepsMove !== true
+        ? {}
+        : { move: { ...move, isKept: true } }),
+      migrations: changeMigration(state.migrations, move?.migrationId, changes),
     };
   }
   const { grant } = state;

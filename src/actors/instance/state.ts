@@ -46,6 +46,8 @@ export interface Move {
   readonly fromVmState: VmState;
   /** Confirmed by itself after this long; undefined for never. */
   readonly confirmAfterMs: number | undefined;
+  /** A confirm has begun: the source's disks may be gone, so that it can only be done again, never taken back. */
+  readonly isKept?: true;
 }
 
 export interface RunningOperation {

@@ -27,5 +27,6 @@ export const confirmResize: OperationTable = {
   attempts: 1,
   migration: { succeeded: 'confirmed', failed: 'finished' },
   needsMove: true,
+  keepsMove: true,
   followsPower: true,
 };

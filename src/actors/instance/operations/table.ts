@@ -98,6 +98,8 @@ export interface OperationTable {
   };
   /** Only while both ends of a move are held. */
   readonly needsMove?: true;
+  /** From its beginning on the move can not be taken back: what the source has is being removed. */
+  readonly keepsMove?: true;
   /** Ends `stopped` instead, for a server whose guest does not run. */
   readonly followsPower?: true;
 }

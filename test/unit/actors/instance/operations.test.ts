@@ -243,6 +243,19 @@ describe('delete', () => {
   });
 });
 
+describe('a move that is being kept', () => {
+  it('can not be taken back once that has begun: the source may have lost its disks', () => {
+    const driver = instanceIn('resized');
+    driver.operate('confirm-resize');
+    driver.fail();
+    expect(driver.state).toMatchObject({ vmState: 'resized', move: { isKept: true } });
+    expect(driver.operate('revert-resize')).toMatchObject({ refused: 'instance-wrong-state' });
+    expect(driver.operate('confirm-resize')).toBeUndefined();
+    driver.rest();
+    expect(driver.state).toMatchObject({ vmState: 'active', move: undefined });
+  });
+});
+
 describe('a locked server', () => {
   it('refuses its owner and obeys an administrator', () => {
     const driver = instanceIn('active');
