@@ -63,9 +63,14 @@ export async function putInventories(call: PlacementCall): Promise<PlacementAnsw
   return answer(viewInventories(inventories, generation));
 }
 
-export function inventoriesOf(bodies: Readonly<Record<string, InventoryBody>>): Inventories {
+/** The schema looks at names of the right form only: what stands under another one may be anything. */
+export function inventoriesOf(bodies: Readonly<Record<string, InventoryBody | null>>): Inventories {
   return Object.fromEntries(
-    Object.entries(bodies).map(([name, body]) => [name, inventoryOf(body)]),
+    Object.entries(bodies).map(([name, body]) => {
+      if (typeof body !== 'object' || body === null || !Number.isSafeInteger(body.total))
+        throw badRequest(`JSON does not validate: inventory of class ${name} has no total`);
+      return [name, inventoryOf(body)];
+    }),
   );
 }
 

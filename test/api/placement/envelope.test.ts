@@ -235,6 +235,19 @@ describe('writes', () => {
     );
   });
 
+  it.each([null, 5, {}, { total: 'many' }])(
+    'of an inventory %j under a name of no form are 400',
+    async (inventory) => {
+      const { status } = await cloud.call(`/resource_providers/${alpha.id}/inventories`, {
+        method: 'PUT',
+        version: '1.39',
+        headers: json,
+        body: JSON.stringify({ resource_provider_generation: 2, inventories: { vcpu: inventory } }),
+      });
+      expect(status).toBe(400);
+    },
+  );
+
   it('with a body that is no JSON change nothing', async () => {
     const before = cloud.cluster.events.length;
     const { status, body } = await cloud.call(`/resource_providers/${alpha.id}/inventories`, {
