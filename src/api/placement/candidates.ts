@@ -128,10 +128,14 @@ class Search {
     }
   }
 
+  #meets(provider: ProviderState, group: RequestGroup): boolean {
+    return meets(provider, group, this.#catalogue.aggregatesOf(provider));
+  }
+
   /** In a tree of one provider all groups are met by that, or none is. */
   #lookAtOne(provider: ProviderState): void {
     const { groups, rootTraits } = this.#request;
-    if (!groups.every((group) => saysWho(group) && meets(provider, group))) return;
+    if (!groups.every((group) => saysWho(group) && this.#meets(provider, group))) return;
     if (!hasTraits(provider.traits, rootTraits)) return;
     const providers = [provider];
     this.#combinations += 1;
@@ -151,7 +155,7 @@ class Search {
       .filter(
         (provider) =>
           (wantedRoot === undefined || this.#catalogue.rootIdOf(provider) === wantedRoot) &&
-          meets(provider, group),
+          this.#meets(provider, group),
       )
       .map((provider) => ({
         providers: [provider],
@@ -169,14 +173,14 @@ class Search {
     if (wantedRoot !== undefined && wantedRoot !== root.id) return [];
     const required = { required: aggregates.required, forbidden: [] };
     const forbidden = { required: [], forbidden: aggregates.forbidden };
-    if (!isInAggregates(root, forbidden)) return [];
-    const isRootIn = isInAggregates(root, required);
-    const near = tree.filter((provider) => isRootIn || isInAggregates(provider, required));
+    const isIn = (provider: ProviderState, wishes: AskedGroup['aggregates']): boolean =>
+      isInAggregates(this.#catalogue.aggregatesOf(provider), wishes);
+    if (!isIn(root, forbidden)) return [];
+    const isRootIn = isIn(root, required);
+    const near = tree.filter((provider) => isRootIn || isIn(provider, required));
     const far =
-      wantedRoot === undefined
-        ? sharing.filter((provider) => isInAggregates(provider, required))
-        : [];
-    const allowed = [...near, ...far].filter((provider) => isInAggregates(provider, forbidden));
+      wantedRoot === undefined ? sharing.filter((provider) => isIn(provider, required)) : [];
+    const allowed = [...near, ...far].filter((provider) => isIn(provider, forbidden));
     const takes: (readonly Take[])[] = [];
     for (const wanted of group.amounts) {
       const [resource, amount] = wanted;
@@ -259,18 +263,19 @@ function saysWho({ suffix, amounts, traits, aggregates }: RequestGroup): boolean
 
 function sharedByRoot(catalogue: ProviderCatalogue): ReadonlyMap<string, readonly ProviderState[]> {
   const shared = new Map<string, ProviderState[]>();
-  const sharing = catalogue.sharing().filter(({ aggregates }) => aggregates.length > 0);
+  const sharing = catalogue
+    .sharing()
+    .map((provider) => ({ provider, aggregates: catalogue.aggregatesOf(provider) }));
   if (sharing.length === 0) return shared;
   for (const member of catalogue.all()) {
-    if (member.aggregates.length === 0) continue;
+    const aggregates = catalogue.aggregatesOf(member);
+    if (aggregates.length === 0) continue;
     const rootId = catalogue.rootIdOf(member);
     const known = shared.get(rootId) ?? [];
-    const more = sharing.filter(
-      (provider) =>
-        provider.aggregates.some((uuid) => member.aggregates.includes(uuid)) &&
-        catalogue.rootIdOf(provider) !== rootId &&
-        !known.includes(provider),
-    );
+    const more = sharing
+      .filter(({ aggregates: theirs }) => theirs.some((uuid) => aggregates.includes(uuid)))
+      .map(({ provider }) => provider)
+      .filter((provider) => catalogue.rootIdOf(provider) !== rootId && !known.includes(provider));
     if (more.length > 0) shared.set(rootId, [...known, ...more]);
   }
   return shared;

@@ -4,14 +4,13 @@
 import { bucketGet } from '#actors/domain/bucket-map.ts';
 import { ALL_NAMES, type PlacementNamesState } from '#actors/placement/names-protocol.ts';
 import type { Allocation, ProviderState } from '#actors/provider/protocol.ts';
-import type { HostState } from '#actors/topology/protocol.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import { Forest } from './forest.ts';
+import { HostAggregates, type HostAggregateSources } from './host-aggregates.ts';
 import { standardResourceClasses, standardTraits } from './standard-names-table.ts';
 
-export interface PlacementSources {
+export interface PlacementSources extends HostAggregateSources {
   readonly providers: StateView<ProviderState>;
-  readonly hosts: StateView<HostState>;
   readonly names: StateView<PlacementNamesState>;
   /** Which providers hold something for a consumer. */
   readonly consumers: { holders(consumer: string): ReadonlySet<string> };
@@ -30,6 +29,7 @@ const traitNames: ReadonlySet<string> = new Set(standardTraits);
 export class ProviderCatalogue {
   readonly #sources: PlacementSources;
   readonly #forest: Forest;
+  readonly #hostAggregates: HostAggregates;
   /** Ids of the providers whose host is registered. */
   readonly #hosted = new Set<string>();
   readonly #unsubscribe: () => void;
@@ -37,6 +37,7 @@ export class ProviderCatalogue {
   constructor(sources: PlacementSources) {
     this.#sources = sources;
     this.#forest = new Forest(sources.providers);
+    this.#hostAggregates = new HostAggregates(sources);
     for (const host of sources.hosts.values())
       if (host.registered) this.#hosted.add(host.providerId);
     this.#unsubscribe = sources.hosts.subscribe(({ before, after }) => {
@@ -48,6 +49,7 @@ export class ProviderCatalogue {
   close(): void {
     this.#unsubscribe();
     this.#forest.close();
+    this.#hostAggregates.close();
   }
 
   get(id: string): ProviderState | undefined {
@@ -82,6 +84,12 @@ export class ProviderCatalogue {
       .childrenOf(id)
       .map((child) => this.#sources.providers.get(child))
       .filter((child) => child !== undefined);
+  }
+
+  /** Those that were written, and those of its host. */
+  aggregatesOf({ id, aggregates }: ProviderState): readonly string[] {
+    const hosted = this.#hostAggregates.of(id);
+    return hosted.length === 0 ? aggregates : [...new Set([...aggregates, ...hosted])];
   }
 
   /** A tree of one provider. */

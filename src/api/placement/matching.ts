@@ -10,12 +10,17 @@ export interface ProviderWishes {
   readonly aggregates: AggregateWishes;
 }
 
-export function meets(provider: ProviderState, wishes: ProviderWishes): boolean {
+/** `aggregates`: those that the provider is in. */
+export function meets(
+  provider: ProviderState,
+  wishes: ProviderWishes,
+  aggregates: readonly string[],
+): boolean {
   return (
     // Room first: in a full cloud it is what most have not.
     wishes.amounts.every((wanted) => hasRoomFor(provider, wanted)) &&
     hasTraits(provider.traits, wishes.traits) &&
-    isInAggregates(provider, wishes.aggregates)
+    isInAggregates(aggregates, wishes.aggregates)
   );
 }
 
@@ -30,7 +35,7 @@ export function hasTraits(
 }
 
 export function isInAggregates(
-  { aggregates }: ProviderState,
+  aggregates: readonly string[],
   { required, forbidden }: AggregateWishes,
 ): boolean {
   return (

@@ -51,7 +51,8 @@ export function listProviders(call: PlacementCall): PlacementAnswer {
     if (name !== undefined && provider.name !== name) continue;
     if (uuid !== undefined && provider.id !== uuid) continue;
     if (rootId !== undefined && catalogue.rootIdOf(provider) !== rootId) continue;
-    if (meets(provider, wishes)) found.push(viewProvider(provider, call));
+    if (meets(provider, wishes, catalogue.aggregatesOf(provider)))
+      found.push(viewProvider(provider, call));
   }
   return answer({ resource_providers: found });
 }
@@ -171,10 +172,11 @@ export function listProviderTraits(call: PlacementCall): PlacementAnswer {
 }
 
 export function listProviderAggregates(call: PlacementCall): PlacementAnswer {
-  const { generation, aggregates } = providerOf(call);
+  const provider = providerOf(call);
+  const { generation } = provider;
   const hasGeneration = call.minor >= AGGREGATE_GENERATION_SINCE;
   return answer({
-    aggregates,
+    aggregates: call.catalogue.aggregatesOf(provider),
     ...(hasGeneration ? { resource_provider_generation: generation } : {}),
   });
 }

@@ -11,7 +11,7 @@ import { placementWrites } from '#actors/placement/protocol.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { type Inventory, providers } from '#actors/provider/protocol.ts';
 import { ConsumerIndex } from '#actors/scheduler/consumers.ts';
-import { hostDefinition } from '#actors/topology/entity.ts';
+import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import { hosts } from '#actors/topology/protocol.ts';
 import type { ApiContext } from '#api/context.ts';
 import { placementPlugin } from '#api/placement/plugin.ts';
@@ -158,7 +158,13 @@ export const NOW_MS = Date.UTC(2026, 0, 31, 12);
 
 export function placementCloud(): PlacementCloud {
   const cluster = pureCluster(
-    [hostDefinition, providerDefinition, placementDefinition, placementNamesDefinition],
+    [
+      hostDefinition,
+      aggregatesDefinition,
+      providerDefinition,
+      placementDefinition,
+      placementNamesDefinition,
+    ],
     () => NOW_MS,
   );
   seeWritesThrough(cluster);
@@ -177,6 +183,7 @@ export function placementCloud(): PlacementCloud {
     providers: providerView,
     hosts: cluster.view(hostDefinition),
     consumers: new ConsumerIndex(providerView),
+    aggregates: cluster.view(aggregatesDefinition),
     names: cluster.view(placementNamesDefinition),
     writes: cluster.view(placementDefinition),
     servers,
