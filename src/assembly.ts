@@ -33,6 +33,7 @@ import type { QuotaLimits } from '#actors/project/protocol.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { SchedulerActor } from '#actors/scheduler/actor.ts';
 import { ConsumerIndex } from '#actors/scheduler/consumers.ts';
+import type { SchedulerSettings } from '#actors/scheduler/settings.ts';
 import { ViewScheduler } from '#actors/scheduler/view-scheduler.ts';
 import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 
@@ -43,6 +44,8 @@ export interface AssemblyOptions {
   /** Which entities this process may write to: all of them, or those of its shards. */
   readonly authority: Authority;
   readonly quotas: QuotaLimits;
+  /** Default: defaultSchedulerSettings. */
+  readonly scheduler?: SchedulerSettings;
   /** How entities of other members are asked; without it this process is alone and has them all. */
   readonly routeThrough?: (local: EntityHost) => Router;
   /** The hosts of compute members; without it the hosts of this process are all that there are. */
@@ -69,10 +72,9 @@ export class Assembly {
   /** All hosts of the cloud, as far as they are reached from here. */
   readonly allNodes: NodeClient;
   readonly consumers: ConsumerIndex;
-  /** The choice of hosts, from this process's states. */
-  readonly scheduler: ViewScheduler;
   readonly #options: AssemblyOptions;
   #auditor: Auditor | undefined;
+  #scheduler: ViewScheduler | undefined;
   #networks: Networks | undefined;
   #images: ImageWriter | undefined;
 
@@ -87,15 +89,24 @@ export class Assembly {
     this.allNodes = remoteNodes === undefined ? this.nodes : new AllNodes(this.nodes, remoteNodes);
     this.#registerCompute();
     this.consumers = new ConsumerIndex(this.entities.view(providerDefinition));
-    this.scheduler = new ViewScheduler({
-      views: this.entities,
-      hosts: this.entities.view(hostDefinition),
-      aggregates: this.entities.view(aggregatesDefinition),
-      providers: this.entities.view(providerDefinition),
-      servers: this.entities.view(instanceDefinition),
-      groups: this.entities.view(serverGroupsDefinition),
+  }
+
+  /** The choice of hosts over the states of this process; after `recover`. */
+  get scheduler(): ViewScheduler {
+    const { entities, consumers } = this;
+    this.#scheduler ??= new ViewScheduler({
+      views: entities,
+      hosts: entities.view(hostDefinition),
+      aggregates: entities.view(aggregatesDefinition),
+      providers: entities.view(providerDefinition),
+      servers: entities.view(instanceDefinition),
+      groups: entities.view(serverGroupsDefinition),
       nodes: this.allNodes,
+      holders: (serverId) => consumers.holders(serverId),
+      monotonicMs: () => this.env.clock.monotonic(),
+      ...(this.#options.scheduler === undefined ? {} : { settings: this.#options.scheduler }),
     });
+    return this.#scheduler;
   }
 
   /** Adds a neighbour's entities; before `recover`. */

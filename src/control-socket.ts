@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 /** What is asked there, for those who ask. */
 export type { MemberRow, NewToken, ShardState } from '#api/admin/cluster-admin.ts';
+export type { ExplainedServer } from '#api/admin/explain-plugin.ts';
 
 const MAX_PATH_BYTES = 107;
 const fileName = 'control.sock';

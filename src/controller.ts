@@ -7,6 +7,7 @@ import { ImageUrls } from '#actors/node/image-urls.ts';
 import { type Members, membersIn } from '#actors/node/members.ts';
 import { RemoteNodes } from '#actors/node/remote-nodes.ts';
 import { defaultQuotaLimits } from '#actors/project/core.ts';
+import { schedulerSettings } from '#actors/scheduler/settings.ts';
 import { AdminRefusal } from '#api/admin/cluster-admin.ts';
 import { openControlServer } from '#api/admin/control-server.ts';
 import { turnAway } from '#api/closing.ts';
@@ -199,6 +200,7 @@ async function assemble(seat: Seat): Promise<Parts> {
     journal,
     authority: cluster.shards,
     quotas: defaultQuotaLimits,
+    scheduler: schedulerSettings(config.scheduler),
     routeThrough: (local) => cluster.route(local),
     remoteNodes,
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writerSink } from '#actors/node/image-sink.ts';
 import { defaultQuotaLimits } from '#actors/project/core.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
+import { schedulerSettings } from '#actors/scheduler/settings.ts';
 import { soleAuthority } from '#runtime/entity/authority.ts';
 import type { Env } from '#runtime/env/env.ts';
 import { realEnv } from '#runtime/env/real.ts';
@@ -77,6 +78,7 @@ async function assemble(
       onEnd('another process took over this data directory', 1),
     ),
     quotas: defaultQuotaLimits,
+    scheduler: schedulerSettings(config.scheduler),
   });
   options.endings.add(() => assembly.stop());
   const neighbours = addNeighbours(assembly, { env, config, secrets });

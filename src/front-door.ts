@@ -16,6 +16,7 @@ import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
+import { explainPlugin } from '#api/admin/explain-plugin.ts';
 import type { ComputeContext } from '#api/compute/context.ts';
 import { computeRefusals } from '#api/compute/envelope.ts';
 import { computePlugin } from '#api/compute/plugin.ts';
@@ -145,6 +146,7 @@ export function buildApi(options: FrontDoorOptions): Door {
     { prefix: '/network', plugin: network },
     { prefix: '/placement', plugin: placement },
     { prefix: '/compute', plugin: computePlugin(compute), refusalForm: computeRefusals },
+    { prefix: '/admin', plugin: explainPlugin({ ...compute, scheduler: assembly.scheduler }) },
     ...(options.more ?? []),
   ]);
 }

@@ -138,6 +138,20 @@ program
   });
 
 program
+  .command('explain')
+  .description(
+    'how a server would be placed now: each filter, why hosts left, the weights of the rest',
+  )
+  .argument('<server>', 'its id or name')
+  .option('--data <directory>', 'of the cloud, or of a controller, that runs here')
+  .option('--json', 'for programs')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (server: string, options: ControlArguments) => {
+    const { explain } = await import('./explain.ts');
+    await explain(server, options);
+  });
+
+program
   .command('shards')
   .description('which controller serves which part of the entities')
   .option('--data <directory>', 'of a controller that runs here')

@@ -1,5 +1,6 @@
 // What can be configured, with its defaults. cluster.config.ts gives a partial one; the command line overrides it.
 import { type Static, Type } from 'typebox';
+import { schedulerSchema } from './scheduler-schema.ts';
 
 const port = Type.Integer({ minimum: 0, maximum: 65_535 });
 const ratio = Type.Number({ exclusiveMinimum: 0, maximum: 1_000 });
@@ -133,6 +134,7 @@ export const configSchema = Type.Object(
      * How long a deleted server can be restored (nova.conf reclaim_instance_interval); 0: deletes are at once.
      */
     reclaimInstanceSeconds: Type.Integer({ minimum: 0, maximum: 31_536_000 }),
+    scheduler: schedulerSchema,
     tokenLifetimeMs: Type.Integer({ minimum: 60_000 }),
     logLevel: oneOf('debug', 'info', 'warn', 'error'),
   },
@@ -194,6 +196,7 @@ export const defaultConfig: Config = {
   },
   allocationRatios: { cpu: 16, ram: 1, disk: 1 },
   reclaimInstanceSeconds: 0,
+  scheduler: {},
   tokenLifetimeMs: 24 * 3_600_000,
   logLevel: 'info',
 };

@@ -10,6 +10,7 @@ import { listSpeed } from './list.ts';
 import { overload } from './overload.ts';
 import { recovery } from './recovery.ts';
 import { realGuest } from './real-guest.ts';
+import { schedulerSpeed } from './scheduler.ts';
 import { printTable, type Row } from './table.ts';
 import { tokenSpeed } from './tokens.ts';
 import { transportSpeed } from './transport.ts';
@@ -23,6 +24,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   candidates: candidateSpeed,
   tokens: tokenSpeed,
   overload,
+  scheduler: schedulerSpeed,
   transport: transportSpeed,
   'cluster-storm': clusterStorm,
   'cluster-failover': clusterFailover,

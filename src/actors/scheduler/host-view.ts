@@ -3,8 +3,7 @@
 import { capacityOf } from '../provider/arithmetic.ts';
 import type { Inventory, ProviderState } from '../provider/protocol.ts';
 import { bucketGet } from '../domain/bucket-map.ts';
-import { aggregatesOfHost, zoneOfHost } from '../topology/aggregates-lookup.ts';
-import type { Aggregate, AggregatesState } from '../topology/aggregates-protocol.ts';
+import type { Aggregate } from '../topology/aggregates-protocol.ts';
 import type { HostState, HypervisorFacts } from '../topology/protocol.ts';
 import type { RequestSpec } from './protocol.ts';
 
@@ -28,22 +27,45 @@ export interface HostView {
   readonly traits: readonly string[];
   /** That the host is in. */
   readonly aggregates: readonly Aggregate[];
+  /** Servers that have it granted. */
+  readonly instances: number;
+  /** Of these, those being built or changed in a way that keeps disks busy. */
+  readonly ioOps: number;
+  /** Builds that failed here since the last one that succeeded. */
+  readonly failedBuilds: number;
+  /** `name=value` → how many of its servers have an image with that property. */
+  readonly imageProperties: ReadonlyMap<string, number>;
+  /** Those that the host tells, by name. */
+  readonly metrics: Readonly<Record<string, number>>;
 }
+
+/** What a host's servers make of it. */
+export type HostLoad = Pick<HostView, 'instances' | 'ioOps' | 'failedBuilds' | 'imageProperties'>;
+
+export const noLoad: HostLoad = {
+  instances: 0,
+  ioOps: 0,
+  failedBuilds: 0,
+  imageProperties: new Map(),
+};
 
 /** Undefined for a host that never registered: there is nothing to choose yet. */
 export function viewHost(
   host: HostState,
   provider: ProviderState | undefined,
-  {
-    isUp,
-    aggregates,
-  }: { readonly isUp: boolean; readonly aggregates: AggregatesState | undefined },
+  around: {
+    readonly isUp: boolean;
+    readonly availabilityZone: string;
+    readonly aggregates: readonly Aggregate[];
+    readonly load?: HostLoad;
+  },
 ): HostView | undefined {
   if (!host.registered || host.hypervisor === undefined) return undefined;
+  const { isUp, availabilityZone, aggregates, load = noLoad } = around;
   return {
     host: host.id,
     providerId: host.providerId,
-    availabilityZone: zoneOfHost(aggregates, host),
+    availabilityZone,
     isUp,
     forcedDown: host.forcedDown,
     enabled: host.enabled,
@@ -51,7 +73,9 @@ export function viewHost(
     hypervisor: host.hypervisor,
     resources: viewResources(provider),
     traits: provider?.traits ?? [],
-    aggregates: aggregatesOfHost(aggregates, host.id),
+    aggregates,
+    ...load,
+    metrics: {},
   };
 }
 

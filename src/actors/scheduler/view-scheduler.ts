@@ -1,48 +1,59 @@
-// The scheduler over the read models of this process: joins hosts, providers and who answers, and hands them to the
-// pure choice in select.ts. It remembers nothing and claims nothing: that is placement's part.
-import type { StateView, Views } from '#runtime/events/projection.ts';
+// The scheduler over the read models of this process: joins what is known of hosts, providers, servers and groups, and
+// hands it to the index that chooses (host-index.ts). It remembers nothing of its own and claims nothing: that is
+// placement's part.
+import type { Views, StateView } from '#runtime/events/projection.ts';
 import { countsByHost, findGroup } from '../group/evolve.ts';
 import type { ServerGroupsState } from '../group/protocol.ts';
-import type { InstanceState } from '../instance/state.ts';
-import type { NodeClient } from '../node/client.ts';
-import type { ProviderState } from '../provider/protocol.ts';
-import { ALL_AGGREGATES, type AggregatesState } from '../topology/aggregates-protocol.ts';
-import type { HostState } from '../topology/protocol.ts';
-import type { PlacedGroup } from './filters/filter.ts';
-import { type HostView, viewHost, withoutClaim } from './host-view.ts';
+import type { FilterContext, PlacedGroup } from './filters/filter.ts';
+import { type Funnel, funnelOf } from './funnel.ts';
+import { HostIndex, type HostIndexOptions } from './host-index.ts';
 import type { RequestSpec, Selection } from './protocol.ts';
-import { selectHosts } from './select.ts';
+import { defaultSchedulerSettings, type SchedulerSettings } from './settings.ts';
 
-export interface SchedulerSources {
+export interface SchedulerSources extends Omit<HostIndexOptions, 'settings'> {
   readonly views: Views;
-  readonly hosts: StateView<HostState>;
-  readonly aggregates: StateView<AggregatesState>;
-  readonly providers: StateView<ProviderState>;
-  readonly servers: StateView<InstanceState>;
   /** By project. */
   readonly groups: StateView<ServerGroupsState>;
-  readonly nodes: Pick<NodeClient, 'isUp'>;
+  readonly settings?: SchedulerSettings;
 }
 
 export class ViewScheduler {
   readonly #sources: SchedulerSources;
+  readonly #settings: SchedulerSettings;
+  readonly #index: HostIndex;
 
   constructor(sources: SchedulerSources) {
     this.#sources = sources;
+    this.#settings = sources.settings ?? defaultSchedulerSettings;
+    this.#index = new HostIndex({ ...sources, settings: this.#settings });
   }
 
-  /** Sees every claim acknowledged before the call. An empty choice says why; it never rejects for lack of hosts. */
+  /**
+   * Sees every claim acknowledged before the call. An empty choice says why, host by host; it never rejects for lack of
+   * hosts.
+   */
   async select(spec: RequestSpec): Promise<Selection> {
-    const { views, servers } = this.#sources;
-    await views.barrier();
+    await this.#sources.views.barrier();
+    return this.#index.select(spec, this.#context(spec));
+  }
+
+  /** How the choice would come about now: each filter, why hosts left, the weights of the rest. Looks at all hosts. */
+  async explain(spec: RequestSpec): Promise<Funnel> {
+    await this.#sources.views.barrier();
+    return funnelOf(this.#index.hosts(spec), spec, this.#context(spec));
+  }
+
+  #context(spec: RequestSpec): FilterContext {
+    const { servers } = this.#sources;
     const group = this.#groupOf(spec);
-    return selectHosts(this.#hosts(spec), spec, {
+    return {
+      settings: this.#settings,
       ...(group === undefined ? {} : { group }),
       hostOf: (serverId) => {
         const server = servers.get(serverId);
         return server?.existence === 'exists' ? server.grant?.host : undefined;
       },
-    });
+    };
   }
 
   #groupOf({ projectId, serverId, hints }: RequestSpec): PlacedGroup | undefined {
@@ -54,15 +65,5 @@ export class ViewScheduler {
     const others = group.members.filter((member) => member.serverId !== serverId);
     const { policy, maxServerPerHost = 1 } = group;
     return { policy, maxServerPerHost, hosts: countsByHost(others) };
-  }
-
-  *#hosts(spec: RequestSpec): Iterable<HostView> {
-    const { hosts, providers, nodes } = this.#sources;
-    const aggregates = this.#sources.aggregates.get(ALL_AGGREGATES);
-    for (const host of hosts.values()) {
-      const provider = withoutClaim(providers.get(host.providerId), spec);
-      const view = viewHost(host, provider, { isUp: nodes.isUp(host.id), aggregates });
-      if (view !== undefined) yield view;
-    }
   }
 }

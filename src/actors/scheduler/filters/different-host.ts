@@ -4,6 +4,7 @@ import type { Filter } from './filter.ts';
 export const differentHostFilter: Filter = {
   name: 'DifferentHostFilter',
   holdsWhenForced: false,
+  isPersonal: true,
   refuse: (host, spec, places) => {
     const there = (spec.hints['different_host'] ?? []).find(
       (id) => places.hostOf(id) === host.host,

@@ -19,11 +19,12 @@ const modes: Readonly<Record<string, string>> = { hv: 'hvm', baremetal: 'hvm' };
 export const imagePropertiesFilter: Filter = {
   name: 'ImagePropertiesFilter',
   holdsWhenForced: false,
-  refuse: (host, spec) => {
+  refuse: (host, spec, { settings }) => {
     const properties = spec.image?.properties ?? {};
     const wanted = (name: string, oldName: string): string | undefined =>
       (properties[name] ?? properties[oldName])?.toLowerCase();
-    const architecture = wanted('hw_architecture', 'architecture');
+    const usual = settings.defaultArchitecture === '' ? undefined : settings.defaultArchitecture;
+    const architecture = wanted('hw_architecture', 'architecture') ?? usual;
     if (architecture !== undefined && canonical(architecture) !== host.hypervisor.architecture)
       return `the image needs architecture ${architecture}, the host has ${host.hypervisor.architecture}`;
     const hypervisor = wanted('img_hv_type', 'hypervisor_type');

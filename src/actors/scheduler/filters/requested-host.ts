@@ -4,6 +4,7 @@ import type { Filter } from './filter.ts';
 export const requestedHostFilter: Filter = {
   name: 'RequestedHost',
   holdsWhenForced: true,
+  isPersonal: true,
   refuse: (host, spec) => {
     const wanted = spec.requestedHost;
     if (wanted === undefined || wanted === host.host || wanted === host.hypervisor.hostname)

@@ -4,6 +4,7 @@ import type { Filter } from './filter.ts';
 export const sameHostFilter: Filter = {
   name: 'SameHostFilter',
   holdsWhenForced: false,
+  isPersonal: true,
   refuse: (host, spec, places) => {
     const wanted = spec.hints['same_host'] ?? [];
     if (wanted.length === 0 || wanted.some((id) => places.hostOf(id) === host.host))

@@ -5,6 +5,7 @@ import type { Filter } from './filter.ts';
 export const serverGroupAffinityFilter: Filter = {
   name: 'ServerGroupAffinityFilter',
   holdsWhenForced: true,
+  isPersonal: true,
   refuse: (host, _spec, { group }) => {
     if (group?.policy !== 'affinity' || group.hosts.size === 0 || group.hosts.has(host.host))
       return undefined;

@@ -5,6 +5,7 @@ import type { Filter } from './filter.ts';
 export const serverGroupAntiAffinityFilter: Filter = {
   name: 'ServerGroupAntiAffinityFilter',
   holdsWhenForced: true,
+  isPersonal: true,
   refuse: (host, _spec, { group }) => {
     if (group?.policy !== 'anti-affinity') return undefined;
     const there = group.hosts.get(host.host) ?? 0;

@@ -4,6 +4,7 @@ import type { Filter } from './filter.ts';
 export const triedHostFilter: Filter = {
   name: 'RetryFilter',
   holdsWhenForced: true,
+  isPersonal: true,
   refuse: (host, spec) =>
     spec.excludedHosts.includes(host.host) ? 'it was tried and failed' : undefined,
 };

@@ -4,6 +4,8 @@ import type { Weigher } from './weigher.ts';
 
 export const cpuWeigher: Weigher = {
   name: 'CPUWeigher',
-  multiplier: 1,
+  multiplier: 'cpu',
+  aggregateKey: 'cpu_weight_multiplier',
+  least: 0,
   weigh: (host) => freeOf(host, 'VCPU'),
 };

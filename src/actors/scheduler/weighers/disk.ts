@@ -4,6 +4,8 @@ import type { Weigher } from './weigher.ts';
 
 export const diskWeigher: Weigher = {
   name: 'DiskWeigher',
-  multiplier: 1,
+  multiplier: 'disk',
+  aggregateKey: 'disk_weight_multiplier',
+  least: 0,
   weigh: (host) => freeOf(host, 'DISK_GB'),
 };

@@ -4,6 +4,8 @@ import type { Weigher } from './weigher.ts';
 
 export const ramWeigher: Weigher = {
   name: 'RAMWeigher',
-  multiplier: 1,
+  multiplier: 'ram',
+  aggregateKey: 'ram_weight_multiplier',
+  least: 0,
   weigh: (host) => freeOf(host, 'MEMORY_MB'),
 };

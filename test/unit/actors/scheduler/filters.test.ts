@@ -1,29 +1,43 @@
 import { describe, expect, test } from 'vitest';
-import { allFilters } from '#actors/scheduler/filters/all.ts';
+import { filterNames, filtersInForce } from '#actors/scheduler/filters/all.ts';
 import { availabilityZoneFilter } from '#actors/scheduler/filters/availability-zone.ts';
 import { computeFilter, upFilter } from '#actors/scheduler/filters/compute.ts';
 import { differentHostFilter } from '#actors/scheduler/filters/different-host.ts';
-import { diskFilter } from '#actors/scheduler/filters/disk.ts';
 import type { Filter } from '#actors/scheduler/filters/filter.ts';
 import { imagePropertiesFilter } from '#actors/scheduler/filters/image-properties.ts';
-import { ramFilter } from '#actors/scheduler/filters/ram.ts';
+import { diskFilter, ramFilter, vcpuFilter } from '#actors/scheduler/filters/resources.ts';
 import { requestedHostFilter } from '#actors/scheduler/filters/requested-host.ts';
 import { sameHostFilter } from '#actors/scheduler/filters/same-host.ts';
 import { triedHostFilter } from '#actors/scheduler/filters/tried-host.ts';
-import { vcpuFilter } from '#actors/scheduler/filters/vcpu.ts';
 import type { HostView } from '#actors/scheduler/host-view.ts';
 import type { RequestSpec } from '#actors/scheduler/protocol.ts';
-import { flavor, hostView, image, places, resource, spec } from './host-samples.ts';
+import { context, flavor, hostView, image, resource, spec } from './host-samples.ts';
 
 const asked = (
   filter: Filter,
   host: Partial<HostView> = {},
   request: Partial<RequestSpec> = {},
   servers: Record<string, string> = {},
-) => filter.refuse(hostView('h1', host), spec(request), places(servers));
+) => filter.refuse(hostView('h1', host), spec(request), context(servers));
 
 test('a usual host and a usual request pass every filter', () => {
-  expect(allFilters.map((filter) => asked(filter))).toEqual(allFilters.map(() => undefined));
+  const filters = filtersInForce({ filters: filterNames });
+  expect(filters.map((filter) => asked(filter))).toEqual(filters.map(() => undefined));
+});
+
+test('the settings name the filters in force; a name that is none is told, with those that are', () => {
+  expect(filtersInForce({ filters: ['IoOpsFilter'] }).map(({ name }) => name)).toEqual([
+    'RequestedHost',
+    'RetryFilter',
+    'ComputeFilter',
+    'IoOpsFilter',
+    'TraitsFilter',
+    'CoreFilter',
+    'RamFilter',
+    'DiskFilter',
+    'ResourceClassFilter',
+  ]);
+  expect(() => filtersInForce({ filters: ['NoFilter'] })).toThrow('there is no filter NoFilter');
 });
 
 test('compute: the service must be enabled', () => {

@@ -1,8 +1,11 @@
 // Hosts and requests for the scheduler's tests: complete ones, of which each test changes what it is about.
 import type { Flavor, ServerImage } from '#actors/domain/server.ts';
-import type { ServerPlaces } from '#actors/scheduler/filters/filter.ts';
+import type { FilterContext } from '#actors/scheduler/filters/filter.ts';
+import { noLoad } from '#actors/scheduler/host-view.ts';
+import { defaultSchedulerSettings } from '#actors/scheduler/settings.ts';
 import type { HostView, ResourceView } from '#actors/scheduler/host-view.ts';
 import type { RequestSpec } from '#actors/scheduler/protocol.ts';
+import type { Aggregate } from '#actors/topology/aggregates-protocol.ts';
 
 export const flavor: Flavor = {
   id: '1',
@@ -59,6 +62,8 @@ export function hostView(host: string, more: Partial<HostView> = {}): HostView {
     resources: { VCPU: resource(64), MEMORY_MB: resource(4096), DISK_GB: resource(40) },
     traits: [],
     aggregates: [],
+    ...noLoad,
+    metrics: {},
     ...more,
   };
 }
@@ -89,7 +94,29 @@ export function image(properties: Record<string, string>): ServerImage {
   };
 }
 
-/** Server ids by host. */
-export function places(byServer: Record<string, string> = {}): ServerPlaces {
-  return { hostOf: (serverId) => byServer[serverId] };
+/** What is known besides host and request: the hosts of servers, and whatever a test sets. */
+export function context(
+  byServer: Readonly<Record<string, string>> = {},
+  more: Omit<Partial<FilterContext>, 'settings'> & {
+    readonly settings?: Partial<FilterContext['settings']>;
+  } = {},
+): FilterContext {
+  return {
+    hostOf: (serverId) => byServer[serverId],
+    ...more,
+    settings: { ...defaultSchedulerSettings, ...more.settings },
+  };
+}
+
+let made = 0;
+export function aggregate(metadata: Readonly<Record<string, string>>): Aggregate {
+  made += 1;
+  return {
+    number: made,
+    uuid: `aggregate-${made}`,
+    name: `aggregate-${made}`,
+    hosts: [],
+    metadata: { ...metadata },
+    createdAtMs: 0,
+  };
 }

@@ -3,14 +3,10 @@ import { explainNoHost } from '#actors/scheduler/explain.ts';
 import type { HostView } from '#actors/scheduler/host-view.ts';
 import type { RequestSpec } from '#actors/scheduler/protocol.ts';
 import { selectHosts } from '#actors/scheduler/select.ts';
-import { cpuWeigher } from '#actors/scheduler/weighers/cpu.ts';
-import { diskWeigher } from '#actors/scheduler/weighers/disk.ts';
-import { ramWeigher } from '#actors/scheduler/weighers/ram.ts';
-import { weighAll } from '#actors/scheduler/weighers/weigher.ts';
-import { hostView, places, resource, spec } from './host-samples.ts';
+import { context, hostView, resource, spec } from './host-samples.ts';
 
 const select = (hosts: readonly HostView[], request: Partial<RequestSpec> = {}) =>
-  selectHosts(hosts, spec(request), places());
+  selectHosts(hosts, spec(request), context());
 const withFree = (host: string, memory: number, cpus = 64, disk = 40): HostView =>
   hostView(host, {
     resources: {
@@ -19,23 +15,6 @@ const withFree = (host: string, memory: number, cpus = 64, disk = 40): HostView 
       DISK_GB: resource(40, 40 - disk),
     },
   });
-
-describe('weighing', () => {
-  const hosts = [withFree('a', 1000, 10, 40), withFree('b', 2000, 30, 40), withFree('c', 3000, 20)];
-
-  test('each weigher looks at what is left of its resource', () => {
-    expect(hosts.map((host) => ramWeigher.weigh(host))).toEqual([1000, 2000, 3000]);
-    expect(hosts.map((host) => cpuWeigher.weigh(host))).toEqual([10, 30, 20]);
-    expect(hosts.map((host) => diskWeigher.weigh(host))).toEqual([40, 40, 40]);
-    expect(ramWeigher.weigh(hostView('x', { resources: {} }))).toBe(0);
-  });
-
-  test('figures are brought to 0…1, multiplied and added; equal ones count for nothing', () => {
-    expect(weighAll(hosts, [ramWeigher, cpuWeigher, diskWeigher])).toEqual([0, 1.5, 1.5]);
-    expect(weighAll(hosts, [{ ...ramWeigher, multiplier: -2 }])).toEqual([0, -1, -2]);
-    expect(weighAll([], [ramWeigher])).toEqual([]);
-  });
-});
 
 describe('choosing', () => {
   test('gives the best host and two alternates, best first', () => {
@@ -47,7 +26,7 @@ describe('choosing', () => {
       node: 'h1.example',
       providerId: 'rp-h1',
       availabilityZone: 'nova',
-      weight: 1,
+      weight: 3,
     });
     expect(refusals).toEqual([]);
   });

@@ -6,6 +6,7 @@ import { hosts } from '#actors/topology/protocol.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
 import { providers } from '#actors/provider/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
+import { ConsumerIndex } from '#actors/scheduler/consumers.ts';
 import { defaultInventories } from '#actors/scheduler/inventories.ts';
 import { viewHost } from '#actors/scheduler/host-view.ts';
 import { ViewScheduler } from '#actors/scheduler/view-scheduler.ts';
@@ -44,6 +45,7 @@ async function cloud() {
       options,
     );
   }
+  const consumers = new ConsumerIndex(cluster.view(providerDefinition));
   const up = new Set(['h1', 'h2']);
   const servers = new Map<string, Pick<InstanceState, 'existence' | 'grant'>>();
   const scheduler = new ViewScheduler({
@@ -51,7 +53,11 @@ async function cloud() {
     hosts: cluster.view(hostDefinition),
     aggregates: cluster.view(aggregatesDefinition),
     providers: cluster.view(providerDefinition),
-    servers: servers as unknown as StateView<InstanceState>,
+    servers: Object.assign(servers, {
+      subscribe: () => () => undefined,
+    }) as unknown as StateView<InstanceState>,
+    holders: (serverId) => consumers.holders(serverId),
+    monotonicMs: () => 0,
     groups: cluster.view(serverGroupsDefinition),
     nodes: { isUp: (host) => up.has(host) },
   });
@@ -77,7 +83,11 @@ test('a new host offers what its hypervisor has, less the reserve, times the rat
 
 test('a host that never registered is no candidate', () => {
   expect(
-    viewHost(hostDefinition.initial('h'), undefined, { isUp: true, aggregates: undefined }),
+    viewHost(hostDefinition.initial('h'), undefined, {
+      isUp: true,
+      availabilityZone: 'nova',
+      aggregates: [],
+    }),
   ).toBeUndefined();
 });
 
@@ -112,10 +122,13 @@ test('claims, hosts that stop answering and places of servers count at once', as
     },
     options,
   );
-  expect(await scheduler.select(spec())).toMatchObject({
-    candidates: [{ host: 'h2', node: 'h2.example' }],
-    refusals: [{ host: 'h1', reason: 'needs 512 MiB, has 184 MiB free of 3584 MiB' }],
-  });
+  expect((await scheduler.select(spec())).candidates).toMatchObject([
+    { host: 'h2', node: 'h2.example' },
+  ]);
+  expect((await scheduler.select(spec({ requestedHost: 'h1' }))).refusals).toMatchObject([
+    { host: 'h1', reason: 'needs 512 MiB, has 184 MiB free of 3584 MiB' },
+    { host: 'h2', reason: 'the request names host h1' },
+  ]);
   servers.set('s2', { existence: 'exists', grant: { host: 'h2' } as InstanceState['grant'] });
   const elsewhere = spec({ hints: { different_host: ['s2'] } });
   expect((await scheduler.select(elsewhere)).candidates).toEqual([]);
