@@ -10,6 +10,23 @@ export interface Column {
   readonly weigher: Weigher;
   figures: Float64Array;
   multipliers: Float64Array;
+  /** The figure that all hosts have, as long as they all have the same. */
+  readonly flat: Same;
+  /** The same of the multipliers. */
+  readonly uniform: Same;
+}
+
+/** What all hosts have in common; `NaN` before the first one. */
+class Same {
+  value: number | undefined = Number.NaN;
+
+  /** Whether that ended something that all had in common. */
+  see(value: number): boolean {
+    if (this.value === undefined || this.value === value) return false;
+    const isFirst = Number.isNaN(this.value);
+    this.value = isFirst ? value : undefined;
+    return !isFirst;
+  }
 }
 
 export class Figures {
@@ -17,6 +34,8 @@ export class Figures {
   readonly #table: HostTable;
   readonly #by: { readonly spec: RequestSpec; readonly context: FilterContext };
   #version = -1;
+  /** Grows when a column is not flat any more. */
+  epoch = 0;
 
   /** `spec` matters only to weighers that look at it. */
   constructor(
@@ -30,6 +49,8 @@ export class Figures {
       weigher,
       figures: new Float64Array(0),
       multipliers: new Float64Array(0),
+      flat: new Same(),
+      uniform: new Same(),
     }));
   }
 
@@ -51,9 +72,13 @@ export class Figures {
     const host = this.#table.views[slot];
     if (host === undefined) return;
     const { spec, context } = this.#by;
-    for (const { weigher, figures, multipliers } of this.columns) {
-      figures[slot] = figureOf(weigher, weigher.weigh(host, spec, context));
-      multipliers[slot] = multiplierOf(weigher, host, context.settings);
+    for (const { weigher, figures, multipliers, flat, uniform } of this.columns) {
+      const figure = figureOf(weigher, weigher.weigh(host, spec, context));
+      const multiplier = multiplierOf(weigher, host, context.settings);
+      figures[slot] = figure;
+      multipliers[slot] = multiplier;
+      if (flat.see(figure)) this.epoch += 1;
+      if (uniform.see(multiplier)) this.epoch += 1;
     }
   }
 }

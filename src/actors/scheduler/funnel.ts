@@ -50,14 +50,17 @@ export function funnelOf(
   const slots = new Map(hosts.map(({ host }, slot) => [host, slot]));
   const rank = (host: string): number => order.rank(slots.get(host) ?? 0);
   const rows = weighEach(left, allWeighers, { spec, context });
+  const telling = tellingOf(rows);
   const ranking = left.map(({ host }, at) => {
     const row = rows[at] ?? [];
-    return { host, weight: weightOf(row), parts: row.filter((part, i) => tells(rows, part, i)) };
+    return { host, weight: weightOf(row), parts: row.filter((_, i) => telling[i]) };
   });
   ranking.sort((a, b) => b.weight - a.weight || rank(a.host) - rank(b.host));
   return { hosts: hosts.length, stages, ranking };
 }
 
-function tells(rows: readonly (readonly Weighed[])[], part: Weighed, index: number): boolean {
-  return rows.some((row) => row[index]?.share !== part.share);
+/** For each weigher, whether it tells the hosts apart. */
+function tellingOf(rows: readonly (readonly Weighed[])[]): readonly boolean[] {
+  const [first = []] = rows;
+  return first.map(({ share }, i) => rows.some((row) => row[i]?.share !== share));
 }

@@ -9,9 +9,9 @@ export const BLOCK = 64;
 export interface TieOrder {
   /** The smaller one comes first. */
   rank(slot: number): number;
+  /** No slot of the block comes before it. */
+  rankOfBlock(block: number): number;
   readonly firstBlock: number;
-  /** Slots before it come last in the first block. */
-  readonly firstSlot: number;
 }
 
 /** `slots`: how many hosts there are, chosen or not. */
@@ -19,15 +19,15 @@ export function tieOrder(serverId: string, slots: number): TieOrder {
   const blocks = Math.max(1, Math.ceil(slots / BLOCK));
   const firstSlot = hashOf(serverId) % Math.max(1, slots);
   const firstBlock = Math.floor(firstSlot / BLOCK);
+  const rankOfBlock = (block: number): number =>
+    ((block - firstBlock + blocks) % blocks) * BLOCK * 2;
   return {
     firstBlock,
-    firstSlot,
+    rankOfBlock,
     rank: (slot) => {
       const block = Math.floor(slot / BLOCK);
       const isLast = block === firstBlock && slot < firstSlot;
-      return (
-        ((block - firstBlock + blocks) % blocks) * BLOCK * 2 + (slot % BLOCK) + (isLast ? BLOCK : 0)
-      );
+      return rankOfBlock(block) + (slot % BLOCK) + (isLast ? BLOCK : 0);
     },
   };
 }

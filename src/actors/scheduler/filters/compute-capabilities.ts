@@ -8,7 +8,9 @@ export const computeCapabilitiesFilter: Filter = {
   name: 'ComputeCapabilitiesFilter',
   holdsWhenForced: false,
   refuse: (host, spec) => {
-    for (const [key, requirement] of Object.entries(spec.flavor.extraSpecs)) {
+    const { extraSpecs } = spec.flavor;
+    for (const key in extraSpecs) {
+      const requirement = extraSpecs[key] ?? '';
       const [scope = '', ...rest] = key.split(':');
       if (rest.length > 0 && scope !== 'capabilities') continue;
       const path = rest.length > 0 ? rest : [scope];

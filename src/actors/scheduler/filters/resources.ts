@@ -9,17 +9,13 @@ export const vcpuFilter = resourceFilter('CoreFilter', 'VCPU', 'VCPU');
 export const ramFilter = resourceFilter('RamFilter', 'MEMORY_MB', 'MiB');
 export const diskFilter = resourceFilter('DiskFilter', 'DISK_GB', 'GiB');
 
-const classic: readonly string[] = ['VCPU', 'MEMORY_MB', 'DISK_GB'];
-
 /** All other classes: dedicated processors, graphics, and those that the cloud's administrators made up. */
 export const customResourceFilter: Filter = {
   name: 'ResourceClassFilter',
   holdsWhenForced: true,
   refuse: (host, spec) => {
-    const { resources } = needsOf(spec);
-    for (const resource in resources) {
-      if (classic.includes(resource)) continue;
-      const reason = misfit(host, { resource, unit: resource, needed: resources[resource] ?? 0 });
+    for (const [resource, needed] of needsOf(spec).custom) {
+      const reason = misfit(host, { resource, unit: resource, needed });
       if (reason !== undefined) return reason;
     }
     return undefined;

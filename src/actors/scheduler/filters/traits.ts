@@ -8,6 +8,7 @@ export const traitsFilter: Filter = {
   holdsWhenForced: true,
   refuse: (host, spec) => {
     const { required, forbidden } = needsOf(spec).traits;
+    if (required.length === 0 && forbidden.length === 0) return undefined;
     const missing = required.filter((trait) => !host.traits.includes(trait));
     if (missing.length > 0) return `lacks the required traits ${missing.join(', ')}`;
     const unwanted = forbidden.filter((trait) => host.traits.includes(trait));
