@@ -15,6 +15,8 @@ interface Scenario {
   readonly before: readonly OperationName[];
   readonly operation: OperationName;
   readonly parameters?: OperationParameters;
+  /** The server's host dies before, and comes back when all is over. */
+  readonly dies?: true;
   /** Default 1. */
   readonly hosts?: number;
   readonly ends: string;
@@ -34,6 +36,15 @@ const scenarios: readonly Scenario[] = [
   { name: 'unpause', before: ['pause'], operation: 'unpause', ends: 'active' },
   { name: 'suspend', before: [], operation: 'suspend', ends: 'suspended' },
   { name: 'resume', before: ['suspend'], operation: 'resume', ends: 'active' },
+  { name: 'evacuate', before: [], operation: 'evacuate', dies: true, hosts: 2, ends: 'active' },
+  {
+    name: 'evacuate of a stopped server',
+    before: ['stop'],
+    operation: 'evacuate',
+    dies: true,
+    hosts: 2,
+    ends: 'stopped',
+  },
   { name: 'migrate', before: [], operation: 'migrate', hosts: 2, ends: 'resized' },
   {
     name: 'migrate of a stopped server',
@@ -104,7 +115,13 @@ async function prepared(scenario: Scenario): Promise<void> {
     await cloud.operate(one, operation, parameters);
     await cloud.rest();
   }
+  if (scenario.dies === true) await cloud.fence(hostOf());
   cloud.kill();
+}
+
+/** Number of the server's host. */
+function hostOf(): number {
+  return Number(cloud.server(one)?.grant?.host.slice('host-'.length));
 }
 
 /** Starts a process that dies at a boundary while the operation runs; counts the boundaries if it does not die. */
@@ -138,6 +155,10 @@ describe.each(scenarios)('kill -9 during $name', (scenario) => {
       const { answer, at } = await cut(scenario, dieAt);
       await cloud.boot();
       await cloud.quiet();
+      if (scenario.dies === true) {
+        for (const number of [1, 2]) await cloud.unfence(number);
+        await cloud.quiet();
+      }
       const ended = condition();
       const outcome = { dieAt, at, ended, violations: await cloud.violations() };
       const reached =
@@ -151,6 +172,8 @@ describe.each(scenarios)('kill -9 during $name', (scenario) => {
 /** Where an operation that nobody was promised may as well have left the server: where it was before. */
 function startOf(scenario: Scenario): string {
   if (scenario.operation === 'create') return 'gone';
+  // Without power no guest runs.
+  if (scenario.dies === true) return 'stopped';
   const last = scenario.before.at(-1);
   return last === undefined ? 'active' : operations[last].success.vmState;
 }

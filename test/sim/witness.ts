@@ -198,6 +198,9 @@ export class Witness {
         return this.#end(id, event.operationId, event.succeeded);
       case 'instance.granted':
         return this.#grant(id, event);
+      case 'instance.fenced':
+        history.grant = undefined;
+        return;
       case 'instance.released-by-host':
         if (history.grant?.host !== event.host || history.grant.runEpoch !== event.runEpoch)
           this.#found(

@@ -6,6 +6,7 @@ import type { OperationParameters } from '#actors/instance/parameters.ts';
 import { instances, type OperationName } from '#actors/instance/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
+import { hosts } from '#actors/topology/protocol.ts';
 import { projects } from '#actors/project/protocol.ts';
 import { defaultQuotaLimits } from '#actors/project/core.ts';
 import { writerSink } from '#actors/node/image-sink.ts';
@@ -244,6 +245,28 @@ export class SimulatedCloud {
           ...(parameters === undefined ? parametersFor(operation) : { parameters }),
         },
         { requestId: `req-${operationId}` },
+      ),
+    );
+  }
+
+  /** The host of a server dies, and an administrator says so; its power comes back with `unfence`. */
+  async fence(number: number): Promise<void> {
+    this.host(number).losePower();
+    await this.#force(number, true);
+  }
+
+  async unfence(number: number): Promise<void> {
+    this.host(number).restoreConnection();
+    await this.#force(number, false);
+  }
+
+  async #force(number: number, forcedDown: boolean): Promise<void> {
+    const { assembly } = this.#alive();
+    await this.#answer(() =>
+      assembly.entities.ask(
+        hosts.ref(this.host(number).name),
+        { type: 'host.force-down', forcedDown },
+        { requestId: `req-force-${number}-${forcedDown}` },
       ),
     );
   }

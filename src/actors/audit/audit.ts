@@ -57,8 +57,10 @@ export function strayClaims(
   return strays;
 }
 
-function providersOf({ grant, move }: InstanceState): readonly (string | undefined)[] {
-  return [grant?.providerId, move?.source.providerId, move?.destination.providerId];
+function providersOf({ grant, move, fenced }: InstanceState): readonly (string | undefined)[] {
+  const ends = [grant?.providerId, move?.source.providerId, move?.destination.providerId];
+  // Without a host it waits for one, and what it holds on the one that died is given back then.
+  return grant === undefined ? [...ends, ...fenced.map((one) => one.providerId)] : ends;
 }
 
 /** Pure: the providers of registered hosts that are gone, with what their hosts said of them. */
@@ -80,7 +82,8 @@ export function strayPorts(
 ): readonly string[] {
   return [...networks.serversWithPorts()].filter((serverId) => {
     const server = servers.get(serverId);
-    return server?.operation === undefined && server?.grant === undefined;
+    const awaitsHost = server?.existence === 'exists' && server.fenced.length > 0;
+    return server?.operation === undefined && server?.grant === undefined && !awaitsHost;
   });
 }
 

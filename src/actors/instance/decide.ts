@@ -5,6 +5,7 @@ import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import { grantEvents } from './grants.ts';
 import { neededParameters } from './parameters.ts';
+import { fencedGrant, grantOver } from './fenced.ts';
 import { operations, stepAt } from './operations/all.ts';
 import { mayBeGivenUp } from './operations/table.ts';
 import { restState } from './rest-state.ts';
@@ -22,6 +23,10 @@ export function decide(state: InstanceState, command: InstanceCommand, facts: Fa
   if (command.type === 'instance.abandon') return abandon(state, facts);
   if (command.type === 'instance.operate' && wasDone(state, command, facts)) return nothing;
   if (command.type === 'instance.image-discarded') return imageDiscarded(state, command, facts);
+  if (command.type === 'instance.observed' || command.type === 'instance.left') {
+    const over = ofFenced(state, command, facts);
+    if (over !== undefined) return over;
+  }
   if (state.existence !== 'exists') return refuse('instance-not-found', { id: state.id });
   switch (command.type) {
     case 'instance.operate':
@@ -57,6 +62,8 @@ export function decide(state: InstanceState, command: InstanceCommand, facts: Fa
       return stepFailed(state, command, facts);
     case 'instance.observed':
       return observed(state, command, facts);
+    case 'instance.left':
+      return nothing;
     default:
       return unreachable(command);
   }
@@ -120,7 +127,8 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
   const mayMeetMove = table.needsMove === true || name === 'delete';
   if (mayMeetMove ? !hasMoveFor(state, name) : state.move !== undefined)
     return wrongState(state, table.action, 'vm_state', state.vmState);
-  if (name !== 'delete' && state.grant === undefined)
+  const isFenced = name === 'evacuate' && state.fenced.length > 0;
+  if (name !== 'delete' && state.grant === undefined && !isFenced)
     return refuse('instance-not-ready', { id: state.id });
   const events: InstanceEvent[] = [];
   if (running !== undefined)
@@ -332,6 +340,24 @@ export function nextUndo(operation: RunningOperation['name'], index: number): nu
   for (let step = index; step >= 0; step -= 1)
     if (stepAt(operation, step).undo !== undefined) return step;
   return undefined;
+}
+
+/** A host that was fenced is back: it is told that its grant is over, until it says that nothing of it is left. */
+function ofFenced(
+  state: InstanceState,
+  command: Named<'instance.observed'> | Named<'instance.left'>,
+  facts: Facts,
+): Outcome | undefined {
+  const { host, runEpoch } = command;
+  if (fencedGrant(state, command) === undefined) return undefined;
+  if (command.type === 'instance.observed') return grantOver(state, command);
+  const event = {
+    type: 'instance.fenced-host-returned',
+    host,
+    runEpoch,
+    atMs: facts.nowMs,
+  } as const;
+  return accept<InstanceEvent, unknown>([event], done);
 }
 
 /** While an operation runs, its own reports decide; what a host sees in between is of no account. */

@@ -53,7 +53,7 @@ export function instanceEffects(
     if (effect.kind.startsWith('release-') || effect.kind === 'discard-image')
       await placing.get(context.entityId)?.catch(() => undefined);
     const attempted = attempt(services, effect, context);
-    if (effect.kind === 'place' || effect.kind === 'place-move' || effect.kind === 'register-image')
+    if (effect.kind.startsWith('place') || effect.kind === 'register-image')
       remember(placing, context.entityId, attempted);
     const outcome = await attempted;
     if (outcome?.type === 'instance.step-failed' && !context.signal.aborted) {
@@ -181,6 +181,18 @@ async function reclaim(
   };
 }
 
+/** What proof is missing, and how to give it. */
+function unfenced(refusal: Refusal): Fault {
+  const host = String(refusal.detail['host']);
+  return {
+    code: 409,
+    message:
+      `There is no proof that host ${host} is down: its guests may still run. Fence it, then say so by forcing its ` +
+      'compute service down (PUT /os-services, forced_down).',
+    details: '',
+  };
+}
+
 function moveOutcome(
   effect: InstanceEffect,
   state: InstanceState,
@@ -189,6 +201,7 @@ function moveOutcome(
   if (result === undefined) return undefined;
   if ('result' in result) return ended(effect, result.result as Result);
   const { refused } = result;
+  if (refused.refused === 'host-not-fenced') return failed(effect, unfenced(refused), false);
   return refused.refused === 'no-valid-host'
     ? failed(effect, placementFault(refused, state), false)
     : failed(
@@ -358,7 +371,9 @@ async function order(
       ? services.networks.bind(state.id, grant.host, effect.requestId)
       : undefined,
   ]);
-  return ended(effect, { host: grant.host, power: report.power });
+  const { power, storageId } = report;
+  const told = storageId === undefined ? {} : { storageId };
+  return ended(effect, { host: grant.host, power, ...told });
 }
 
 /** What a delete in the middle of a move meets at its other end: disks that are kept under a grant that is over. */

@@ -19,7 +19,7 @@ import type { OperationParameters } from './parameters.ts';
 import { rebuiltRequest } from './rebuild.ts';
 import { restState } from './rest-state.ts';
 import type { InstanceEvent } from './protocol.ts';
-import type { InstanceState, RunningOperation } from './state.ts';
+import { type InstanceState, MAX_FENCED, type RunningOperation } from './state.ts';
 
 type Named<T extends InstanceEvent['type']> = Extract<InstanceEvent, { readonly type: T }>;
 
@@ -35,6 +35,16 @@ export function evolve(state: InstanceState, event: InstanceEvent): InstanceStat
       return granted(state, event);
     case 'instance.released-by-host':
       return { ...state, grant: undefined, powerState: 'nostate', updatedAtMs: event.atMs };
+    case 'instance.fenced':
+      return fenced(state, event.atMs);
+    case 'instance.fenced-host-returned':
+      return {
+        ...state,
+        fenced: state.fenced.filter(
+          ({ host, runEpoch }) => host !== event.host || runEpoch !== event.runEpoch,
+        ),
+        updatedAtMs: event.atMs,
+      };
     case 'instance.operation-failed':
       return operationFailed(state, event);
     case 'instance.undone':
@@ -68,6 +78,18 @@ export function evolve(state: InstanceState, event: InstanceEvent): InstanceStat
     default:
       return unreachable(event);
   }
+}
+
+function fenced(state: InstanceState, atMs: number): InstanceState {
+  const { grant } = state;
+  if (grant === undefined) return state;
+  return {
+    ...state,
+    grant: undefined,
+    fenced: [...state.fenced.slice(1 - MAX_FENCED), grant],
+    powerState: 'nostate',
+    updatedAtMs: atMs,
+  };
 }
 
 function requested(state: InstanceState, event: Named<'instance.requested'>): InstanceState {
@@ -279,7 +301,8 @@ function operationEnded(
   const { failure } = operation;
   const actions = failAction(state.actions, operation.requestId, event.atMs, failure);
   if (failure === undefined) return { ...base, actions };
-  if (table.failure === 'restore' && !operation.isUndoGivenUp)
+  const step = table.steps[operation.step];
+  if ((step?.failure ?? table.failure) === 'restore' && !operation.isUndoGivenUp)
     return { ...base, actions, vmState: operation.fromVmState };
   const message = operation.isUndoGivenUp ? failure.message : withPlace(failure.message, state);
   const { requestBefore } = operation;
@@ -328,7 +351,8 @@ function deleted(state: InstanceState, atMs: number): InstanceState {
     ...state,
     existence: 'gone',
     powerState: 'nostate',
-    ports: [],
+    // A host that was fenced and comes back is still to take them from its networks.
+    ports: state.fenced.length === 0 ? [] : state.ports,
     move: undefined,
     terminatedAtMs: atMs,
   };

@@ -31,6 +31,8 @@ export function grantEvents(
   switch (change) {
     case 'place':
       return [placed(state, report)];
+    case 'fence':
+      return fenced(state, report);
     case 'release':
       return released(state, report);
     case 'to-destination':
@@ -40,6 +42,14 @@ export function grantEvents(
     default:
       return [];
   }
+}
+
+/** With no grant left there is nothing to prove: it was done before. */
+function fenced({ id, grant }: InstanceState, { result, atMs }: Report): readonly InstanceEvent[] {
+  if (grant === undefined) return [];
+  if (result.fenced === undefined) throw new Error(`instance ${id}: no proof of a fence`);
+  const { host, runEpoch } = grant;
+  return [{ type: 'instance.fenced', host, runEpoch, ...result.fenced, atMs }];
 }
 
 function released({ grant }: InstanceState, { atMs }: Report): readonly InstanceEvent[] {
@@ -63,7 +73,7 @@ function placed(state: InstanceState, { operationId, result, atMs }: Report): Gr
     providerId,
     availabilityZone: availabilityZone ?? 'nova',
     runEpoch: state.runEpoch + 1,
-    ports: ports ?? [],
+    ports: ports ?? [...state.ports],
     atMs,
   };
 }

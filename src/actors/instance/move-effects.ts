@@ -3,12 +3,14 @@
 // answer is decide.ts's matter. An exception here means "try again".
 import type { EffectContext } from '#runtime/entity/effects.ts';
 import { wasMoved } from '#runtime/entity/effects.ts';
-import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
+import type { Router } from '#runtime/directory/router.ts';
+import { isRefusal, refuse, type Refusal } from '#runtime/message/refusal.ts';
 import type { NodeClient } from '../node/client.ts';
 import type { GuestPlan, NodeOrder, NodeReport } from '../node/protocol.ts';
 import type { Networks } from '../ports/networks.ts';
 import { DOES_NOT_ANSWER } from '../scheduler/filters/compute.ts';
 import type { HostRefusal } from '../scheduler/protocol.ts';
+import { hosts } from '../topology/protocol.ts';
 import { isOneHost, oneHostClaim } from './moves.ts';
 import type { EffectName } from './operations/table.ts';
 import { SHUTDOWN_GRACE_MS } from './operations/power.ts';
@@ -20,6 +22,7 @@ export interface MoveServices {
   readonly placement: Placement;
   readonly networks: Pick<Networks, 'bind'>;
   readonly nodes: Pick<NodeClient, 'perform'>;
+  readonly router: Router;
 }
 
 export interface MoveMoment {
@@ -45,6 +48,10 @@ type MoveEffect = Extract<
   | 'return-guest'
   | 'clean-source'
   | 'release-source'
+  | 'prove-fenced'
+  | 'place-evacuated'
+  | 'release-evacuated'
+  | 'release-fenced'
 >;
 
 type Run = (work: MoveWork) => Promise<MoveResult>;
@@ -60,6 +67,10 @@ const runs: Readonly<Record<MoveEffect, Run>> = {
   'return-guest': (work) => work.returnGuest(),
   'clean-source': (work) => work.cleanSource(),
   'release-source': (work) => work.releaseSource(),
+  'prove-fenced': (work) => work.proveFenced(),
+  'place-evacuated': (work) => work.placeEvacuated(),
+  'release-evacuated': (work) => work.releaseEvacuated(),
+  'release-fenced': (work) => work.releaseFenced(),
 };
 
 export function isMoveEffect(kind: string): kind is MoveEffect {
@@ -237,6 +248,59 @@ class MoveWork {
     if (isOneHost(move))
       return this.#hold(move.source, oneHostClaim(move, true), state, bothClaims(move));
     await this.#services.placement.letGo(move.source.providerId, this.#claim(move.source.claimId));
+    return done;
+  }
+
+  /** The word of an administrator, as the host's own record has it. */
+  async proveFenced(): Promise<MoveResult> {
+    const { grant } = this.#moment.state;
+    if (grant === undefined) return done;
+    const answer = await this.#services.router.ask(
+      hosts.ref(grant.host),
+      { type: 'host.prove-fenced' },
+      { requestId: this.#effect.requestId },
+    );
+    if (isRefusal(answer) || !answer.forcedDown)
+      return { refused: refuse('host-not-fenced', { host: grant.host }) };
+    const proof = `forced down since ${new Date(answer.sinceMs).toISOString()}`;
+    return { result: { fenced: { method: 'forced-down', proof } } };
+  }
+
+  async placeEvacuated(): Promise<MoveResult> {
+    const { state, context } = this.#moment;
+    const { request, operation, fenced } = state;
+    if (request === undefined || operation === undefined) return undefined;
+    const { host } = operation.parameters;
+    const placed = await this.#services.placement.place({
+      serverId: state.id,
+      request: { ...request, ...(host === undefined ? {} : { requestedHost: host }) },
+      claimId: this.#claimId,
+      excludedHosts: fenced.map((one) => one.host),
+      requestId: this.#effect.requestId,
+      owner: context,
+    });
+    if (wasMoved(context.signal) || !context.isOurs() || context.signal.aborted) return undefined;
+    if (isRefusal(placed)) return refusedNow(placed, context.attempt);
+    const { host: chosen, node, providerId, availabilityZone } = placed;
+    return { result: { host: chosen, node, providerId, availabilityZone } };
+  }
+
+  async releaseEvacuated(): Promise<MoveResult> {
+    const { placement } = this.#services;
+    const { id, fenced } = this.#moment.state;
+    const kept = new Set(fenced.map((one) => one.providerId));
+    for (const providerId of placement.holders(id))
+      if (!kept.has(providerId)) await placement.letGo(providerId, this.#claim(this.#claimId));
+    await placement.leaveGroup(this.#claim(this.#claimId));
+    return done;
+  }
+
+  /** What was held at the dead hosts; what runs there, if they come back, is taken away before they take anything new. */
+  async releaseFenced(): Promise<MoveResult> {
+    const { fenced, grant } = this.#moment.state;
+    for (const { providerId, claimId } of fenced)
+      if (providerId !== grant?.providerId)
+        await this.#services.placement.letGo(providerId, this.#claim(claimId));
     return done;
   }
 

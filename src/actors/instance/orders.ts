@@ -18,6 +18,8 @@ export function orderOf(effect: InstanceEffect, state: InstanceState, grant: Gra
   const order = guestOrder(effect, shared, plan) ?? diskOrder(effect, shared, { state, plan });
   if (order === undefined) throw new Error(`effect ${effect.kind} is no order to a host`);
   const isMadeAnew = effect.kind !== 'rebuild-guest' && state.needsRebuild === true;
+  if (order.type === 'node.build' && state.operation?.name === 'evacuate')
+    return { ...order, starts: !staysDown(state) };
   if (!isMadeAnew || !makesDisk(effect.kind)) return order;
   return { type: 'node.rebuild', ...shared, plan, keepsExtraDisks: false, isOff: false };
 }
@@ -29,7 +31,11 @@ function guestOrder(
 ): NodeOrder | undefined {
   switch (kind) {
     case 'build-guest':
-      return { type: 'node.build', ...shared, plan };
+      return {
+        type: 'node.build',
+        ...shared,
+        plan,
+      };
     case 'destroy-guest':
       return { type: 'node.destroy', ...shared, plan };
     case 'start-guest':
@@ -109,4 +115,10 @@ export function planOf(state: InstanceState, grant: Pick<Grant, 'availabilityZon
     configDrive,
     availabilityZone: grant.availabilityZone,
   };
+}
+
+/** An evacuated server that was down stays down; from 2.95 every one does. */
+function staysDown({ operation }: InstanceState): boolean {
+  if (operation?.name !== 'evacuate') return false;
+  return operation.parameters.staysDown === true || operation.fromVmState === 'stopped';
 }

@@ -1,7 +1,8 @@
 // What may be said to an instance, and what its journal holds. The only file of this folder that others import
 // for talking to it; views read InstanceState from state.ts.
 // Refusals: instance-not-found, instance-wrong-state, instance-not-ready, instance-locked, instance-exists;
-// to reports that come too late: instance-late-report.
+// to reports that come too late: instance-late-report; of a grant that was fenced: instance-grant-over (with the ports and,
+// where it is known, the storage that the host must spare).
 import { Type } from 'typebox';
 import { boundPortSchema, serverRequestSchema } from '../domain/server.ts';
 import { powerStates, type PowerState } from '../domain/states.ts';
@@ -41,6 +42,7 @@ export const operationNames = [
   'backup',
   'soft-delete',
   'restore',
+  'evacuate',
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 const operationName = Type.Unsafe<OperationName>(Type.String({ enum: [...operationNames] }));
@@ -70,6 +72,8 @@ export const stepResultSchema = Type.Object({
   power: Type.Optional(powerState),
   /** Of the file system that holds the guest's disks; hosts that tell the same one share it. */
   storageId: Type.Optional(text),
+  /** How it is known that the host of the grant runs nothing, and since when. */
+  fenced: Type.Optional(Type.Object({ method: text, proof: text })),
 });
 
 export const instanceCommands = {
@@ -158,6 +162,8 @@ export const instanceCommands = {
   'instance.reset-state': command(1, Type.Object({ vmState: resetState }), done),
   /** From the effect that follows an operation which left its image unfinished: there is no such image. */
   'instance.image-discarded': command(1, Type.Object({ imageId: text }), done),
+  /** A host that was fenced is back: nothing of the server runs there under this grant, and nothing ever will. */
+  'instance.left': command(1, Type.Object({ host: text, runEpoch: Type.Integer() }), done),
   /** No server came of this id (a quota reservation was left behind): it can never be created any more. */
   'instance.abandon': command(1, Type.Object({}), Type.Object({ exists: Type.Boolean() })),
 } as const;
@@ -211,6 +217,22 @@ export const instanceEvents = {
   ),
   /** STOPPED(runEpoch): evidence from the host that the guest does not run there and never will under this grant. */
   'instance.released-by-host': event(
+    1,
+    Type.Object({ host: text, runEpoch: Type.Integer(), atMs: Type.Number() }),
+  ),
+  /** FENCED(host, method, proof): without the host's word, its guest can't run any more. */
+  'instance.fenced': event(
+    1,
+    Type.Object({
+      host: text,
+      runEpoch: Type.Integer(),
+      method: text,
+      proof: text,
+      atMs: Type.Number(),
+    }),
+  ),
+  /** The host is back, has taken its old copy away, and says that the grant is over. */
+  'instance.fenced-host-returned': event(
     1,
     Type.Object({ host: text, runEpoch: Type.Integer(), atMs: Type.Number() }),
   ),

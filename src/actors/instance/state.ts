@@ -107,6 +107,8 @@ export interface InstanceState {
   readonly runEpoch: number;
   readonly ports: readonly ServerPort[];
   readonly move: Move | undefined;
+  /** Hosts that were fenced and have not come back since; bounded by MAX_FENCED. */
+  readonly fenced: readonly Grant[];
   /** Oldest first; bounded by MAX_MIGRATIONS. */
   readonly migrations: readonly MigrationRecord[];
   readonly operation: RunningOperation | undefined;
@@ -132,6 +134,9 @@ export interface InstanceState {
 export const MAX_ACTIONS = 100;
 
 const noMigrations: readonly MigrationRecord[] = [];
+const noGrants: readonly Grant[] = [];
+/** Older ones are forgotten: such a host is told that its report comes too late. */
+export const MAX_FENCED = 16;
 
 export function initialInstance(id: string): InstanceState {
   return {
@@ -145,6 +150,7 @@ export function initialInstance(id: string): InstanceState {
     runEpoch: 0,
     ports: [],
     move: undefined,
+    fenced: noGrants,
     migrations: noMigrations,
     operation: undefined,
     fault: undefined,

@@ -20,6 +20,7 @@ import {
   openGrant,
 } from './ledger.ts';
 import type { Machine } from './machine.ts';
+import { oldCopyOf } from './guest-moves.ts';
 import { type DiskRange, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
 import { type Finding, reconcile } from './reconcile.ts';
 import { type Inventories, registerHost } from './registration.ts';
@@ -237,7 +238,9 @@ export class NodeActor implements Grants {
         slot.abort = new AbortController();
         try {
           const report = await executor.perform(message.order, slot.abort.signal);
-          if (message.order.type !== 'stale-memory') this.#remember(message.order.orderId, report);
+          const { type } = message.order;
+          if (type !== 'stale-memory' && type !== 'old-copy')
+            this.#remember(message.order.orderId, report);
           message.done(report);
         } catch (error) {
           message.failed(error);
@@ -432,13 +435,39 @@ export class NodeActor implements Grants {
     } as const;
     const ordered = this.#watchOrders();
     try {
-      await this.#options.router.ask(instances.ref(serverId), command, {
+      const answer = await this.#options.router.ask(instances.ref(serverId), command, {
         requestId: `observed-${serverId}`,
       });
+      if (isRefusal(answer) && answer.refused === 'instance-grant-over')
+        void this.#leaveToOthers(serverId, runEpoch, answer.detail);
     } finally {
       this.#ordered.delete(ordered);
       // On its way it may have been overtaken by the report of an order, and then told what was before that.
       if (ordered.has(serverId)) this.#lookAgain(serverId, 'shutdown', 'order.meanwhile');
+    }
+  }
+
+  /** This host was fenced, and is back: what is here of the server is an old copy, and may never run again. */
+  async #leaveToOthers(
+    serverId: string,
+    runEpoch: number,
+    detail: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const { env } = this.machine;
+    const order = oldCopyOf(serverId, runEpoch, detail);
+    try {
+      env.log.warn(
+        { host: this.host, serverId, runEpoch },
+        'a server was evacuated; its old copy goes',
+      );
+      await new Promise<unknown>((done, failed) => this.#dispatch({ order, done, failed }));
+      const left = { type: 'instance.left', host: this.host, runEpoch } as const;
+      await this.#options.router.ask(instances.ref(serverId), left, { requestId: order.orderId });
+    } catch (error) {
+      env.log.warn(
+        { err: error, serverId },
+        'an old copy is still here; the next relisting tries again',
+      );
     }
   }
 

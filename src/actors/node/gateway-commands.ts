@@ -5,6 +5,7 @@ import { Value } from 'typebox/value';
 import type { Env } from '#runtime/env/env.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
+import { fencedGrant, grantOver } from '../instance/fenced.ts';
 import { instanceCommands } from '../instance/protocol.ts';
 import type { InstanceState } from '../instance/state.ts';
 import { providerCommands } from '../provider/protocol.ts';
@@ -46,6 +47,8 @@ export function admitCommand(asked: Asked, host: HostName, known: KnownWorld): A
       return admitRegister(asked, host, known);
     case 'provider.describe':
       return admitDescribe(asked, host, known);
+    case 'instance.left':
+      return admitLeft(asked, host);
     case 'instance.observed':
       return admitObserved(asked, host, known);
     default:
@@ -86,12 +89,24 @@ function admitObserved(asked: Asked, host: HostName, { servers }: KnownWorld): A
   const body = shaped(asked, instanceCommands['instance.observed'].body);
   if (asked.kind !== 'instance' || body.host !== host)
     throw new Denied(`host ${host} may not report for another one`, type);
-  const grant = servers.get(asked.id)?.grant;
+  const server = servers.get(asked.id);
+  if (server !== undefined && fencedGrant(server, body) !== undefined)
+    return { refusal: grantOver(server, body) };
+  const grant = server?.grant;
   if (grant?.host === host) return { command: { ...body, type } };
   const refusal = refuse('instance-late-report', { host, runEpoch: body.runEpoch });
   if (grant === undefined) return { refusal };
   const message = `server ${asked.id} is granted to another host than ${host}`;
   return { refusal, suspicion: new Denied(message, `${type} of another host’s guest`) };
+}
+
+/** A host that was fenced says that nothing is left there. */
+function admitLeft(asked: Asked, host: HostName): Admitted {
+  const { type } = asked.command;
+  const body = shaped(asked, instanceCommands['instance.left'].body);
+  if (asked.kind !== 'instance' || body.host !== host)
+    throw new Denied(`host ${host} may not report for another one`, type);
+  return { command: { ...body, type } };
 }
 
 /** Only what the command has: nothing else that a member may have put beside it. */

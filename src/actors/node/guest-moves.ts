@@ -191,3 +191,55 @@ function over({ serverId, runEpoch }: NodeOrder): NodeFault {
     retryable: false,
   });
 }
+
+/** A host that was fenced is back: its grant for a server is over, and its old copy of the guest goes. */
+export type OldCopy = Pick<NodeOrder, 'serverId' | 'runEpoch' | 'ownerEpoch'> & {
+  readonly type: 'old-copy';
+  readonly orderId: string;
+  readonly requestId: string;
+  readonly ports: readonly {
+    readonly id: string;
+    readonly networkId: string;
+    readonly mac: string;
+  }[];
+  /** Unless it is known that nobody else uses the files, they stay. */
+  readonly removesFiles: boolean;
+  readonly spareStorage: string | undefined;
+};
+
+/** As the refusal instance-grant-over tells it. */
+export function oldCopyOf(
+  serverId: string,
+  runEpoch: number,
+  detail: Readonly<Record<string, unknown>>,
+): OldCopy {
+  const orderId = `old-copy/${serverId}/${runEpoch}`;
+  return {
+    type: 'old-copy',
+    orderId,
+    serverId,
+    runEpoch,
+    requestId: orderId,
+    ports: (detail['ports'] ?? []) as OldCopy['ports'],
+    removesFiles: detail['removesFiles'] === true,
+    spareStorage: detail['spareStorage'] as string | undefined,
+  };
+}
+
+/** The server's own record names this host and this run-epoch as fenced; that allows it (R6). */
+export async function endOldCopy(guest: MovingGuest, work: OldCopy): Promise<NodeReport> {
+  const { machine, grants } = guest;
+  const { network, storage } = machine;
+  const { serverId, runEpoch, ports, removesFiles, spareStorage } = work;
+  const done: NodeReport = { power: 'nostate', stopped: true };
+  if (grants.isSuperseded(serverId, runEpoch)) return done;
+  const keepsFiles = !removesFiles || spareStorage === (await storage.storageId());
+  await guest.endGuest(serverId);
+  await Promise.all([
+    ...ports.map((port) => network.unplug(port)),
+    keepsFiles ? undefined : storage.removeGuest(serverId),
+  ]);
+  await guest.endGuest(serverId);
+  await grants.close(serverId, runEpoch, keepsFiles);
+  return done;
+}

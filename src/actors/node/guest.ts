@@ -3,7 +3,7 @@
 import { type GuestState, HypervisorFault } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import { nodeFaultOf } from './faults.ts';
-import { type MovingGuest, performMove } from './guest-moves.ts';
+import { endOldCopy, type MovingGuest, type OldCopy, performMove } from './guest-moves.ts';
 import { type GuestWithDisks, performDiskOrder, SNAPSHOT_DISK } from './guest-disks.ts';
 import {
   givenUp,
@@ -47,7 +47,7 @@ export type StaleMemory = Rank & {
   readonly orderId: string;
   readonly requestId: string;
 };
-export type GuestWork = NodeOrder | StaleMemory;
+export type GuestWork = NodeOrder | StaleMemory | OldCopy;
 
 type Named<T extends NodeOrder['type']> = Extract<NodeOrder, { readonly type: T }>;
 
@@ -112,6 +112,8 @@ export class GuestExecutor {
       case 'node.upload-snapshot':
       case 'node.drop-snapshot':
         return performDiskOrder(this.#withDisks(), order, signal);
+      case 'old-copy':
+        return endOldCopy(this.#moving(), order);
       case 'stale-memory':
         return this.#dropStaleMemory(order);
       default:
@@ -164,7 +166,12 @@ export class GuestExecutor {
     ];
     for (const part of await Promise.allSettled(parts))
       if (part.status === 'rejected') throw part.reason;
-    return this.#bringUp(order, plan, { signal, interfaces: await plugged });
+    if (order.starts === undefined)
+      return this.#bringUp(order, plan, { signal, interfaces: await plugged });
+    const storageId = await this.#machine.storage.storageId();
+    if (!order.starts) return { ...gone, storageId };
+    const report = await this.#bringUp(order, plan, { signal, interfaces: await plugged });
+    return { ...report, storageId };
   }
 
   async #start(order: NodeOrder, plan: GuestPlan, signal: AbortSignal): Promise<NodeReport> {
@@ -424,4 +431,5 @@ const verbs: Readonly<Record<GuestWork['type'], string>> = {
   'node.upload-snapshot': 'Uploading the image of',
   'node.drop-snapshot': 'Removing the copied disk of',
   'stale-memory': 'Removing old memory of',
+  'old-copy': 'Taking away the old copy of',
 };

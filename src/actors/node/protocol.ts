@@ -35,7 +35,12 @@ interface Order {
 
 export type NodeOrder =
   /** Disks, network and guest from nothing. */
-  | (Order & { readonly type: 'node.build'; readonly plan: GuestPlan })
+  | (Order & {
+      readonly type: 'node.build';
+      readonly plan: GuestPlan;
+      /** Of an evacuated server: whether the guest is started; and the report says on which storage its disks are. */
+      readonly starts?: boolean;
+    })
   /** Ends with no guest, no disk, no tap, no lease, and a tombstone for the run-epoch. */
   | (Order & {
       readonly type: 'node.destroy';

@@ -10,7 +10,9 @@ import type { HostCommand, HostEvent, HostState, HypervisorFacts } from './proto
 type Decision =
   | Accepted<
       HostEvent,
-      Record<string, never> | { readonly serviceId: string; readonly providerId: string }
+      | Record<string, never>
+      | { readonly forcedDown: boolean; readonly sinceMs: number }
+      | { readonly serviceId: string; readonly providerId: string }
     >
   | Refusal;
 type Register = Extract<HostCommand, { type: 'host.register' }>;
@@ -37,6 +39,11 @@ export function decideHost(state: HostState, command: HostCommand, facts: Facts)
   if (!state.registered) return refuse('host-not-found', { host: state.id });
   const atMs = facts.nowMs;
   switch (command.type) {
+    case 'host.prove-fenced':
+      return accept<HostEvent, { forcedDown: boolean; sinceMs: number }>([], {
+        forcedDown: state.forcedDown,
+        sinceMs: state.updatedAtMs,
+      });
     case 'host.set-enabled': {
       const { enabled } = command;
       const reason = enabled ? undefined : command.reason;

@@ -47,6 +47,12 @@ export const hostCommands = {
     Type.Object({}),
   ),
   'host.force-down': command(1, Type.Object({ forcedDown: Type.Boolean() }), Type.Object({})),
+  /** Whether an administrator vouches that nothing runs on the host, and since when. */
+  'host.prove-fenced': command(
+    1,
+    Type.Object({}),
+    Type.Object({ forcedDown: Type.Boolean(), sinceMs: Type.Number() }),
+  ),
   /** An administrator takes the host out of the cloud. It is back, with new ids, when its node registers again. */
   'host.unregister': command(1, Type.Object({}), Type.Object({})),
 } as const;

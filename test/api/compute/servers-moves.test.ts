@@ -1,5 +1,6 @@
 // resize, migrate and what ends them: codes and words, what a server shows meanwhile, and the records of its moves.
 import { describe, expect, it } from 'vitest';
+import { hosts } from '#actors/topology/protocol.ts';
 import { HOST, serverCloud } from './server-cloud.ts';
 
 const cloud = await serverCloud();
@@ -119,6 +120,45 @@ describe('what ends a move', () => {
     await act(id, { revertResize: null });
     await cloud.settle(id);
     expect(await shown(id)).toBe('SHUTOFF null 42');
+  });
+});
+
+describe('evacuate', () => {
+  const force = (forcedDown: boolean) =>
+    cloud.cluster.router.ask(
+      hosts.ref(HOST),
+      { type: 'host.force-down', forcedDown },
+      { requestId: `req-${forcedDown}` },
+    );
+
+  it('is refused without proof, and names what is missing', async () => {
+    const id = await cloud.bootActive();
+    const reply = await act(id, { evacuate: {} }, { as: 'admin', version: '2.68' });
+    expect([reply.status, reply.body.badRequest.message]).toEqual([
+      400,
+      `Compute service of ${HOST} is still in use.`,
+    ]);
+    expect((await act(id, { evacuate: {} }, { version: '2.68' })).status).toBe(403);
+  });
+
+  it('checks its target', async () => {
+    const id = await cloud.bootActive();
+    const asked = (host: string) =>
+      act(id, { evacuate: { host } }, { as: 'admin', version: '2.68' });
+    expect((await asked('x')).body.itemNotFound.message).toBe('Compute host x not found.');
+    expect((await asked(HOST)).body.badRequest.message).toBe(
+      "The target host can't be the same one.",
+    );
+  });
+
+  it('starts once the host is forced down, and answers by version', async () => {
+    const [old, id] = [await cloud.bootActive(), await cloud.bootActive()];
+    await force(true);
+    const first = await act(old, { evacuate: { onSharedStorage: false } }, { as: 'admin' });
+    expect([first.status, Object.keys(first.body)]).toEqual([200, ['adminPass']]);
+    const reply = await act(id, { evacuate: {} }, { as: 'admin', version: '2.95' });
+    expect([reply.status, reply.text, await shown(id)]).toEqual([200, '', 'REBUILD rebuilding 42']);
+    await force(false);
   });
 });
 

@@ -1,5 +1,6 @@
 // Every operation by name. A new one joins here, and by that joins the documents, path tests and crash tests.
 import type { OperationName } from '../protocol.ts';
+import { evacuate } from './evacuate.ts';
 import { confirmResize } from './confirm-resize.ts';
 import { create } from './create.ts';
 import { remove } from './delete.ts';
@@ -37,6 +38,7 @@ export const operations: Readonly<Record<OperationName, OperationTable>> = {
   backup,
   'soft-delete': softDelete,
   restore,
+  evacuate,
 };
 
 /** The step with this index, which must exist: indices in states come from the same tables. */

@@ -40,13 +40,18 @@ export type EffectName =
   | 'finish-move'
   | 'return-guest'
   | 'clean-source'
-  | 'release-source';
+  | 'release-source'
+  /** Away from a dead host. */
+  | 'prove-fenced'
+  | 'place-evacuated'
+  | 'release-evacuated'
+  | 'release-fenced';
 
 /**
  * What the end of a step says of grants (DESIGN §5). `place`: the host that it found gets one; `release`: the standing one
- * is over, by its host's word; `to-destination`, `to-source`: that too, and the move's other end gets the next one.
+ * is over, by its host's word; `fence`: it is over by proof that its host can't run it; `to-destination`, `to-source`: that too, and the move's other end gets the next one.
  */
-export type GrantChange = 'place' | 'release' | 'to-destination' | 'to-source';
+export type GrantChange = 'place' | 'release' | 'fence' | 'to-destination' | 'to-source';
 
 export interface Step {
   /** Unique within the operation. */
@@ -61,6 +66,8 @@ export interface Step {
   readonly grants?: GrantChange;
   /** The same for the end of its undo. */
   readonly undoGrants?: GrantChange;
+  /** Where a failure of this step leaves the server, if not where the table says. */
+  readonly failure?: 'restore';
   /** What the migration's record says while the step is under way; undefined leaves it. */
   readonly migrationStatus?: string;
   /** On a retryable failure, steps are undone down to this one, and it starts anew elsewhere. */

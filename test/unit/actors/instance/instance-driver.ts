@@ -71,7 +71,7 @@ export class InstanceDriver {
     const { operationId, step, attempt } = effect;
     if (effect.kind === 'discard-image') return this.#discard();
     if (effect.undo) this.send({ type: 'instance.step-undone', operationId, step, attempt });
-    else if (effect.kind === 'place' || effect.kind === 'place-move')
+    else if (effect.kind.startsWith('place'))
       this.send({
         type: 'instance.step-done',
         operationId,
@@ -86,7 +86,13 @@ export class InstanceDriver {
       });
     else {
       const runs = effect.kind === 'finish-move' || effect.kind === 'return-guest';
-      const result = runs ? ({ power: 'running' } as const) : {};
+      const proof = { fenced: { method: 'forced-down', proof: 'in a test' } };
+      const result =
+        effect.kind === 'prove-fenced'
+          ? proof
+          : runs || effect.kind === 'build-guest'
+            ? ({ power: 'running' } as const)
+            : {};
       this.send({ type: 'instance.step-done', operationId, step, attempt, result });
     }
     return this;

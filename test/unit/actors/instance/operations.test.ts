@@ -85,7 +85,7 @@ describe('every operation table', () => {
       driver.operate(name);
       for (let done = 0; done < index; done += 1) driver.succeed();
       driver.fail().rest();
-      const { failure } = operations[name];
+      const failure = operations[name].steps[index]?.failure ?? operations[name].failure;
       expect(driver.state).toMatchObject({
         taskState: undefined,
         vmState: failure === 'restore' ? from : 'error',

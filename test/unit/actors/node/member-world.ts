@@ -275,7 +275,7 @@ export class MemberWorld {
 
   /** The server’s guest may run there, under run-epoch 1. */
   grant(host: string, id = serverId, image = testImage): void {
-    const server = { id, grant: { host, runEpoch: 1 }, request: { image } };
+    const server = { id, grant: { host, runEpoch: 1 }, fenced: [], request: { image } };
     this.servers.set(id, server as unknown as InstanceState);
   }
 
@@ -287,7 +287,8 @@ export class MemberWorld {
 
   /** The server is deleted, and its grant given back. */
   release(id: string): void {
-    const server = { id, existence: 'gone', request: this.servers.get(id)?.request };
+    const request = this.servers.get(id)?.request;
+    const server = { id, existence: 'gone', fenced: [], request };
     this.servers.set(id, server as unknown as InstanceState);
   }
 

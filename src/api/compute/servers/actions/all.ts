@@ -4,6 +4,7 @@ import { consoleActions } from '../../resources/consoles/consoles.ts';
 import { changePasswordAction } from './change-password.ts';
 import { consoleOutputAction } from './console-output.ts';
 import { createBackupAction, createImageAction } from './create-image.ts';
+import { evacuateAction } from './evacuate.ts';
 import { forceDeleteAction } from './force-delete.ts';
 import { goneActions } from './gone.ts';
 import { lockAction, unlockAction } from './lock.ts';
@@ -46,6 +47,7 @@ export const serverActions: readonly ComputeAction[] = [
   confirmResizeAction,
   revertResizeAction,
   migrateAction,
+  evacuateAction,
   ...consoleActions,
   ...goneActions,
 ];
