@@ -25,9 +25,10 @@ export interface ClusterRouterOptions {
 const DEFAULT_DEADLINE_MS = 30_000;
 /**
  * While an ask waits for an owner, it looks again after the first time, and then less and less often: a shard that is
- * handed over is there within milliseconds, and nobody tells the askers when its new owner is ready.
+ * handed over is there within milliseconds, and nobody tells the askers when its new owner is ready. Many that wait look
+ * less often still, `each` for one of them: all together must not keep this process, and those that it asks, busy.
  */
-const LOOK_MS = { first: 4, longest: 100 } as const;
+const LOOK_MS = { first: 4, longest: 100, each: 0.5, longestOfMany: 1_000 } as const;
 /** Asks on their way through here; more are turned away. */
 const MOST_UNDER_WAY = 20_000;
 
@@ -46,6 +47,7 @@ type Attempt = { readonly reply: unknown } | undefined;
 export class ClusterRouter implements Router {
   readonly #options: ClusterRouterOptions;
   #underWay = 0;
+  #waiting = 0;
 
   constructor(options: ClusterRouterOptions) {
     this.#options = options;
@@ -76,7 +78,7 @@ export class ClusterRouter implements Router {
   async #untilAnswered(ask: Ask): Promise<unknown> {
     const { shards, membership, env } = this.#options;
     const shard = shards.shardOf(ask.key);
-    for (let lookMs: number = LOOK_MS.first; ; lookMs = Math.min(2 * lookMs, LOOK_MS.longest)) {
+    for (let lookMs: number = LOOK_MS.first; ; lookMs = Math.min(2 * lookMs, this.#longestMs)) {
       const attempt = await this.#attempt(ask, shard);
       if (attempt !== undefined) return attempt.reply;
       if (membership.isStoreAway)
@@ -84,8 +86,15 @@ export class ClusterRouter implements Router {
       const leftMs = ask.untilMs - env.clock.monotonic();
       if (leftMs <= 0)
         throw new RuntimeFault('timeout', `${ask.key} had no owner that answered in time`);
+      this.#waiting += 1;
       await shards.changed(Math.min(lookMs, leftMs));
+      this.#waiting -= 1;
     }
+  }
+
+  get #longestMs(): number {
+    const { longest, each, longestOfMany } = LOOK_MS;
+    return Math.min(Math.max(longest, each * this.#waiting), longestOfMany);
   }
 
   #attempt(ask: Ask, shard: number): Promise<Attempt> {

@@ -108,6 +108,25 @@ it('a controller that lost the answer to its last append of a shard shows what w
   expect(totalsAt(a)[id]).toBe(2);
 });
 
+it('asks that wait in thousands for an owner out of reach look for it less often, and still hear of it', async () => {
+  const [, b] = [await cluster.start('a'), await cluster.start('b')];
+  await cluster.settled();
+  const isElsewhere = (id: string): boolean =>
+    !b.cluster.shards.isServing(b.cluster.shards.shardOf(`counter/${id}`));
+  const id = ids.find(isElsewhere)!;
+  cluster.network.partition([['a'], ['b']]);
+  const before = cluster.env.tasksRun();
+  const answers = Promise.all(
+    Array.from({ length: 2_000 }, (_, index) => askVia(b, id, index % 2 === 0 ? 2 : -2)),
+  );
+  await cluster.env.advance(10_000);
+  // Ten looks a second of each would be 200 000.
+  expect(cluster.env.tasksRun() - before).toBeLessThan(60_000);
+  cluster.network.healAll();
+  await cluster.env.complete(answers, 'all answers', 5_000);
+  expect(totalsAt(b)[id]).toBe(0);
+});
+
 it('a controller that stood still refuses nothing on what it knew before others took over', async () => {
   const [a, b] = [await cluster.start('a'), await cluster.start('b')];
   await cluster.settled();
