@@ -12,6 +12,7 @@ import type { ProjectState, QuotaLimits } from '#actors/project/protocol.ts';
 import type { ProviderState } from '#actors/provider/protocol.ts';
 import type { AggregatesState } from '#actors/topology/aggregates-protocol.ts';
 import type { HostState } from '#actors/topology/protocol.ts';
+import type { Refusal } from '#runtime/message/refusal.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import type { ApiContext } from '../context.ts';
 import type { FoundRows } from './path-table.ts';
@@ -40,6 +41,15 @@ export interface SecurityGroups {
   named(projectId: string, nameOrId: string): readonly SecurityGroupRecord[];
   /** Of a server's ports. */
   ofServer(serverId: string): readonly SecurityGroupRecord[];
+  /** Their names; undefined for a server without ports. The same list as before while nothing has changed. */
+  namesOf(serverId: string): readonly string[] | undefined;
+  /** On every port of a server. Undefined when it is done. */
+  change(change: {
+    readonly serverId: string;
+    readonly groupId: string;
+    readonly how: 'add' | 'remove';
+    readonly requestId: string;
+  }): Promise<Refusal | undefined>;
 }
 
 export interface ComputeContext extends ApiContext {

@@ -34,6 +34,21 @@ export const computeErrors = {
     status: 409,
     message: () => 'The report came too late: the server has moved on.',
   },
+  'server-without-ports': {
+    status: 404,
+    message: ({ serverId }) =>
+      `instance_id ${String(serverId)} could not be found as device id on any ports`,
+  },
+  'group-not-on-server': {
+    status: 400,
+    message: ({ serverId, groupId }) =>
+      `Security group ${String(groupId)} is not associated with the instance ${String(serverId)}`,
+  },
+  'group-not-applicable': {
+    status: 400,
+    message: () =>
+      'Network requires port_security_enabled and subnet associated in order to apply security groups.',
+  },
   'quota-exceeded': {
     status: 403,
     message: (detail) => {

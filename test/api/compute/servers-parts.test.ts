@@ -1,6 +1,6 @@
 // What hangs on a server: metadata, tags, addresses, interfaces, password, and the record of what was done to it.
 import { describe, expect, it } from 'vitest';
-import { serverCloud } from './server-cloud.ts';
+import { serverBody, serverCloud } from './server-cloud.ts';
 
 const cloud = await serverCloud();
 const id = await cloud.bootActive({ metadata: { a: '1' } });
@@ -308,5 +308,32 @@ describe('instance actions', () => {
         (await cloud.get(`/servers/${short}/os-instance-actions`, { version, as })).status,
       );
     expect(statuses).toEqual([404, 200, 404]);
+  });
+});
+
+describe('topology', () => {
+  it('of a guest without NUMA nodes is empty, from 2.78', async () => {
+    const id = await cloud.bootActive();
+    const path = `/servers/${id}/topology`;
+    expect((await cloud.get(path, { version: '2.78' })).body).toEqual({
+      nodes: [],
+      pagesize_kb: null,
+    });
+    expect((await cloud.get(path, { version: '2.77' })).status).toBe(404);
+  });
+});
+
+describe('os-volumes_boot', () => {
+  it('is another name for servers', async () => {
+    const made = await cloud.call('POST', '/os-volumes_boot', serverBody());
+    expect(made.status).toBe(202);
+    const { id } = made.body.server;
+    await cloud.settle(id);
+    expect((await cloud.get(`/os-volumes_boot/${id}`)).body.server.id).toBe(id);
+    const act = async (name: string) =>
+      (await cloud.call('POST', `/os-volumes_boot/${id}/action`, { [name]: null })).status;
+    expect([await act('os-stop'), await act('pause')]).toEqual([202, 400]);
+    await cloud.settle(id);
+    expect((await cloud.call('DELETE', `/os-volumes_boot/${id}`)).status).toBe(204);
   });
 });

@@ -19,6 +19,7 @@ import { randomMacs } from './macs.ts';
 import { type FoundPort, NetworkIndex } from './network-index.ts';
 import { networks, type PortAttributes } from './protocol.ts';
 import { SecurityGroups } from './security-groups.ts';
+import { ServerGroups } from './server-groups.ts';
 import type { NetworkSettings, QuotaResource } from './settings.ts';
 import type { NetworkState } from './state.ts';
 import { prefixOf } from './subnet-plan.ts';
@@ -44,6 +45,7 @@ export function embeddedNetworks(options: EmbeddedNetworksOptions): EmbeddedNetw
 export class EmbeddedNetworks implements Networks {
   readonly index: NetworkIndex;
   readonly groups: SecurityGroups;
+  readonly serverGroups: ServerGroups;
   readonly settings: NetworkSettings;
   readonly #options: EmbeddedNetworksOptions;
 
@@ -52,6 +54,8 @@ export class EmbeddedNetworks implements Networks {
     this.settings = options.settings;
     this.index = new NetworkIndex(options.networks);
     this.groups = new SecurityGroups(options);
+    const { index, groups } = this;
+    this.serverGroups = new ServerGroups({ ...options, index, groups });
   }
 
   listUsable(projectId: string): readonly NetworkRecord[] {
@@ -260,9 +264,7 @@ export class EmbeddedNetworks implements Networks {
 
   /** Names of the security groups of a server's ports. */
   securityGroupNames(serverId: string): readonly string[] {
-    const ids = this.#ports(serverId).flatMap(({ port }) => port.securityGroups);
-    const names = ids.map((id) => this.groups.find(id)?.group.name);
-    return [...new Set(names.filter((name) => name !== undefined))];
+    return this.serverGroups.namesOf(serverId) ?? [];
   }
 
   #ports(serverId: string): readonly FoundPort[] {

@@ -20,3 +20,9 @@ export const pagedQuery: JsonSchema = {
   properties: paginationQuery,
   additionalProperties: true,
 };
+
+/** Calls that take no parameters: ignored until 2.101, refused since. */
+export const openQuery: readonly SchemaRange[] = [
+  { until: 101, schema: anyQuery },
+  { since: 102, schema: { type: 'object', properties: {}, additionalProperties: false } },
+];

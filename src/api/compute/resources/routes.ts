@@ -18,6 +18,9 @@ import { quotaClassRoutes } from './quotas/quota-classes.ts';
 import { quotaSetRoutes } from './quotas/quota-sets.ts';
 import { serverGroupRoutes } from './server-groups/server-groups.ts';
 import { serviceRoutes } from './hosts/services.ts';
+import { usageAuditLogRoutes } from './usage-audit-log.ts';
+import { assistedSnapshotRoutes, attachmentRoutes, shareRoutes } from './volumes/attachments.ts';
+import { volumeRoutes } from './volumes/volumes.ts';
 import { tenantUsageRoutes } from './tenant-usage.ts';
 
 export const resourceRoutes: readonly ComputeRoute[] = [
@@ -38,6 +41,11 @@ export const resourceRoutes: readonly ComputeRoute[] = [
   ...consoleRoutes,
   ...bareMetalRoutes,
   ...serverGroupRoutes,
+  ...usageAuditLogRoutes,
+  ...volumeRoutes,
+  ...attachmentRoutes,
+  ...shareRoutes,
+  ...assistedSnapshotRoutes,
   ...tenantUsageRoutes,
   ...migrationRoutes,
 ];

@@ -3,7 +3,11 @@ import type { EmbeddedNetworks } from '#actors/services/network/embedded.ts';
 import type { FoundGroup } from '#actors/services/network/security-groups.ts';
 import type { SecurityGroupRecord, SecurityGroups } from '../context.ts';
 
-export function embeddedSecurityGroups({ groups, index }: EmbeddedNetworks): SecurityGroups {
+export function embeddedSecurityGroups({
+  groups,
+  index,
+  serverGroups,
+}: EmbeddedNetworks): SecurityGroups {
   const find = (groupId: string): SecurityGroupRecord | undefined => {
     const found = groups.find(groupId);
     return found === undefined ? undefined : recordOf(found);
@@ -20,6 +24,8 @@ export function embeddedSecurityGroups({ groups, index }: EmbeddedNetworks): Sec
       const ids = new Set(index.portsOfDevice(serverId).flatMap(({ port }) => port.securityGroups));
       return [...ids].map(find).filter((group) => group !== undefined);
     },
+    namesOf: (serverId) => serverGroups.namesOf(serverId),
+    change: (change) => serverGroups.change(change),
   };
 }
 

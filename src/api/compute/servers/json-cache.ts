@@ -7,14 +7,21 @@ import type { StateView } from '#runtime/events/projection.ts';
 /** Characters in all texts; about as many bytes. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
 
-interface Text {
+export interface TextSource {
   readonly state: InstanceState;
+  readonly beside?: unknown;
+}
+
+interface Text extends TextSource {
   readonly json: string;
 }
 
 export interface ServerJsonCache {
-  /** `form` names all that the text depends on besides the state. */
-  text(form: string, state: InstanceState, render: () => unknown): string;
+  /**
+   * `form` names all that the text depends on besides the state and `beside`, a value that is another one when what it
+   * tells of the server has changed.
+   */
+  text(form: string, of: TextSource, render: () => unknown): string;
   close(): void;
 }
 
@@ -47,16 +54,16 @@ export function createServerJsonCache(servers: StateView<InstanceState>): Server
   let lastForm = '';
   let lastTexts = new Map<string, Text>();
   return {
-    text: (form, state, render) => {
+    text: (form, { state, beside }, render) => {
       if (form !== lastForm || !forms.has(form)) {
         lastForm = form;
         lastTexts = textsOf(form);
       }
       const known = lastTexts.get(state.id);
-      if (known?.state === state) return known.json;
+      if (known?.state === state && known.beside === beside) return known.json;
       const json = JSON.stringify(render());
       drop(lastTexts, state.id);
-      lastTexts.set(state.id, { state, json });
+      lastTexts.set(state.id, { state, beside, json });
       characters += json.length;
       if (characters > MAX_CHARACTERS) makeRoom();
       return json;

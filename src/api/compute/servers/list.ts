@@ -112,7 +112,12 @@ function detailTexts(call: ComputeCall, page: readonly InstanceState[]): readonl
   const zoneOf = (host: string) => zoneOfNamed(context, host);
   const options = { microversion, isAdmin, selfBase, bookmarkBase, zoneOf };
   const form = `${viewFamily(microversion)} ${isAdmin} ${reads.zonesVersion} ${selfBase} ${bookmarkBase}`;
-  const texts = page.map((state) => reads.json.text(form, state, () => serverView(state, options)));
+  const texts = page.map((state) => {
+    const securityGroups = context.securityGroups?.namesOf(state.id);
+    return reads.json.text(form, { state, beside: securityGroups }, () =>
+      serverView(state, { ...options, securityGroups }),
+    );
+  });
   if (!isAdmin || !call.from(16)) return texts;
   return texts.map((text, index) => {
     const state = present(page[index], 'server of a text');

@@ -12,11 +12,13 @@ import { listQuery } from './schemas-list.ts';
 import { securityGroupRoutes } from './security-groups.ts';
 import { deleteServer, showServer, updateServer } from './show.ts';
 import { tagRoutes } from './tags.ts';
+import { topologyRoutes } from './topology.ts';
+import { volumesBootRoutes } from './volumes-boot.ts';
 
 const one = { path: '/servers/:server_id', target: 'server' } as const;
 const password = { path: '/servers/:server_id/os-server-password', target: 'server' } as const;
 
-export const serverRoutes: readonly ComputeRoute[] = [
+const ownRoutes: readonly ComputeRoute[] = [
   {
     method: 'GET',
     path: '/servers',
@@ -71,6 +73,7 @@ export const serverRoutes: readonly ComputeRoute[] = [
   ...securityGroupRoutes,
   ...instanceActionRoutes,
   ...serverMigrationRoutes,
+  ...topologyRoutes,
   {
     ...password,
     method: 'GET',
@@ -84,4 +87,9 @@ export const serverRoutes: readonly ComputeRoute[] = [
     success: 204,
     handler: () => undefined,
   },
+];
+
+export const serverRoutes: readonly ComputeRoute[] = [
+  ...ownRoutes,
+  ...volumesBootRoutes(ownRoutes),
 ];

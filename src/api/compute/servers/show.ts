@@ -22,9 +22,14 @@ export function oneServer(
   const { microversion, selfBase, bookmarkBase } = call;
   const { isAdmin } = call.caller;
   const zoneOf = (host: string) => zoneOfNamed(call.context, host);
+  const securityGroups = call.context.securityGroups?.namesOf(server.id);
   return {
     server: {
-      ...serverView(server, { microversion, selfBase, bookmarkBase, isAdmin, zoneOf }, size),
+      ...serverView(
+        server,
+        { microversion, selfBase, bookmarkBase, isAdmin, zoneOf, securityGroups },
+        size,
+      ),
       ...(size === 'whole' && isAdmin && call.from(16)
         ? { host_status: hostStatusOf(server, call.context) }
         : {}),

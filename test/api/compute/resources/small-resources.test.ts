@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { resourceService } from './resource-service.ts';
+import { addHost, resourceService } from './resource-service.ts';
 
 describe('extensions', () => {
   test('are listed with exactly Nova’s fields, without repeats', async () => {
@@ -68,5 +68,39 @@ describe('bare metal nodes', () => {
     const action = { body: { add_interface: {} } };
     expect((await call('POST', '/os-baremetal-nodes/1/action', action)).status).toBe(400);
     expect((await call('DELETE', '/os-baremetal-nodes/1')).status).toBe(400);
+  });
+});
+
+describe('the usage audit log', () => {
+  test('says that no host tells usage, of the month before', async () => {
+    const service = resourceService();
+    await addHost(service, 'h1');
+    const log = {
+      period_beginning: '2025-12-01 00:00:00',
+      period_ending: '2026-01-01 00:00:00',
+      num_hosts: 1,
+      num_hosts_done: 0,
+      num_hosts_running: 0,
+      num_hosts_not_run: 1,
+      hosts_not_run: ['h1'],
+      total_instances: 0,
+      total_errors: 0,
+      overall_status: '0 of 1 hosts done. 0 errors.',
+      log: {},
+    };
+    const path = '/os-instance_usage_audit_log';
+    expect((await service.call('GET', path)).body).toEqual({ instance_usage_audit_logs: log });
+    const before = encodeURIComponent('2025-03-31 12:00:00.5');
+    expect((await service.call('GET', `${path}/${before}`)).body).toEqual({
+      instance_usage_audit_log: {
+        ...log,
+        period_beginning: '2025-02-01 00:00:00',
+        period_ending: '2025-03-01 00:00:00',
+      },
+    });
+    for (const wrong of ['yesterday', '2025-02-30 00:00:00', '2025-02-01 24:00:00'])
+      expect((await service.call('GET', `${path}/${encodeURIComponent(wrong)}`)).body).toEqual({
+        badRequest: { code: 400, message: `Invalid timestamp for date ${wrong}` },
+      });
   });
 });

@@ -17,6 +17,7 @@ import { rescueAction, unrescueAction } from './rescue.ts';
 import { injectNetworkInfoAction, resetStateAction } from './reset-state.ts';
 import { restoreAction } from './restore.ts';
 import { resumeAction } from './resume.ts';
+import { securityGroupActions } from './security-groups.ts';
 import { startAction } from './start.ts';
 import { stopAction } from './stop.ts';
 import { suspendAction } from './suspend.ts';
@@ -49,5 +50,6 @@ export const serverActions: readonly ComputeAction[] = [
   migrateAction,
   evacuateAction,
   ...consoleActions,
+  ...securityGroupActions,
   ...goneActions,
 ];

@@ -17,6 +17,8 @@ export interface ViewOptions extends LinkBases {
   readonly isAdmin: boolean;
   /** The zone that a host is in now; without it a server shows the one that it was placed in. */
   readonly zoneOf?: (host: string) => string | undefined;
+  /** Names of the groups of its ports now; without them those that it was created with. */
+  readonly securityGroups?: readonly string[] | undefined;
 }
 
 /** Below 2.75 the replies to PUT (and rebuild) are small. */
@@ -128,7 +130,11 @@ function wholeView(state: InstanceState, request: ServerRequest, options: ViewOp
     'OS-SRV-USG:launched_at': isoMicrosecondsOrNull(state.launchedAtMs),
     'OS-SRV-USG:terminated_at': isoMicrosecondsOrNull(state.terminatedAtMs),
     ...(state.ports.length > 0
-      ? { security_groups: request.securityGroups.map((name) => ({ name })) }
+      ? {
+          security_groups: (options.securityGroups ?? request.securityGroups).map((name) => ({
+            name,
+          })),
+        }
       : {}),
     ...(options.isAdmin ? adminView(state, request, options.microversion) : {}),
     'OS-EXT-STS:task_state': state.taskState ?? null,
