@@ -7,7 +7,7 @@ import { identityErrors } from './errors/identity.ts';
 import { imageErrors } from './errors/image.ts';
 import { networkErrors } from './errors/network.ts';
 import { placementErrors } from './errors/placement.ts';
-import type { ErrorEntry } from './errors/entry.ts';
+import type { ErrorEntry, ErrorTable } from './errors/entry.ts';
 import type { Refusal } from '#runtime/message/refusal.ts';
 
 export interface HttpRefusal {
@@ -18,14 +18,24 @@ export interface HttpRefusal {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const registry: Readonly<Record<string, ErrorEntry>> = {
-  ...identityErrors,
-  ...imageErrors,
-  ...networkErrors,
-  ...computeErrors,
-  ...computeResourceErrors,
-  ...placementErrors,
-};
+const registry: Readonly<Record<string, ErrorEntry>> = joined([
+  identityErrors,
+  imageErrors,
+  networkErrors,
+  computeErrors,
+  computeResourceErrors,
+  placementErrors,
+]);
+
+/** A code that two tables have would mean one thing where another was meant. */
+function joined(tables: readonly ErrorTable[]): Readonly<Record<string, ErrorEntry>> {
+  const all: Record<string, ErrorEntry> = {};
+  for (const [code, entry] of tables.flatMap((table) => Object.entries(table))) {
+    if (Object.hasOwn(all, code)) throw new Error(`refusal code ${code} has two meanings`);
+    all[code] = entry;
+  }
+  return all;
+}
 
 export function httpRefusal(refusal: Refusal): HttpRefusal {
   const entry = registry[refusal.refused];

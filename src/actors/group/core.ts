@@ -63,7 +63,7 @@ function decideDelete(
 ): Decision {
   const event = { type: 'server-group.deleted', groupId, requestId, atMs } as const;
   if (state.receipts.includes(receiptOf(event))) return accept([], {});
-  if (findGroup(state, groupId) === undefined) return refuse('group-not-found', { groupId });
+  if (findGroup(state, groupId) === undefined) return refuse('server-group-not-found', { groupId });
   return accept([event], {});
 }
 
@@ -73,7 +73,7 @@ function decideJoin(
   { nowMs: atMs }: Facts,
 ): Decision {
   const group = findGroup(state, groupId);
-  if (group === undefined) return refuse('group-not-found', { groupId });
+  if (group === undefined) return refuse('server-group-not-found', { groupId });
   const fresh = [...new Set(serverIds)].filter((id) => findMember(group, id) === undefined);
   if (fresh.length === 0) return accept([], {});
   const used = group.members.filter((member) => member.userId === userId).length;

@@ -1,7 +1,7 @@
 // The server groups of one project: which servers belong together, and which hosts they hold. One entity per project, so
 // that its quota of groups is counted where groups are made, and a group's policy is kept where its hosts are taken:
 // whoever claims a host for a member asks here, one after the other, and no race can break an anti-affinity.
-// Refusals: group-not-found, group-quota, group-member-quota, group-member-gone, group-policy (detail: group, policy, host,
+// Refusals: server-group-not-found, group-quota, group-member-quota, group-member-gone, group-policy (detail: group, policy, host,
 // and what stands against it), claim-closed, stale-owner.
 import { Type } from 'typebox';
 import {

@@ -78,7 +78,7 @@ export const computeResourceErrors = {
     message: ({ action, aggregateId, reason }) =>
       `Cannot ${aggregateActions[String(action)]} aggregate ${String(aggregateId)}. Reason: ${String(reason)}.`,
   },
-  'group-not-found': {
+  'server-group-not-found': {
     status: 404,
     message: ({ groupId }) => `Instance group ${String(groupId)} could not be found.`,
   },

@@ -56,7 +56,7 @@ export async function joinGroup(
       { type: 'project.release', serverId },
       { requestId: call.requestId },
     );
-  throw answer.refused === 'group-not-found' ? groupGone(groupId) : refusalFault(answer);
+  throw answer.refused === 'server-group-not-found' ? groupGone(groupId) : refusalFault(answer);
 }
 
 /** How many servers one user may have in a group. */

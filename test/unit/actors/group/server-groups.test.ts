@@ -229,12 +229,12 @@ it('a create and a delete that come again change nothing; others are told', () =
   expect(run.events).toHaveLength(length + 2);
   run.requestId = '';
   expect(run.send({ type: 'server-group.delete', groupId: 'g2' })).toEqual({
-    refused: 'group-not-found',
+    refused: 'server-group-not-found',
     detail: { groupId: 'g2' },
   });
   expect(
     run.send({ type: 'server-group.join', groupId: 'g2', serverIds: ['s'], userId: 'u', limit: 1 }),
-  ).toMatchObject({ refused: 'group-not-found' });
+  ).toMatchObject({ refused: 'server-group-not-found' });
 });
 
 describe('members whose servers nobody has seen', () => {
