@@ -14,11 +14,13 @@ import type { Identity } from '#actors/ports/identity.ts';
 import { placementDefinition, placementNamesDefinition } from '#actors/placement/entity.ts';
 import { projectDefinition } from '#actors/project/entity.ts';
 import { providerDefinition } from '#actors/provider/entity.ts';
+import { routerDefinition } from '#actors/services/network/routers/entity.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import { explainPlugin } from '#api/admin/explain-plugin.ts';
 import type { ComputeContext } from '#api/compute/context.ts';
 import { computeRefusals } from '#api/compute/envelope.ts';
+import { embeddedNetworkProxies } from '#api/compute/embedded-network-proxies.ts';
 import { computePlugin } from '#api/compute/plugin.ts';
 import { embeddedSecurityGroups } from '#api/compute/servers/embedded-security-groups.ts';
 import type { ApiContext } from '#api/context.ts';
@@ -102,6 +104,7 @@ export function buildApi(options: FrontDoorOptions): Door {
     region: config.region,
     publicUrl: `http://${config.listen.host}:${config.listen.port}`,
   };
+  const securityGroups = embeddedSecurityGroups(neighbours.networks);
   const compute: ComputeContext = {
     ...context,
     servers: entities.view(instanceDefinition),
@@ -116,7 +119,14 @@ export function buildApi(options: FrontDoorOptions): Door {
     images: neighbours.images,
     imageWriter: neighbours.imageWriter,
     networks: neighbours.networks,
-    securityGroups: embeddedSecurityGroups(neighbours.networks),
+    securityGroups,
+    networkProxies: embeddedNetworkProxies({
+      env,
+      router: assembly.router,
+      networks: neighbours.networks,
+      groups: securityGroups,
+    }),
+    floatingOf: (serverId) => neighbours.networks.floatingIps.ofServer(serverId),
     nodes: assembly.allNodes,
     scheduler: assembly.scheduler,
     resize: {
@@ -133,6 +143,7 @@ export function buildApi(options: FrontDoorOptions): Door {
   const network = networkPlugin(context, {
     embedded: neighbours.networks,
     tenancies: entities.view(tenancyDefinition),
+    routers: entities.view(routerDefinition),
   });
   const placement = placementPlugin(context, {
     ...compute,

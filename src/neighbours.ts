@@ -29,6 +29,7 @@ import { type EmbeddedNetworks, embeddedNetworks } from '#actors/services/networ
 import { networkDefinition } from '#actors/services/network/entity.ts';
 import { seedNetwork } from '#actors/services/network/seed.ts';
 import { defaultNetworkSettings, type NetworkSettings } from '#actors/services/network/settings.ts';
+import { routerDefinition } from '#actors/services/network/routers/entity.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import type { Config } from '#config/schema.ts';
 import type { Env } from '#runtime/env/env.ts';
@@ -147,6 +148,7 @@ function addNetworks(assembly: Assembly, env: Env, config: Config): EmbeddedNetw
   const { entities } = assembly;
   assembly.register({ definition: networkDefinition });
   assembly.register({ definition: tenancyDefinition });
+  assembly.register({ definition: routerDefinition });
   const settings: NetworkSettings = {
     ...defaultNetworkSettings,
     quotas: { ...defaultNetworkSettings.quotas, port: PORT_QUOTA },

@@ -9,12 +9,14 @@ import type { InstanceState } from '#actors/instance/state.ts';
 import type { Scheduler } from '#actors/instance/placement.ts';
 import type { NodeClient } from '#actors/node/client.ts';
 import type { ProjectState, QuotaLimits } from '#actors/project/protocol.ts';
+import type { FloatingOfServer } from '#actors/services/network/floating-ips.ts';
 import type { ProviderState } from '#actors/provider/protocol.ts';
 import type { AggregatesState } from '#actors/topology/aggregates-protocol.ts';
 import type { HostState } from '#actors/topology/protocol.ts';
 import type { Refusal } from '#runtime/message/refusal.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import type { ApiContext } from '../context.ts';
+import type { NetworkProxies } from './network-proxies.ts';
 import type { FoundRows } from './path-table.ts';
 
 /** A security group of the network service, as compute shows it. */
@@ -72,6 +74,10 @@ export interface ComputeContext extends ApiContext {
   readonly networks: Networks;
   /** Without it, groups named at create are checked only when ports are made, and servers show none of their rules. */
   readonly securityGroups?: SecurityGroups;
+  /** Without it there is nothing behind the network calls that compute had until 2.35. */
+  readonly networkProxies?: NetworkProxies;
+  /** Floating addresses of a server; the same list as before while nothing has changed. */
+  readonly floatingOf?: (serverId: string) => readonly FloatingOfServer[];
   readonly nodes: NodeClient;
   /** Asked before a move; without it a move that no host takes is accepted, and fails. */
   readonly scheduler?: Scheduler;

@@ -253,7 +253,85 @@ const securityErrors = {
   ),
 } as const satisfies ErrorTable;
 
+const routerErrors = {
+  'router-not-found': notFound('RouterNotFound', 'Router', 'routerId'),
+  'router-exists': conflict(
+    'RouterExists',
+    ({ routerId }) => `Router ${words(routerId)} is there already.`,
+  ),
+  'router-in-use': conflict(
+    'RouterInUse',
+    ({ routerId }) => `Router ${words(routerId)} still has ports`,
+  ),
+  'router-interface-missing': {
+    status: 404,
+    kind: 'RouterInterfaceNotFoundForSubnet',
+    message: ({ routerId, subnetId }: Detail) =>
+      `Router ${words(routerId)} has no interface on subnet ${words(subnetId)}`,
+  },
+  'router-port-missing': {
+    status: 404,
+    kind: 'RouterInterfaceNotFound',
+    message: ({ routerId, portId }: Detail) =>
+      `Router ${words(routerId)} does not have an interface with id ${words(portId)}`,
+  },
+  'router-interface-in-use': conflict(
+    'RouterInterfaceInUseByFloatingIP',
+    ({ routerId, subnetId }) =>
+      `Router interface for subnet ${words(subnetId)} on router ${words(routerId)} cannot be ` +
+      'deleted, as it is required by one or more floating IPs.',
+  ),
+  'router-gateway-in-use': conflict(
+    'RouterExternalGatewayInUseByFloatingIp',
+    ({ routerId, networkId }) =>
+      `Gateway cannot be updated for router ${words(routerId)}, since a gateway to external network ` +
+      `${words(networkId)} is required by one or more floating IPs.`,
+  ),
+  'port-of-service': conflict(
+    'ServicePortInUse',
+    ({ portId, owner }) =>
+      `Port ${words(portId)} cannot be deleted directly via the port API: has device owner ${words(owner)}.`,
+  ),
+  'network-not-external': invalid(
+    'BadRequest',
+    ({ networkId }) =>
+      `Bad floatingip request: Network ${words(networkId)} is not a valid external network.`,
+  ),
+  'floating-not-found': notFound('FloatingIPNotFound', 'Floating IP', 'floatingIpId'),
+  'floating-taken': conflict(
+    'FloatingIPPortAlreadyAssociated',
+    ({ floatingAddress, floatingIpId, portId, address, networkId }) =>
+      `Cannot associate floating IP ${words(floatingAddress)} (${words(floatingIpId)}) with port ` +
+      `${words(portId)} using fixed IP ${words(address)}, as that fixed IP already has a floating IP on ` +
+      `external network ${words(networkId)}.`,
+  ),
+  'floating-no-address': invalid(
+    'BadRequest',
+    ({ portId }) =>
+      `Bad floatingip request: Cannot add floating IP to port ${words(portId)} that has no fixed IPv4 addresses.`,
+  ),
+  'floating-several': invalid(
+    'BadRequest',
+    ({ portId }) =>
+      `Bad floatingip request: Port ${words(portId)} has multiple fixed IPv4 addresses.  Must provide a ` +
+      'specific IPv4 address when assigning a floating IP.',
+  ),
+  'floating-not-own': invalid(
+    'BadRequest',
+    ({ portId, address }) =>
+      `Bad floatingip request: Port ${words(portId)} does not have fixed ip ${words(address)}.`,
+  ),
+  'floating-unreachable': {
+    status: 404,
+    kind: 'ExternalGatewayForFloatingIPNotFound',
+    message: ({ networkId, subnetId, portId }: Detail) =>
+      `External network ${words(networkId)} is not reachable from subnet ${words(subnetId)}.  ` +
+      `Therefore, cannot associate Port ${words(portId)} with a Floating IP.`,
+  },
+} as const satisfies ErrorTable;
+
 export const networkErrors = {
+  ...routerErrors,
   ...networkAndSubnetErrors,
   ...portErrors,
   ...securityErrors,

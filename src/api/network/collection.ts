@@ -211,6 +211,8 @@ export function missing(
       return ['group-not-found', { groupId: id }];
     case 'security_group_rule':
       return ['rule-not-found', { ruleId: id }];
+    case 'floatingip':
+      return ['floating-not-found', { floatingIpId: id }];
     default:
       return [`${table.name}-not-found`, { [`${table.name}Id`]: id }];
   }

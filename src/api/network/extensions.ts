@@ -39,6 +39,18 @@ export const extensions: readonly Extension[] = [
     'Marks networks that lead outside',
   ),
   extension(
+    'ext-gw-mode',
+    'Neutron L3 Configurable external gateway mode',
+    '2013-03-28T10:00:00-00:00',
+    'Routers tell whether they translate source addresses, as data',
+  ),
+  extension(
+    'extraroute',
+    'Neutron Extra Route',
+    '2013-02-01T10:00:00-00:00',
+    'Routers have static routes, as data',
+  ),
+  extension(
     'filter-validation',
     'Filter parameters validation',
     '2018-07-04T10:00:00-00:00',
@@ -105,6 +117,12 @@ export const extensions: readonly Extension[] = [
     'If-Match constraints based on revision_number',
     '2016-12-11T00:00:00-00:00',
     'Changes only what is at a known revision',
+  ),
+  extension(
+    'router',
+    'Neutron L3 Router',
+    '2012-07-20T10:00:00-00:00',
+    'Routers and floating addresses, as data',
   ),
   extension(
     'security-group',

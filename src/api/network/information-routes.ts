@@ -10,7 +10,7 @@ import { poolSize } from './subnet-body.ts';
 import { refuse } from '#runtime/message/refusal.ts';
 
 /** Kinds of which this cloud has none: lists of them are empty, and nothing can be made. */
-const absent = ['agents', 'routers', 'floatingips', 'subnetpools'] as const;
+const absent = ['agents', 'subnetpools'] as const;
 
 const AVAILABILITY = '/v2.0/network-ip-availabilities';
 

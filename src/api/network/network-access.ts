@@ -2,8 +2,15 @@
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '#actors/ports/identity.ts';
 import type { EmbeddedNetworks } from '#actors/services/network/embedded.ts';
+import { type FloatingIp, FLOATING_OWNER } from '#actors/services/network/floating-ips.ts';
 import type { FoundPort, FoundSubnet } from '#actors/services/network/network-index.ts';
 import { type networkCommands, networks } from '#actors/services/network/protocol.ts';
+import type { RouterState } from '#actors/services/network/routers/entity.ts';
+import {
+  GATEWAY_OWNER,
+  type routerCommands,
+  routers,
+} from '#actors/services/network/routers/protocol.ts';
 import type { NetworkState } from '#actors/services/network/state.ts';
 import {
   networkProjects,
@@ -22,17 +29,20 @@ import { errorOf, NetworkHttpError, notAuthorized } from './neutron-error.ts';
 export interface NetworkService {
   readonly embedded: EmbeddedNetworks;
   readonly tenancies: StateView<TenancyState>;
+  readonly routers: StateView<RouterState>;
 }
 
 export class NetworkAccess {
   readonly context: ApiContext;
   readonly embedded: EmbeddedNetworks;
   readonly tenancies: StateView<TenancyState>;
+  readonly routers: StateView<RouterState>;
 
   constructor(context: ApiContext, service: NetworkService) {
     this.context = context;
     this.embedded = service.embedded;
     this.tenancies = service.tenancies;
+    this.routers = service.routers;
   }
 
   newId(): string {
@@ -68,6 +78,29 @@ export class NetworkAccess {
     if (found === undefined || !seesPort(caller, found))
       throw errorOf(refuse('port-not-found', { portId }));
     return found;
+  }
+
+  router(caller: Caller, routerId: string): RouterState {
+    const router = this.routers.get(routerId);
+    if (router?.status !== 'present' || !owns(caller, router.attributes.projectId))
+      throw errorOf(refuse('router-not-found', { routerId }));
+    return router;
+  }
+
+  floatingIp(caller: Caller, floatingIpId: string): FloatingIp {
+    const found = this.embedded.floatingIps.find(floatingIpId);
+    if (found === undefined || !owns(caller, found.projectId))
+      throw errorOf(refuse('floating-not-found', { floatingIpId }));
+    return found;
+  }
+
+  async askRouter<T extends keyof typeof routerCommands>(
+    request: FastifyRequest,
+    routerId: string,
+    command: CommandNamed<typeof routerCommands, T>,
+  ): Promise<void> {
+    const { requestId } = request;
+    settled(await this.context.router.ask(routers.ref(routerId), command, { requestId }));
   }
 
   async askNetwork<T extends keyof typeof networkCommands>(
@@ -118,7 +151,11 @@ export function seesSubnet(caller: Caller, { network, subnet }: FoundSubnet): bo
   return owns(caller, subnet.projectId) || owns(caller, projectId) || shared;
 }
 
+/** What stands for a router or a floating address outside is for those whose network that is. */
+const outsideOwners: readonly string[] = [FLOATING_OWNER, GATEWAY_OWNER];
+
 export function seesPort(caller: Caller, { network, port }: FoundPort): boolean {
+  if (outsideOwners.includes(port.deviceOwner)) return owns(caller, network.attributes.projectId);
   return owns(caller, port.projectId) || owns(caller, network.attributes.projectId);
 }
 

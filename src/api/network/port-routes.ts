@@ -1,9 +1,11 @@
 // Ports: create (one or several), list, show, change, delete.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '#actors/ports/identity.ts';
+import { FLOATING_OWNER } from '#actors/services/network/floating-ips.ts';
 import { randomMacs } from '#actors/services/network/macs.ts';
 import type { FoundPort } from '#actors/services/network/network-index.ts';
 import type { AddressRequest, PortAttributes } from '#actors/services/network/protocol.ts';
+import { GATEWAY_OWNER, INTERFACE_OWNER } from '#actors/services/network/routers/protocol.ts';
 import type { NetworkState } from '#actors/services/network/state.ts';
 import { bucketEntries } from '#actors/domain/bucket-map.ts';
 import { refuse } from '#runtime/message/refusal.ts';
@@ -33,6 +35,8 @@ import { portTable } from './resource-tables.ts';
 import { renderPort } from './resource-views.ts';
 
 const PATH = '/v2.0/ports';
+/** Ports that go with what they belong to. */
+const serviceOwners: readonly string[] = [FLOATING_OWNER, GATEWAY_OWNER, INTERFACE_OWNER];
 
 interface WantedPort {
   readonly network: NetworkState;
@@ -350,6 +354,8 @@ async function deletePort(
   requireWriter(caller, 'delete_port');
   await access.settle();
   const { network, port } = access.port(caller, idOf(request));
+  const { id: portId, deviceOwner: owner } = port;
+  if (serviceOwners.includes(owner)) throw errorOf(refuse('port-of-service', { portId, owner }));
   await access.askNetwork(request, network.id, {
     type: 'network.delete-port',
     portId: port.id,

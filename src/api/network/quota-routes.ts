@@ -72,6 +72,11 @@ function usedOf(access: NetworkAccess, projectId: string, resource: QuotaResourc
   if (resource === 'security_group') return groups.length;
   if (resource === 'security_group_rule')
     return groups.reduce((sum, group) => sum + group.rules.length, 0);
+  if (resource === 'floatingip') return access.embedded.floatingIps.count(projectId);
+  if (resource === 'router')
+    return [...access.routers.values()].filter(
+      ({ status, attributes }) => status === 'present' && attributes.projectId === projectId,
+    ).length;
   return access.embedded.index.count(resource, projectId);
 }
 

@@ -5,6 +5,7 @@ import { type EmbeddedNetworks, embeddedNetworks } from '#actors/services/networ
 import { networkDefinition } from '#actors/services/network/entity.ts';
 import { seedNetwork } from '#actors/services/network/seed.ts';
 import { defaultNetworkSettings } from '#actors/services/network/settings.ts';
+import { routerDefinition } from '#actors/services/network/routers/entity.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import type { ApiContext } from '#api/context.ts';
 import { networkPlugin } from '#api/network/plugin.ts';
@@ -60,7 +61,10 @@ export interface NetworkCloud {
 
 export function networkCloud(quotas: Partial<Record<string, number>> = {}): NetworkCloud {
   const clock = { nowMs: Date.UTC(2026, 0, 31, 12) };
-  const cluster = pureCluster([networkDefinition, tenancyDefinition], () => clock.nowMs);
+  const cluster = pureCluster(
+    [networkDefinition, tenancyDefinition, routerDefinition],
+    () => clock.nowMs,
+  );
   const env = createVirtualEnv({ seed: 'network-api' });
   const { router, views } = cluster;
   const networks = cluster.view(networkDefinition);
@@ -79,7 +83,11 @@ export function networkCloud(quotas: Partial<Record<string, number>> = {}): Netw
     region: 'RegionOne',
     publicUrl: 'http://cloud.test:8774',
   };
-  const plugin = networkPlugin(context, { embedded, tenancies });
+  const plugin = networkPlugin(context, {
+    embedded,
+    tenancies,
+    routers: cluster.view(routerDefinition),
+  });
   const app = buildServer(context, [{ prefix: '/network', plugin }]);
   const seed = async (): Promise<string> => {
     const id = await seedNetwork(

@@ -60,14 +60,14 @@ describe('what the service tells of itself', () => {
     };
     const aliases = extensions.map(({ alias }) => alias);
     expect(aliases).toContain('security-group');
-    expect(aliases).not.toContain('router');
+    expect(aliases).not.toContain('vpnaas');
     for (const extension of extensions)
       expect((await as('red', `GET /extensions/${extension.alias}`)).body).toEqual({ extension });
-    expect((await as('red', 'GET /extensions/router')).status).toBe(404);
+    expect((await as('red', 'GET /extensions/vpnaas')).status).toBe(404);
   });
 
   it('what is not built is empty and can not be made', async () => {
-    for (const kind of ['routers', 'floatingips', 'subnetpools', 'agents']) {
+    for (const kind of ['subnetpools', 'agents']) {
       expect((await as('red', `GET /${kind}`)).body).toEqual({ [kind]: [] });
       expect((await as('red', `POST /${kind}`, {})).error.type).toBe('HTTPNotFound');
     }

@@ -11,6 +11,8 @@ const defaults = {
   port: 500,
   security_group: 10,
   security_group_rule: 100,
+  router: 10,
+  floatingip: 50,
 };
 
 beforeEach(() => {
@@ -43,6 +45,8 @@ describe('quotas', () => {
       port: { limit: 500, used: 0, reserved: 0 },
       security_group: { limit: 10, used: 1, reserved: 0 },
       security_group_rule: { limit: 100, used: 4, reserved: 0 },
+      router: { limit: 10, used: 0, reserved: 0 },
+      floatingip: { limit: 50, used: 0, reserved: 0 },
     });
   });
 

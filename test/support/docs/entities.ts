@@ -47,6 +47,7 @@ import { metadefsDefinition } from '#actors/services/metadefs/entity.ts';
 import { imageAttributes } from '#actors/services/image/protocol.ts';
 import { networkDefinition } from '#actors/services/network/entity.ts';
 import { networkAttributes, portRecord, subnetRecord } from '#actors/services/network/protocol.ts';
+import { routerDefinition } from '#actors/services/network/routers/entity.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import { ruleRecord } from '#actors/services/network/tenancy-protocol.ts';
 import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
@@ -141,6 +142,11 @@ export const entities: readonly DocumentedEntity[] = [
     definition: networkDefinition,
     protocolFile: 'src/actors/services/network/protocol.ts',
     stands: 'one network with its subnets and ports',
+  },
+  {
+    definition: routerDefinition,
+    protocolFile: 'src/actors/services/network/routers/protocol.ts',
+    stands: 'one router',
   },
   {
     definition: tenancyDefinition,

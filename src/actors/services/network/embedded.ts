@@ -13,6 +13,8 @@ import type {
   PortRequest,
 } from '../../ports/networks.ts';
 import { contains, keyOfText, overlaps, parseAddress } from './addresses.ts';
+import { FloatingIpOrders } from './floating-ip-orders.ts';
+import { FloatingIps } from './floating-ips.ts';
 import { boundPort, hostNetworkPlan, instanceNetwork } from './bound-port.ts';
 import { bucketEntries, bucketGet } from '../../domain/bucket-map.ts';
 import { randomMacs } from './macs.ts';
@@ -46,6 +48,8 @@ export class EmbeddedNetworks implements Networks {
   readonly index: NetworkIndex;
   readonly groups: SecurityGroups;
   readonly serverGroups: ServerGroups;
+  readonly floatingIps: FloatingIps;
+  readonly floatingIpOrders: FloatingIpOrders;
   readonly settings: NetworkSettings;
   readonly #options: EmbeddedNetworksOptions;
 
@@ -55,6 +59,13 @@ export class EmbeddedNetworks implements Networks {
     this.index = new NetworkIndex(options.networks);
     this.groups = new SecurityGroups(options);
     const { index, groups } = this;
+    this.floatingIps = new FloatingIps(index, options.networks);
+    this.floatingIpOrders = new FloatingIpOrders({
+      ...options,
+      index,
+      floatingIps: this.floatingIps,
+      quotaOf: (projectId) => this.quota(projectId, 'floatingip'),
+    });
     this.serverGroups = new ServerGroups({ ...options, index, groups });
   }
 

@@ -3,7 +3,7 @@ import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { isRefusal, type Refusal, refuse } from '#runtime/message/refusal.ts';
 import { planAddresses } from './allocation.ts';
-import { bucketGet } from '../../domain/bucket-map.ts';
+import { bucketEntries, bucketGet } from '../../domain/bucket-map.ts';
 import type { networkCommands, NetworkEvent, PortAttributes, PortRecord } from './protocol.ts';
 import { findSubnet, hasAutomaticAddresses, type NetworkState } from './state.ts';
 
@@ -22,6 +22,8 @@ export function createPort(
     const isSame = ownedByDevice && there.ownedByDevice && there.deviceId === attributes.deviceId;
     return isSame ? accept([], {}) : refuse('port-exists', { portId });
   }
+  const taken = floatingRefusal(network, portId, command.floating);
+  if (taken !== undefined) return taken;
   const mac = command.macs.find((each) => bucketGet(network.macs, each) === undefined);
   if (mac === undefined) return noMac(network, command.macs);
   const fixedIps = planAddresses(network, {
@@ -42,12 +44,37 @@ export function createPort(
     mac,
     fixedIps: [...fixedIps],
     ownedByDevice,
+    ...(command.floating === undefined ? {} : { floating: command.floating }),
     tags: [...new Set(tags)].sort(),
     revision: 1,
     createdAtMs: atMs,
     updatedAtMs: atMs,
   };
   return accept([{ type: 'network.port-set', port, changeId, atMs }], {});
+}
+
+/** A fixed address has one floating address of a network at most. */
+function floatingRefusal(
+  network: NetworkState,
+  portId: string,
+  floating: PortRecord['floating'] | null,
+): Refusal | undefined {
+  if (floating === undefined || floating === null) return undefined;
+  for (const [, other] of bucketEntries(network.ports)) {
+    const isTaken =
+      other.id !== portId &&
+      other.floating?.portId === floating.portId &&
+      other.floating.address === floating.address;
+    if (isTaken)
+      return refuse('floating-taken', {
+        floatingIpId: other.deviceId,
+        floatingAddress: other.fixedIps[0]?.address,
+        portId: floating.portId,
+        address: floating.address,
+        networkId: network.id,
+      });
+  }
+  return undefined;
 }
 
 function noMac(network: NetworkState, macs: readonly string[]): Refusal {
@@ -67,7 +94,16 @@ export function changePort(
   const mac = command.mac ?? port.mac;
   const refused = macRefusal(network, port, mac);
   if (refused !== undefined) return refused;
-  const changed = { ...port, ...command.attributes, mac };
+  const taken = floatingRefusal(network, port.id, command.floating);
+  if (taken !== undefined) return taken;
+  const { floating: before, ...others } = port;
+  const floating = command.floating === undefined ? before : (command.floating ?? undefined);
+  const changed = {
+    ...others,
+    ...(floating === undefined ? {} : { floating }),
+    ...command.attributes,
+    mac,
+  };
   let { fixedIps } = port;
   if (command.addresses !== undefined || mac !== port.mac) {
     const planned = planAddresses(network, {

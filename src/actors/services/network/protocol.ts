@@ -3,7 +3,7 @@
 // Refusals: network-not-found, network-exists, network-in-use, network-shared-in-use, subnet-not-found, subnet-exists,
 // subnet-overlap, subnet-in-use, subnet-not-on-network, gateway-in-pool, pool-invalid, pool-out-of-bounds,
 // pool-overlap, port-not-found, port-exists, port-in-use, port-bound, mac-in-use, no-mac, no-addresses,
-// address-in-use, address-not-in-subnet, address-not-on-network, address-automatic, no-subnets, revision-mismatch.
+// floating-taken, address-in-use, address-not-in-subnet, address-not-on-network, address-automatic, no-subnets, revision-mismatch.
 import { type Static, Type } from 'typebox';
 import {
   command,
@@ -71,6 +71,13 @@ const subnetChanges = Type.Object({
 const addressPair = Type.Object({ ip: text, mac: text });
 const fixedIp = Type.Object({ subnetId: text, address: text });
 
+/** What a floating address stands for: this address of this port, behind this router. */
+const floatingTarget = Type.Object({
+  portId: text,
+  address: text,
+  routerId: Type.Optional(text),
+});
+
 export const portRecord = Type.Object({
   id: text,
   name: text,
@@ -91,6 +98,8 @@ export const portRecord = Type.Object({
   profile: text,
   /** Made for its device, and removed with it. */
   ownedByDevice: Type.Boolean(),
+  /** Of a port that is a floating address. */
+  floating: Type.Optional(floatingTarget),
   tags: texts,
   revision: count,
   createdAtMs: Type.Number(),
@@ -162,8 +171,9 @@ export const networkCommands = {
     done,
   ),
   'network.create-port': command(
-    1,
+    2,
     Type.Object({
+      floating: Type.Optional(floatingTarget),
       portId: text,
       projectId: text,
       attributes: Type.Required(portAttributes),
@@ -178,9 +188,11 @@ export const networkCommands = {
     done,
   ),
   'network.change-port': command(
-    1,
+    2,
     Type.Object({
       portId: text,
+      /** null: it stands for nothing any more. */
+      floating: Type.Optional(Type.Union([floatingTarget, Type.Null()])),
       attributes: portAttributes,
       mac: Type.Optional(text),
       addresses: Type.Optional(Type.Array(addressRequest)),
@@ -238,7 +250,10 @@ export const networkEvents = {
   /** Automatic addresses of it are gone with this event. */
   'network.subnet-deleted': event(1, Type.Object({ subnetId: text, ...change })),
   /** A port as it is now, new or changed. */
-  'network.port-set': event(1, Type.Object({ port: portRecord, ...change })),
+  'network.port-set': event(2, Type.Object({ port: portRecord, ...change }), {
+    // Ports of then were no floating addresses.
+    1: (data) => data,
+  }),
   'network.port-deleted': event(1, Type.Object({ portId: text, ...change })),
   'network.tags-set': event(1, Type.Object({ kind: taggedKind, id: text, tags: texts, ...change })),
 } as const;

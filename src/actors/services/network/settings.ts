@@ -6,6 +6,8 @@ export const quotaResources = [
   'port',
   'security_group',
   'security_group_rule',
+  'router',
+  'floatingip',
 ] as const;
 export type QuotaResource = (typeof quotaResources)[number];
 
@@ -20,7 +22,15 @@ export interface NetworkSettings {
 
 /** Neutron's. */
 export const defaultNetworkSettings: NetworkSettings = {
-  quotas: { network: 100, subnet: 100, port: 500, security_group: 10, security_group_rule: 100 },
+  quotas: {
+    network: 100,
+    subnet: 100,
+    port: 500,
+    security_group: 10,
+    security_group_rule: 100,
+    router: 10,
+    floatingip: 50,
+  },
   dnsServers: [],
   mtu: 1500,
 };

@@ -12,6 +12,9 @@ import { flavorRoutes } from './flavors/flavors.ts';
 import { hostRoutes } from './hosts/hosts.ts';
 import { hypervisorRoutes } from './hosts/hypervisors.ts';
 import { keypairRoutes } from './keypairs/keypairs.ts';
+import { floatingIpRoutes } from './proxies/floating-ips.ts';
+import { networkProxyRoutes } from './proxies/networks.ts';
+import { securityGroupProxyRoutes } from './proxies/security-groups.ts';
 import { limitRoutes } from './quotas/limits.ts';
 import { migrationRoutes } from './migrations.ts';
 import { quotaClassRoutes } from './quotas/quota-classes.ts';
@@ -36,6 +39,9 @@ export const resourceRoutes: readonly ComputeRoute[] = [
   ...serviceRoutes,
   ...hostRoutes,
   ...hypervisorRoutes,
+  ...networkProxyRoutes,
+  ...floatingIpRoutes,
+  ...securityGroupProxyRoutes,
   ...aggregateRoutes,
   ...externalEventRoutes,
   ...consoleRoutes,

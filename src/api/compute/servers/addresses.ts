@@ -6,7 +6,7 @@ import { addressesOf } from './views/addresses.ts';
 
 function showNetwork(call: ComputeCall): unknown {
   const label = call.params['label'] ?? '';
-  const addresses = addressesOf(call.server, false);
+  const addresses = addressesOf(call.server, false, call.context.floatingOf?.(call.server.id));
   if (!Object.hasOwn(addresses, label))
     throw notFound('Instance is not a member of specified network');
   return { [label]: addresses[label] };
@@ -45,7 +45,9 @@ export const addressRoutes: readonly ComputeRoute[] = [
     ...onServer('/ips'),
     method: 'GET',
     policy: { rule: 'ips:index', persona: 'reader' },
-    handler: (call) => ({ addresses: addressesOf(call.server, false) }),
+    handler: (call) => ({
+      addresses: addressesOf(call.server, false, call.context.floatingOf?.(call.server.id)),
+    }),
   },
   {
     ...onServer('/ips/:label'),

@@ -9,7 +9,7 @@ const MAX_CHARACTERS = 64 * 1024 * 1024;
 
 export interface TextSource {
   readonly state: InstanceState;
-  readonly beside?: unknown;
+  readonly beside?: readonly unknown[] | undefined;
 }
 
 interface Text extends TextSource {
@@ -18,8 +18,8 @@ interface Text extends TextSource {
 
 export interface ServerJsonCache {
   /**
-   * `form` names all that the text depends on besides the state and `beside`, a value that is another one when what it
-   * tells of the server has changed.
+   * `form` names all that the text depends on besides the state and `beside`, values of which one is another when what
+   * they tell of the server has changed.
    */
   text(form: string, of: TextSource, render: () => unknown): string;
   close(): void;
@@ -60,7 +60,7 @@ export function createServerJsonCache(servers: StateView<InstanceState>): Server
         lastTexts = textsOf(form);
       }
       const known = lastTexts.get(state.id);
-      if (known?.state === state && known.beside === beside) return known.json;
+      if (known?.state === state && areSame(known.beside, beside)) return known.json;
       const json = JSON.stringify(render());
       drop(lastTexts, state.id);
       lastTexts.set(state.id, { state, beside, json });
@@ -70,4 +70,8 @@ export function createServerJsonCache(servers: StateView<InstanceState>): Server
     },
     close: unsubscribe,
   };
+}
+
+function areSame(one: readonly unknown[] = [], other: readonly unknown[] = []): boolean {
+  return one.length === other.length && one.every((value, index) => value === other[index]);
 }

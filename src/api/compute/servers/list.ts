@@ -14,6 +14,9 @@ import { nextLink, serverLinks } from './views/links.ts';
 /** osapi_max_limit. */
 export const MAX_PAGE = 1_000;
 
+/** One list for all that have none, so that their texts stay the same. */
+const noAddresses: readonly never[] = [];
+
 export async function listServers(call: ComputeCall): Promise<JsonText> {
   return list(call, false);
 }
@@ -114,8 +117,9 @@ function detailTexts(call: ComputeCall, page: readonly InstanceState[]): readonl
   const form = `${viewFamily(microversion)} ${isAdmin} ${reads.zonesVersion} ${selfBase} ${bookmarkBase}`;
   const texts = page.map((state) => {
     const securityGroups = context.securityGroups?.namesOf(state.id);
-    return reads.json.text(form, { state, beside: securityGroups }, () =>
-      serverView(state, { ...options, securityGroups }),
+    const floating = context.floatingOf?.(state.id) ?? noAddresses;
+    return reads.json.text(form, { state, beside: [securityGroups, floating] }, () =>
+      serverView(state, { ...options, securityGroups, floating }),
     );
   });
   if (!isAdmin || !call.from(16)) return texts;

@@ -34,7 +34,7 @@ function listGroups({ context, server }: ComputeCall): unknown {
   return { security_groups: views.sort((left, right) => (left.name < right.name ? -1 : 1)) };
 }
 
-function groupView(group: SecurityGroupRecord, service: SecurityGroups | undefined) {
+export function groupView(group: SecurityGroupRecord, service: SecurityGroups | undefined) {
   const { id, name, description, projectId, rules } = group;
   return {
     id,
@@ -47,7 +47,7 @@ function groupView(group: SecurityGroupRecord, service: SecurityGroups | undefin
   };
 }
 
-function ruleView(
+export function ruleView(
   groupId: string,
   rule: SecurityGroupRecord['rules'][number],
   service: SecurityGroups | undefined,

@@ -23,11 +23,12 @@ export function oneServer(
   const { isAdmin } = call.caller;
   const zoneOf = (host: string) => zoneOfNamed(call.context, host);
   const securityGroups = call.context.securityGroups?.namesOf(server.id);
+  const floating = call.context.floatingOf?.(server.id) ?? [];
   return {
     server: {
       ...serverView(
         server,
-        { microversion, selfBase, bookmarkBase, isAdmin, zoneOf, securityGroups },
+        { microversion, selfBase, bookmarkBase, isAdmin, zoneOf, securityGroups, floating },
         size,
       ),
       ...(size === 'whole' && isAdmin && call.from(16)

@@ -1,5 +1,6 @@
 // Every action on a server. A new one joins here.
 import type { ComputeAction } from '../../route.ts';
+import { floatingIpActions } from '../../resources/proxies/floating-ips.ts';
 import { consoleActions } from '../../resources/consoles/consoles.ts';
 import { changePasswordAction } from './change-password.ts';
 import { consoleOutputAction } from './console-output.ts';
@@ -51,5 +52,6 @@ export const serverActions: readonly ComputeAction[] = [
   evacuateAction,
   ...consoleActions,
   ...securityGroupActions,
+  ...floatingIpActions,
   ...goneActions,
 ];

@@ -1,4 +1,5 @@
 // A server's addresses, by network name, in the order of its ports. Pure.
+import type { FloatingOfServer } from '#actors/services/network/floating-ips.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 
 export interface AddressView {
@@ -8,10 +9,17 @@ export interface AddressView {
   readonly 'OS-EXT-IPS-MAC:mac_addr'?: string;
 }
 
+function floatingFor(floating: readonly FloatingOfServer[], fixedAddress: string) {
+  return floating
+    .filter((each) => each.fixedAddress === fixedAddress)
+    .map(({ address }) => ({ addr: address }));
+}
+
 /** Empty while the server is being built. */
 export function addressesOf(
   state: InstanceState,
   extended: boolean,
+  floating: readonly FloatingOfServer[] = [],
 ): Readonly<Record<string, readonly AddressView[]>> {
   if (state.vmState === 'building') return {};
   const byNetwork = new Map<string, AddressView[]>();
@@ -25,6 +33,12 @@ export function addressesOf(
         'OS-EXT-IPS-MAC:mac_addr': port.mac.toLowerCase(),
       } as const;
       addresses.push(extended ? { ...plain, ...more } : plain);
+      for (const { addr } of floatingFor(floating, address))
+        addresses.push({
+          version: 4,
+          addr,
+          ...(extended ? { ...more, 'OS-EXT-IPS:type': 'floating' } : {}),
+        });
     }
   }
   return Object.fromEntries(byNetwork);

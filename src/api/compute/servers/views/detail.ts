@@ -4,6 +4,7 @@
 import { instanceName } from '#actors/domain/instance-name.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
 import { powerStates, statusOf } from '#actors/domain/states.ts';
+import type { FloatingOfServer } from '#actors/services/network/floating-ips.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import { present } from '#runtime/assert.ts';
 import { addressesOf } from './addresses.ts';
@@ -19,6 +20,8 @@ export interface ViewOptions extends LinkBases {
   readonly zoneOf?: (host: string) => string | undefined;
   /** Names of the groups of its ports now; without them those that it was created with. */
   readonly securityGroups?: readonly string[] | undefined;
+  /** Addresses outside that stand for its own. */
+  readonly floating?: readonly FloatingOfServer[];
 }
 
 /** Below 2.75 the replies to PUT (and rebuild) are small. */
@@ -56,7 +59,7 @@ export function serverView(
     flavor: flavorView(request, options),
     created: isoSeconds(state.createdAtMs),
     updated: isoSeconds(state.updatedAtMs),
-    addresses: addressesOf(state, size === 'whole'),
+    addresses: addressesOf(state, size === 'whole', options.floating),
     accessIPv4: request.accessIPv4,
     accessIPv6: request.accessIPv6,
     links: serverLinks(options, state.id),
