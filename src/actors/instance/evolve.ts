@@ -382,9 +382,10 @@ function powerChanged(state: InstanceState, event: Named<'instance.power-changed
 }
 
 function renamed(state: InstanceState, event: Named<'instance.renamed'>): InstanceState {
-  const { type: _type, atMs, description, ...changes } = event;
+  const { type: _type, atMs, description, availabilityZone: zone, ...changes } = event;
+  const zoned = zone === undefined ? {} : { availabilityZone: zone ?? undefined };
   const described = description === undefined ? {} : { description: description ?? undefined };
-  return withRequest(state, { ...changes, ...described }, atMs);
+  return withRequest(state, { ...changes, ...described, ...zoned }, atMs);
 }
 
 function withRequest(

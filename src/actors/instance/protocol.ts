@@ -95,7 +95,7 @@ export const instanceCommands = {
     done,
   ),
   'instance.rename': command(
-    1,
+    2,
     Type.Object({
       actor,
       name: Type.Optional(text),
@@ -104,6 +104,8 @@ export const instanceCommands = {
       accessIPv4: Type.Optional(text),
       accessIPv6: Type.Optional(text),
       diskConfig: Type.Optional(Type.Union([Type.Literal('AUTO'), Type.Literal('MANUAL')])),
+      /** The zone that it stays in wherever it is moved; null lets it go. */
+      availabilityZone: Type.Optional(Type.Union([text, Type.Null()])),
     }),
     done,
   ),
@@ -262,7 +264,7 @@ export const instanceEvents = {
     Type.Object({ power: powerState, reason: text, atMs: Type.Number() }),
   ),
   'instance.renamed': event(
-    1,
+    2,
     Type.Object({
       name: Type.Optional(text),
       hostname: Type.Optional(text),
@@ -270,8 +272,11 @@ export const instanceEvents = {
       accessIPv4: Type.Optional(text),
       accessIPv6: Type.Optional(text),
       diskConfig: Type.Optional(Type.Union([Type.Literal('AUTO'), Type.Literal('MANUAL')])),
+      availabilityZone: Type.Optional(Type.Union([text, Type.Null()])),
       atMs: Type.Number(),
     }),
+    // Until then the zone stayed as it was.
+    { 1: (data) => data },
   ),
   'instance.metadata-changed': event(
     1,

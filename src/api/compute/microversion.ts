@@ -2,9 +2,9 @@
 // The rules are those of the microversion specification: the new header wins, of several values for compute the last.
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Minor numbers: 2.1 … 2.96. A higher maximum may only be stated when its behaviour is here. */
+/** Minor numbers: 2.1 … 2.104. A higher maximum may only be stated when its behaviour is here. */
 export const MIN_MINOR = 1;
-export const MAX_MINOR = 96;
+export const MAX_MINOR = 104;
 /** What `/v2` speaks: 2.0, without microversions. */
 export const LEGACY_MINOR = 0;
 

@@ -19,7 +19,7 @@ import {
   type SuccessCode,
 } from './route.ts';
 import type { ServerReads } from './servers/reads.ts';
-import { checkBody, checkQuery } from './validation.ts';
+import { checkBody, checkQuery, type JsonSchema } from './validation.ts';
 
 /** What every call of the service has at hand. */
 export interface ComputeService {
@@ -61,7 +61,7 @@ async function run(
 ): Promise<unknown> {
   if (operation.gone === true) throw new ComputeFault(410, plainWords.gone);
   const { microversion } = call;
-  const query = schemaFor(row.query, microversion);
+  const query = schemaFor(row.query, microversion) ?? unaskedQuery(row, microversion);
   if (query !== undefined) checkQuery(query, call.query);
   const body = schemaFor(operation.body, microversion);
   if (body !== undefined) checkBody(body, call.body, microversion === LEGACY_MINOR);
@@ -83,6 +83,14 @@ function chooseAction(actions: readonly ComputeAction[], request: FastifyRequest
   if (action === undefined) throw notFound();
   return action;
 }
+
+/** From 2.102 on a look that takes no parameters refuses them. */
+function unaskedQuery(row: ComputeRoute, minor: number): JsonSchema | undefined {
+  const takesNone = row.method === 'GET' && row.query === undefined && minor >= 102;
+  return takesNone ? noParameters : undefined;
+}
+
+const noParameters: JsonSchema = { type: 'object', properties: {}, additionalProperties: false };
 
 function schemaFor(ranges: readonly SchemaRange[] | undefined, minor: number) {
   return ranges?.find((range) => inRange(range, minor))?.schema;
@@ -152,10 +160,10 @@ class Call implements ComputeCall {
   }
   get selfBase(): string {
     const version = this.microversion === LEGACY_MINOR ? 'v2' : 'v2.1';
-    return `${this.#root()}/${version}${this.#project()}`;
+    return `${this.rootUrl}/${version}${this.#project()}`;
   }
   get bookmarkBase(): string {
-    return `${this.#root()}${this.#project()}`;
+    return `${this.rootUrl}${this.#project()}`;
   }
 
   from(minor: number): boolean {
@@ -190,7 +198,7 @@ class Call implements ComputeCall {
     if (this.#server === undefined) throw notFound(`Instance ${id} could not be found.`);
   }
 
-  #root(): string {
+  get rootUrl(): string {
     const base = baseUrl(this.#request.headers.host, this.context.publicUrl);
     return `${base}${this.#service.prefix}`;
   }

@@ -47,6 +47,8 @@ export interface ComputeCall {
   readonly selfBase: string;
   /** `http://host:port/compute`, with the project when the path has it: for `bookmark` links. */
   readonly bookmarkBase: string;
+  /** `http://host:port/compute`. */
+  readonly rootUrl: string;
   /** Path and query as asked, for `next` links. */
   readonly url: string;
   setHeader(name: string, value: string): void;

@@ -1,7 +1,9 @@
 // The version documents: what clients read first, without a token. Other unversioned paths get the choices.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { baseUrl } from '../server.ts';
+import { notFound } from './envelope.ts';
 import { MAX_MINOR, MIN_MINOR, versionText } from './microversion.ts';
+import type { ComputeRoute } from './route.ts';
 
 interface Version {
   readonly id: string;
@@ -54,6 +56,19 @@ export function versionRoutes(app: FastifyInstance, publicUrl: string): void {
     return sendJson(reply.code(300), { choices: choices(rootOf(request), path) });
   });
 }
+
+/** The same for those who ask below a version. */
+export const versionRows: readonly ComputeRoute[] = [
+  {
+    method: 'GET',
+    path: '/versions/:id',
+    handler: (call) => {
+      const version = versions.find(({ id }) => id === call.params['id']);
+      if (version === undefined) throw notFound();
+      return { version: versionDocument(version, call.rootUrl) };
+    },
+  },
+];
 
 function versionList(root: string): readonly unknown[] {
   return versions.map(({ id, path, status, version, min_version, updated }) => ({

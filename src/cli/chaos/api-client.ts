@@ -22,7 +22,7 @@ export interface Login {
   readonly reply: ApiReply;
 }
 
-export const LATEST = '2.96';
+export const LATEST = '2.104';
 
 export class ApiClient {
   readonly url: string;

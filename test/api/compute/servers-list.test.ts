@@ -80,7 +80,7 @@ describe('a list', () => {
     });
   });
 
-  it.each(['2.1', '2.47', '2.79', '2.96'])(
+  it.each(['2.1', '2.47', '2.79', '2.96', '2.104'])(
     'with detail shows each server as it is shown alone at %s, but for its groups',
     async (version) => {
       for (const as of ['anna', 'admin']) {

@@ -5,7 +5,7 @@ import { IMAGE, NETWORK, serverCloud } from './server-cloud.ts';
 
 const cloud = await serverCloud();
 const id = await cloud.bootActive();
-const latest = '2.96';
+const latest = '2.104';
 
 const word = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 12 }),

@@ -1,6 +1,6 @@
 // What a server looks like in each microversion, to whom. Field sets are whole: clients' schemas are closed.
 import { describe, expect, it } from 'vitest';
-import { IMAGE, serverCloud, type ServerCloud } from './server-cloud.ts';
+import { IMAGE, serverBody, serverCloud, type ServerCloud } from './server-cloud.ts';
 
 const cloud: ServerCloud = await serverCloud();
 const id = await cloud.bootActive({
@@ -49,6 +49,7 @@ const added: readonly (readonly [number, string])[] = [
   [73, 'locked_reason'],
   [90, 'OS-EXT-SRV-ATTR:hostname'],
   [96, 'pinned_availability_zone'],
+  [100, 'scheduler_hints'],
 ];
 const adminOnly = [
   [1, 'OS-EXT-SRV-ATTR:host'],
@@ -82,7 +83,10 @@ function fieldsAt(minor: number, isAdmin: boolean): readonly string[] {
   return [...new Set([...base, ...more, ...admin])].sort();
 }
 
-const minors = [1, 2, 3, 8, 9, 16, 19, 25, 26, 46, 47, 62, 63, 70, 71, 73, 75, 79, 89, 90, 95, 96];
+const minors = [
+  1, 2, 3, 8, 9, 16, 19, 25, 26, 46, 47, 62, 63, 70, 71, 73, 75, 79, 89, 90, 95, 96, 98, 99, 100,
+  104,
+];
 
 describe('GET /servers/{id}', () => {
   it.each(minors)('has exactly the fields of 2.%d', async (minor) => {
@@ -355,5 +359,54 @@ describe('DELETE /servers/{id}', () => {
       409,
       { conflictingRequest: { code: 409, message: `Instance ${server} is locked` } },
     ]);
+  });
+});
+
+describe('the newest versions', () => {
+  it('show properties of the image from 2.98 on, and hints from 2.100 on', async () => {
+    const own = await cloud.boot();
+    const hinted = await cloud.call('POST', '/servers', {
+      ...serverBody(),
+      'os:scheduler_hints': { different_host: [own], query: '["and"]' },
+    });
+    const at = async (version: string) =>
+      (await cloud.get(`/servers/${hinted.body.server.id}`, { version })).body.server;
+    expect((await at('2.97')).image).toEqual({ id: IMAGE, links: expect.any(Array) });
+    expect((await at('2.98')).image).toEqual({
+      id: IMAGE,
+      links: expect.any(Array),
+      properties: {},
+    });
+    expect((await at('2.100')).scheduler_hints).toEqual({ different_host: own, query: '["and"]' });
+    const list = await cloud.get('/servers/detail', { version: '2.100' });
+    for (const server of list.body.servers) expect(server).toHaveProperty('scheduler_hints');
+  });
+
+  it('refuse parameters that a call does not have, from 2.102 on', async () => {
+    const ask = (version: string) => cloud.get(`/servers/${id}?x=1`, { version });
+    expect([(await ask('2.101')).status, (await ask('2.102')).status]).toEqual([200, 400]);
+    expect((await ask('2.102')).text).toContain('Additional properties are not allowed');
+  });
+
+  it('pin a server to the zone that it is in, or let it go, from 2.104 on', async () => {
+    const server = await cloud.bootActive();
+    const put = (zone: string | null, version = '2.104') =>
+      cloud.call(
+        'PUT',
+        `/servers/${server}`,
+        { server: { pinned_availability_zone: zone } },
+        { version },
+      );
+    expect((await put('nova', '2.103')).status).toBe(400);
+    expect((await put('nova')).body.server.pinned_availability_zone).toBe('nova');
+    expect(await put('cold')).toMatchObject({
+      status: 400,
+      body: {
+        badRequest: {
+          message: `Instance ${server} can only be pinned to the availability zone that it is in: nova.`,
+        },
+      },
+    });
+    expect((await put(null)).body.server.pinned_availability_zone).toBeNull();
   });
 });

@@ -265,7 +265,7 @@ async function statusOf(target: Target, body: Uint8Array | string): Promise<numb
     path,
     body,
     ...(target.as === undefined ? {} : { as: target.as }),
-    headers: { 'openstack-api-version': 'compute 2.96' },
+    headers: { 'openstack-api-version': 'compute 2.104' },
   });
   return status;
 }

@@ -8,6 +8,7 @@ import {
   ipAddress,
   looseNameParam,
   metadataParam,
+  nameOrNone,
   nameParam,
   positiveInteger,
   tagParam,
@@ -243,5 +244,12 @@ export const updateSchemas: readonly SchemaRange[] = [
   { until: 18, schema: updateBody(update21) },
   { until: 89, schema: updateBody(update219) },
   { until: 93, schema: updateBody({ ...update219, hostname: hostnameParam }) },
-  { schema: updateBody({ ...update219, hostname: fqdnParam }) },
+  { until: 103, schema: updateBody({ ...update219, hostname: fqdnParam }) },
+  {
+    schema: updateBody({
+      ...update219,
+      hostname: fqdnParam,
+      pinned_availability_zone: nameOrNone,
+    }),
+  },
 ];

@@ -1,7 +1,7 @@
 // One server: show, change, delete.
 import type { InstanceState } from '#actors/instance/state.ts';
 import { canonicalAddress } from '#actors/services/network/addresses.ts';
-import { notFound } from '../envelope.ts';
+import { badRequest, notFound } from '../envelope.ts';
 import { zoneOfNamed } from '../host-zone.ts';
 import type { ComputeCall } from '../route.ts';
 import { serverGroupsOf } from './group-membership.ts';
@@ -47,13 +47,22 @@ interface UpdateBody {
     readonly accessIPv4?: string;
     readonly accessIPv6?: string;
     readonly 'OS-DCF:diskConfig'?: 'AUTO' | 'MANUAL';
+    readonly pinned_availability_zone?: string | null;
   };
 }
 
 /** Until 2.74 the reply leaves out what came as extensions. */
 export async function updateServer(call: ComputeCall): Promise<unknown> {
   const { server } = call.body as UpdateBody;
-  const { name, accessIPv4, accessIPv6, 'OS-DCF:diskConfig': diskConfig, ...others } = server;
+  const {
+    name,
+    accessIPv4,
+    accessIPv6,
+    'OS-DCF:diskConfig': diskConfig,
+    pinned_availability_zone: zone,
+    ...others
+  } = server;
+  if (typeof zone === 'string') refuseOtherZone(call, zone);
   if (Object.keys(server).length > 0)
     await askServer(call, 'update', {
       type: 'instance.rename',
@@ -63,10 +72,21 @@ export async function updateServer(call: ComputeCall): Promise<unknown> {
       ...(accessIPv4 === undefined ? {} : { accessIPv4: canonicalAddress(accessIPv4) }),
       ...(accessIPv6 === undefined ? {} : { accessIPv6: canonicalAddress(accessIPv6) }),
       ...(diskConfig === undefined ? {} : { diskConfig }),
+      ...(zone === undefined ? {} : { availabilityZone: zone }),
     });
   const changed = call.reads.find(call.server.id, call.caller);
   if (changed === undefined) throw notFound(`Instance ${call.server.id} could not be found.`);
   return oneServer(call, call.from(75) ? 'whole' : 'small', changed);
+}
+
+/** To pin a server never moves it: it can only be kept where it is. */
+function refuseOtherZone({ server, context }: ComputeCall, zone: string): void {
+  const { grant } = server;
+  const current = grant && (zoneOfNamed(context, grant.host) ?? grant.availabilityZone);
+  if (current === zone) return;
+  throw badRequest(
+    `Instance ${server.id} can only be pinned to the availability zone that it is in: ${current ?? 'none yet'}.`,
+  );
 }
 
 /** A server that is gone by now was deleted by someone else: that is a 404, as for any other. */

@@ -356,3 +356,21 @@ describe('extra specs', () => {
     expect((await set(86, { 'hw:numa_nodes': '2', own: 'x' })).status).toBe(200);
   });
 });
+
+describe('flavors from 2.102 on', () => {
+  test('are found by name, and have neither rxtx_factor nor disabled', async () => {
+    const { call } = await seeded();
+    const path = '/flavors/detail?name=^m1.t';
+    const { flavors } = (await call('GET', path, { minor: 102 })).body as {
+      flavors: Record<string, unknown>[];
+    };
+    expect(flavors.map((flavor) => flavor['name'])).toEqual(['m1.tiny']);
+    expect(flavors[0]).not.toHaveProperty('rxtx_factor');
+    expect(flavors[0]).not.toHaveProperty('OS-FLV-DISABLED:disabled');
+    expect((await call('GET', path, { minor: 101 })).status).toBe(400);
+    const flavor = { name: 'x', ram: 1, vcpus: 1, disk: 1, rxtx_factor: 1 };
+    const create = async (minor: number) =>
+      (await call('POST', '/flavors', { minor, body: { flavor } })).status;
+    expect([await create(102), await create(101)]).toEqual([400, 200]);
+  });
+});

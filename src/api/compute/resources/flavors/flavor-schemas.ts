@@ -6,6 +6,7 @@ import {
   multiParam,
   nameParam,
   paginationQuery,
+  regexQuery,
   textQuery,
 } from '../../parameter-types.ts';
 import type { SchemaRange } from '../../route.ts';
@@ -63,19 +64,21 @@ function wrapped(
   };
 }
 
+const { rxtx_factor: _gone, ...newFields } = createFields;
 const needed = ['name', 'ram', 'vcpus', 'disk'];
 
 export const createFlavor: readonly SchemaRange[] = [
   { until: 0, schema: wrapped({ ...createFields, name: looseNameParam }, needed) },
   { since: 1, until: 54, schema: wrapped(createFields, needed) },
-  { since: 55, schema: wrapped({ ...createFields, description }, needed) },
+  { since: 55, until: 101, schema: wrapped({ ...createFields, description }, needed) },
+  { since: 102, schema: wrapped({ ...newFields, description }, needed) },
 ];
 
 export const updateFlavor: readonly SchemaRange[] = [
   { since: 55, schema: wrapped({ description }, ['description']) },
 ];
 
-export const listFlavors: readonly SchemaRange[] = queryRanges({
+const listParameters: Readonly<Record<string, JsonSchema>> = {
   ...paginationQuery,
   is_public: textQuery,
   minRam: textQuery,
@@ -101,7 +104,21 @@ export const listFlavors: readonly SchemaRange[] = queryRanges({
     ],
   }),
   sort_dir: multiParam({ type: 'string', enum: ['asc', 'desc'] }),
-});
+};
+
+export const listFlavors: readonly SchemaRange[] = [
+  ...queryRanges(listParameters).map((range) =>
+    range.until === undefined ? { ...range, until: 101 } : range,
+  ),
+  {
+    since: 102,
+    schema: {
+      type: 'object',
+      properties: { ...listParameters, name: regexQuery },
+      additionalProperties: false,
+    },
+  },
+];
 
 export const createSpecs: readonly SchemaRange[] = [
   {

@@ -2,6 +2,7 @@
 import { ALL_FLAVORS, flavors, type FlavorRecord } from '#actors/catalog/protocol.ts';
 import type { Flavor } from '#actors/domain/server.ts';
 import { present } from '#runtime/assert.ts';
+import { compileExpression } from '../../expression.ts';
 import { badRequest } from '../../envelope.ts';
 import { isTrue } from '../../parameter-types.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
@@ -78,6 +79,7 @@ async function list(
 function isWanted(call: ComputeCall): (record: FlavorRecord) => boolean {
   const minRam = wholeNumber(call, 'minRam');
   const minDisk = wholeNumber(call, 'minDisk');
+  const name = call.from(102) ? nameFilter(call.queryValue('name')) : undefined;
   const { isAdmin, projectId } = call.caller;
   const isPublic = isAdmin ? publicFilter(call.queryValue('is_public')) : true;
   const isVisible = (record: FlavorRecord): boolean =>
@@ -85,8 +87,17 @@ function isWanted(call: ComputeCall): (record: FlavorRecord) => boolean {
   return (record) =>
     record.flavor.ramMiB >= minRam &&
     record.flavor.diskGiB >= minDisk &&
+    name?.(record.flavor.name) !== false &&
     (isAdmin || !record.flavor.disabled) &&
     isVisible(record);
+}
+
+/** A regular expression, as names of servers are looked for. */
+function nameFilter(text: string | undefined): ((name: string) => boolean) | undefined {
+  if (text === undefined) return undefined;
+  const expression = compileExpression(text);
+  if (expression === undefined) throw badRequest(`Invalid name filter [${text}]`);
+  return (name) => expression.matches(name);
 }
 
 function wholeNumber(call: ComputeCall, name: string): number {

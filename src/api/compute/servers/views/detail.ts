@@ -28,7 +28,7 @@ export interface ViewOptions extends LinkBases {
 export type ViewSize = 'whole' | 'small';
 
 /** Microversions in which the list view changes: equal counts below one give equal views. */
-const changes = [3, 9, 16, 19, 26, 47, 63, 73, 75, 90, 96] as const;
+const changes = [3, 9, 16, 19, 26, 47, 63, 73, 75, 90, 96, 98, 100] as const;
 
 export function viewFamily(microversion: number): number {
   return changes.filter((minor) => minor <= microversion).length;
@@ -74,6 +74,7 @@ export function serverView(
     ...(from(63) ? { trusted_image_certificates: request.trustedCertificates ?? null } : {}),
     ...(from(90) && !options.isAdmin ? { 'OS-EXT-SRV-ATTR:hostname': request.hostname } : {}),
     ...(from(96) ? { pinned_availability_zone: request.availabilityZone ?? null } : {}),
+    ...(from(100) ? { scheduler_hints: hintsView(request.hints) } : {}),
   };
 }
 
@@ -90,10 +91,21 @@ export function serverStatus(state: InstanceState): string {
   return state.existence === 'gone' ? 'DELETED' : statusOf(state.vmState, state.taskState);
 }
 
-function imageView(request: ServerRequest, bases: LinkBases): unknown {
+function imageView(request: ServerRequest, bases: ViewOptions): unknown {
   const { image } = request;
   if (image === undefined) return '';
-  return { id: image.id, links: [bookmark(bases, `images/${image.id}`)] };
+  return {
+    id: image.id,
+    links: [bookmark(bases, `images/${image.id}`)],
+    ...(bases.microversion >= 98 ? { properties: image.properties } : {}),
+  };
+}
+
+/** As they were given: one value is no list. */
+function hintsView(hints: ServerRequest['hints']): View {
+  return Object.fromEntries(
+    Object.entries(hints).map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
+  );
 }
 
 function flavorView(request: ServerRequest, options: ViewOptions): View {
