@@ -181,6 +181,19 @@ async function reclaim(
   };
 }
 
+/** Nova's words. */
+const disksNeverShrink: Fault = {
+  code: 400,
+  message: 'Resize error: Unable to resize disk down.',
+  details: '',
+};
+
+function overQuota({ detail }: Refusal): Fault {
+  const { resource, requested, used, limit } = detail;
+  const figures = `Requested ${String(requested)}, but already used ${String(used)} of ${String(limit)}`;
+  return { code: 403, message: `Quota exceeded for ${String(resource)}: ${figures}.`, details: '' };
+}
+
 /** What proof is missing, and how to give it. */
 function unfenced(refusal: Refusal): Fault {
   const host = String(refusal.detail['host']);
@@ -201,6 +214,8 @@ function moveOutcome(
   if (result === undefined) return undefined;
   if ('result' in result) return ended(effect, result.result as Result);
   const { refused } = result;
+  if (refused.refused === 'disk-shrinks') return failed(effect, disksNeverShrink, false);
+  if (refused.refused === 'quota-exceeded') return failed(effect, overQuota(refused), false);
   if (refused.refused === 'host-not-fenced') return failed(effect, unfenced(refused), false);
   return refused.refused === 'no-valid-host'
     ? failed(effect, placementFault(refused, state), false)

@@ -5,16 +5,18 @@ import type { EffectContext } from '#runtime/entity/effects.ts';
 import { wasMoved } from '#runtime/entity/effects.ts';
 import type { Router } from '#runtime/directory/router.ts';
 import { isRefusal, refuse, type Refusal } from '#runtime/message/refusal.ts';
+import type { Flavor } from '../domain/server.ts';
 import type { NodeClient } from '../node/client.ts';
 import type { GuestPlan, NodeOrder, NodeReport } from '../node/protocol.ts';
 import type { Networks } from '../ports/networks.ts';
+import { projects } from '../project/protocol.ts';
 import { DOES_NOT_ANSWER } from '../scheduler/filters/compute.ts';
 import type { HostRefusal } from '../scheduler/protocol.ts';
 import { hosts } from '../topology/protocol.ts';
 import { isOneHost, oneHostClaim } from './moves.ts';
 import type { EffectName } from './operations/table.ts';
 import { SHUTDOWN_GRACE_MS } from './operations/power.ts';
-import type { Placement } from './placement.ts';
+import { checkOwner, type Placement } from './placement.ts';
 import type { Grant, InstanceState, Move } from './state.ts';
 import type { InstanceEffect } from './todo.ts';
 
@@ -121,6 +123,13 @@ class MoveWork {
     const { grant, request, operation } = state;
     if (grant === undefined || request === undefined || operation === undefined) return undefined;
     const { flavor = request.flavor, host, sameHost } = operation.parameters;
+    if (
+      flavor.diskGiB < request.flavor.diskGiB ||
+      flavor.ephemeralGiB < request.flavor.ephemeralGiB
+    )
+      return { refused: refuse('disk-shrinks', {}) };
+    const refused = await this.#count(largerFlavor(flavor, request.flavor));
+    if (refused !== undefined) return { refused };
     const tried = operation.excludedHosts.map((one) => one.host);
     const placed = await this.#services.placement.place({
       serverId: state.id,
@@ -142,6 +151,8 @@ class MoveWork {
     const { state } = this.#moment;
     const { placement } = this.#services;
     const { move, grant, operation } = state;
+    const before = move?.oldFlavor ?? state.request?.flavor;
+    if (before !== undefined) await this.#count(before);
     const claimId = move?.destination.claimId ?? this.#claimId;
     if (move === undefined) {
       const others = new Set(placement.holders(state.id));
@@ -155,8 +166,8 @@ class MoveWork {
     if (isOneHost(move)) {
       const { request } = state;
       if (request === undefined) return done;
-      const before = { ...state, request: { ...request, flavor: move.oldFlavor } };
-      return this.#hold(move.source, oneHostClaim(move, false), before, bothClaims(move));
+      const source = { ...state, request: { ...request, flavor: move.oldFlavor } };
+      return this.#hold(move.source, oneHostClaim(move, false), source, bothClaims(move));
     }
     await placement.letGo(move.destination.providerId, this.#claim(claimId));
     // A placement that was cut short and made again may have left another claim of the same name.
@@ -245,6 +256,7 @@ class MoveWork {
   async releaseSource(): Promise<MoveResult> {
     const { state } = this.#moment;
     const move = this.#move;
+    await this.#count(move.newFlavor);
     if (isOneHost(move))
       return this.#hold(move.source, oneHostClaim(move, true), state, bothClaims(move));
     await this.#services.placement.letGo(move.source.providerId, this.#claim(move.source.claimId));
@@ -320,6 +332,19 @@ class MoveWork {
     return refused === undefined ? done : { refused };
   }
 
+  /** What the server counts for in its project's quota: during a move the larger of both flavors. */
+  async #count({ vcpus, ramMiB }: Pick<Flavor, 'vcpus' | 'ramMiB'>): Promise<Refusal | undefined> {
+    const { id, request } = this.#moment.state;
+    checkOwner(this.#moment.context);
+    const usage = { cores: vcpus, ramMiB };
+    const answer = await this.#services.router.ask(
+      projects.ref(request?.projectId ?? ''),
+      { type: 'project.resize', serverId: id, usage, checkOnly: false },
+      { requestId: this.#effect.requestId },
+    );
+    return isRefusal(answer) ? answer : undefined;
+  }
+
   #claim(claimId: string) {
     const { state, context } = this.#moment;
     return { serverId: state.id, claimId, requestId: this.#effect.requestId, owner: context };
@@ -364,6 +389,13 @@ class MoveWork {
     } as NodeOrder;
     return this.#services.nodes.perform(grant.host, order, { signal: context.signal });
   }
+}
+
+function largerFlavor(one: Flavor, other: Flavor): Pick<Flavor, 'vcpus' | 'ramMiB'> {
+  return {
+    vcpus: Math.max(one.vcpus, other.vcpus),
+    ramMiB: Math.max(one.ramMiB, other.ramMiB),
+  };
 }
 
 function bothClaims({ source, destination }: Move): readonly string[] {

@@ -4,7 +4,7 @@
 import { accept, type Accepted, type Effect, type Facts } from '#runtime/entity/definition.ts';
 import { refuse, type Refusal } from '#runtime/message/refusal.ts';
 import { unreachable } from '../domain/unreachable.ts';
-import { bucketHas } from '../domain/bucket-map.ts';
+import { bucketGet, bucketHas } from '../domain/bucket-map.ts';
 import { counted, nothing, ownLimits, userOf } from './evolve.ts';
 import { knownLimits, quotaNames } from './limits.ts';
 import type {
@@ -43,6 +43,8 @@ export function decideProject(
   switch (command.type) {
     case 'project.reserve':
       return decideReserve(state, command, options);
+    case 'project.resize':
+      return decideResize(state, command, options.defaults);
     case 'project.release':
       return accept(
         bucketHas(state.servers, command.serverId)
@@ -103,6 +105,30 @@ function decideReserve(
     atMs: facts.nowMs,
   } as const;
   return accept([event], {});
+}
+
+/** Shrinking always fits, also what is over its limits already. */
+function decideResize(
+  state: ProjectState,
+  command: CommandNamed<'project.resize'>,
+  defaults: QuotaLimits,
+): Decision {
+  const { serverId, usage, checkOnly, classLimits = {} } = command;
+  const held = bucketGet(state.servers, serverId);
+  if (held === undefined) return accept([], {});
+  if (held.cores === usage.cores && held.ramMiB === usage.ramMiB) return accept([], {});
+  const requested: QuotaUse = {
+    instances: 0,
+    cores: Math.max(0, usage.cores - held.cores),
+    ram: Math.max(0, usage.ramMiB - held.ramMiB),
+  };
+  const limits = limitsInForce(defaults, knownLimits(classLimits), state.limits);
+  const user = held.userId === undefined ? undefined : userOf(state, held.userId);
+  const ofProject = exceeded(requested, state.used, limits);
+  const over = ofProject.length > 0 ? ofProject : exceeded(requested, user?.used, user?.limits);
+  const [first] = over;
+  if (first !== undefined) return refuse('quota-exceeded', { ...first, over });
+  return accept(checkOnly ? [] : [{ type: 'project.resized', serverId, usage }], {});
 }
 
 interface Over {

@@ -49,6 +49,16 @@ export function evolveProject(state: ProjectState, event: ProjectEvent): Project
         }),
         state,
       );
+    case 'project.resized': {
+      const held = bucketGet(state.servers, event.serverId);
+      if (held === undefined) return state;
+      const use = { ...event.usage, userId: held.userId };
+      const without = counting(state, held, -1);
+      return {
+        ...counting(without, use, 1),
+        servers: bucketSet(state.servers, event.serverId, use),
+      };
+    }
     case 'project.released':
       return withoutServer(state, event.serverId);
     case 'project.settled': {

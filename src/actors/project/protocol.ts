@@ -31,6 +31,20 @@ export const projectCommands = {
     }),
     Type.Object({}),
   ),
+  /**
+   * A server becomes another size. Growing must fit the limits; `checkOnly` changes nothing. A server that is not held is
+   * none of this project's business.
+   */
+  'project.resize': command(
+    1,
+    Type.Object({
+      serverId: text,
+      usage,
+      checkOnly: Type.Boolean(),
+      classLimits: Type.Optional(limits),
+    }),
+    Type.Object({}),
+  ),
   'project.release': command(1, Type.Object({ serverId: text }), Type.Object({})),
   /** After looking at the servers: these exist, those never came to be. */
   'project.settle': command(
@@ -62,6 +76,7 @@ export const projectEvents = {
       atMs: Type.Number(),
     }),
   ),
+  'project.resized': event(1, Type.Object({ serverId: text, usage })),
   'project.released': event(1, Type.Object({ serverId: text })),
   'project.settled': event(
     1,

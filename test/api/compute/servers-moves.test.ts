@@ -86,6 +86,18 @@ describe('resize', () => {
     expect(await shown(id)).toBe('ACTIVE null 42');
   });
 
+  it('over the quota is refused with 403, and takes none', async () => {
+    const small = await serverCloud({ cores: 2 });
+    const id = await small.bootActive();
+    const body = { resize: { flavorRef: '4' } };
+    const reply = await small.call('POST', `/servers/${id}/action`, body);
+    expect([reply.status, reply.body.forbidden.message]).toEqual([
+      403,
+      'Quota exceeded for cores: Requested 3, but already used 1 of 2 cores',
+    ]);
+    expect(small.state(id)).toMatchObject({ vmState: 'active', operation: undefined });
+  });
+
   it('of a paused server, and two at once, are refused with 409', async () => {
     const id = await cloud.bootActive();
     await act(id, { pause: null });

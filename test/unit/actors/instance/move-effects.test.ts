@@ -16,6 +16,12 @@ it('a placement for a move that came to nothing leaves its claim and its place i
       leaveGroup: async ({ claimId }: { claimId: string }) =>
         void calls.push(`leave group ${claimId}`),
     },
+    router: {
+      ask: async (_ref: unknown, { type }: { type: string }) => {
+        calls.push(type);
+        return {};
+      },
+    },
   } as unknown as MoveServices;
   const context = {
     entityId: serverId,
@@ -29,5 +35,9 @@ it('a placement for a move that came to nothing leaves its claim and its place i
   const moment = { state: driver.state, context, planOf: () => expect.fail('no plan is needed') };
   await performMoveEffect(services, { ...effect, kind: 'release-move' }, moment);
   const claimId = `${effect.operationId}/1`;
-  expect(calls).toEqual([`let go provider-3 ${claimId}`, `leave group ${claimId}`]);
+  expect(calls).toEqual([
+    'project.resize',
+    `let go provider-3 ${claimId}`,
+    `leave group ${claimId}`,
+  ]);
 });

@@ -1,6 +1,8 @@
 // `resize`, and the two ends that it may have: `confirmResize` keeps it, `revertResize` takes it back.
 import type { Flavor } from '#actors/domain/server.ts';
-import { badRequest } from '../../envelope.ts';
+import { type projectCommands, projects } from '#actors/project/protocol.ts';
+import { isRefusal } from '#runtime/message/refusal.ts';
+import { badRequest, refusalFault } from '../../envelope.ts';
 import type { ComputeAction, ComputeCall } from '../../route.ts';
 import { findFlavor } from '../create-checks.ts';
 import { checkDestination, confirmWindow, maySameHost } from '../move-checks.ts';
@@ -36,9 +38,27 @@ export const resizeAction: ComputeAction = {
     const flavor = newFlavor(call, (call.body as ResizeBody).resize.flavorRef);
     const sameHost = maySameHost(call);
     await checkDestination(call, { action: 'resize', flavor, host: undefined, sameHost });
+    await checkQuota(call, flavor);
     await operateWith(call, 'resize', { flavor, sameHost, ...confirmWindow(call) });
   },
 };
+
+/** Looked at here for an answer at once; the move takes it. */
+async function checkQuota(call: ComputeCall, flavor: Flavor): Promise<void> {
+  const { context, server, requestId } = call;
+  const { request } = server;
+  if (request === undefined) return;
+  const usage = {
+    cores: Math.max(flavor.vcpus, request.flavor.vcpus),
+    ramMiB: Math.max(flavor.ramMiB, request.flavor.ramMiB),
+  };
+  const answer = await context.router.ask<typeof projectCommands, 'project.resize'>(
+    projects.ref(request.projectId),
+    { type: 'project.resize', serverId: server.id, usage, checkOnly: true },
+    { requestId },
+  );
+  if (isRefusal(answer)) throw refusalFault(answer);
+}
 
 /** Nova's refusals; that a disk would have to shrink is found out, as there, when the move is under way. */
 function newFlavor(call: ComputeCall, flavorRef: string | number): Flavor {
