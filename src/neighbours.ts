@@ -33,6 +33,7 @@ import { routerDefinition } from '#actors/services/network/routers/entity.ts';
 import { tenancyDefinition } from '#actors/services/network/tenancy-entity.ts';
 import type { Config } from '#config/schema.ts';
 import type { Env } from '#runtime/env/env.ts';
+import type { Views } from '#runtime/events/projection.ts';
 import type { Assembly } from './assembly.ts';
 
 /** What must stay secret, handed in by who keeps it. */
@@ -59,7 +60,7 @@ export interface Neighbours {
   readonly images: Images;
   readonly imageWriter: ImageWriter;
   readonly networks: EmbeddedNetworks;
-  readonly imageService: Parameters<typeof embeddedImages>[0] & ImageService;
+  readonly imageService: ImageService & { readonly views: Views };
 }
 
 export interface NeighbourOptions {
@@ -97,7 +98,7 @@ export function addNeighbours(assembly: Assembly, options: NeighbourOptions): Ne
     identity,
     passwords: passwordHasher(env.random),
     compliance: checkCompliance(config.securityCompliance),
-    images: embeddedImages(imageService),
+    images: embeddedImages({ env, router: assembly.router, ...imageService }),
     imageWriter,
     imageService,
     networks: addNetworks(assembly, env, config),

@@ -54,6 +54,7 @@ export const imageErrors = {
     status: 404,
     message: ({ imageId }) => `No image found with ID ${String(imageId)}`,
   },
+  'image-forbidden': { status: 403, message: () => 'You do not own this image' },
   'image-exists': {
     status: 409,
     message: ({ imageId }) => `Image ID ${String(imageId)} already exists!`,

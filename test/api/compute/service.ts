@@ -80,6 +80,8 @@ export interface TestServiceOptions {
   readonly servers?: StateView<InstanceState>;
   readonly quotaDefaults?: QuotaLimits;
   readonly securityGroups?: SecurityGroups;
+  /** In place of the images in memory. */
+  readonly imageService?: (parts: { cluster: PureCluster; env: VirtualEnv }) => Images;
 }
 
 export function testService(options: TestServiceOptions = {}): TestService {
@@ -110,7 +112,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     providers: viewOf('provider'),
     projects: viewOf('project'),
     serverGroups: viewOf('server-groups'),
-    images: imagesOf(images),
+    images: options.imageService?.({ cluster, env }) ?? imagesOf(images),
     imageWriter: written,
     networks: networksOf(networks),
     nodes: nodesOf(consoles),
@@ -144,6 +146,9 @@ function imagesOf(images: ReadonlyMap<string, ImageRecord>): Images {
     open: () => {
       throw new Error('no image is read in this test');
     },
+    list: async () => [...images.values()],
+    remove: () => Promise.reject(new Error('no image is deleted in this test')),
+    setProperties: () => Promise.reject(new Error('no image is changed in this test')),
   };
 }
 

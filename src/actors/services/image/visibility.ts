@@ -15,6 +15,11 @@ export function isOwner(image: ImageState, caller: Caller): boolean {
   return caller.projectId !== undefined && caller.projectId === image.attributes.ownerId;
 }
 
+/** Owners who may write, and administrators. */
+export function mayChange(image: ImageState, caller: Caller): boolean {
+  return caller.isAdmin || (isOwner(image, caller) && caller.roles.includes('member'));
+}
+
 export function memberOf(
   image: ImageState,
   caller: Caller,

@@ -11,6 +11,7 @@ import { flavorAccessRoutes } from './flavors/flavor-access.ts';
 import { flavorRoutes } from './flavors/flavors.ts';
 import { hostRoutes } from './hosts/hosts.ts';
 import { hypervisorRoutes } from './hosts/hypervisors.ts';
+import { imageRoutes } from './images/images.ts';
 import { keypairRoutes } from './keypairs/keypairs.ts';
 import { floatingIpRoutes } from './proxies/floating-ips.ts';
 import { networkProxyRoutes } from './proxies/networks.ts';
@@ -32,6 +33,7 @@ export const resourceRoutes: readonly ComputeRoute[] = [
   ...flavorAccessRoutes,
   ...extraSpecRoutes,
   ...keypairRoutes,
+  ...imageRoutes,
   ...limitRoutes,
   ...quotaSetRoutes,
   ...quotaClassRoutes,

@@ -12,9 +12,10 @@ import { consoleTokensDefinition } from '#actors/console/entity.ts';
 import { aggregatesDefinition, hostDefinition } from '#actors/topology/entity.ts';
 import { hosts, type HypervisorFacts } from '#actors/topology/protocol.ts';
 import { resourceRoutes } from '#api/compute/resources/routes.ts';
+import type { AnyEntityDefinition } from '#runtime/entity/definition.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import { serverRequest, testFlavor } from '#test/support/servers.ts';
-import { PROJECT, type TestService, testService } from '../service.ts';
+import { PROJECT, type TestService, testService, type TestServiceOptions } from '../service.ts';
 
 export interface Reply {
   readonly status: number;
@@ -37,8 +38,14 @@ export interface ResourceService extends TestService {
   readonly call: (method: Method, path: string, options?: CallOptions) => Promise<Reply>;
 }
 
-export function resourceService(servers: readonly InstanceState[] = []): ResourceService {
+export function resourceService(
+  servers: readonly InstanceState[] = [],
+  options: Pick<TestServiceOptions, 'imageService'> & {
+    readonly definitions?: readonly AnyEntityDefinition[];
+  } = {},
+): ResourceService {
   const service = testService({
+    ...options,
     routes: resourceRoutes,
     definitions: [
       flavorsDefinition,
@@ -49,6 +56,7 @@ export function resourceService(servers: readonly InstanceState[] = []): Resourc
       aggregatesDefinition,
       consoleTokensDefinition,
       serverGroupsDefinition,
+      ...(options.definitions ?? []),
     ],
     servers: fixedView(servers),
   });
