@@ -17,6 +17,7 @@ function missingFormats({ missing }: Detail): string {
 
 const importHindrances: Readonly<Record<string, string>> = {
   active: 'Image with status active cannot be target for import',
+  'not-active': 'Only images with status active can be targeted for copying',
   'not-staged': "Image needs to be staged before 'glance-direct' method can be used",
   container_format: "'container_format' needs to be set before import",
   disk_format: "'disk_format' needs to be set before import",

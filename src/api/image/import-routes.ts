@@ -1,7 +1,7 @@
 // Import in Glance's two steps: bytes are staged or named, then a task makes them the image's. Answers come before the
 // work is done; images and tasks tell how it goes.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { importMethods, type ImportTask } from '#actors/services/image/protocol.ts';
+import { type CopyTask, importMethods, type ImportTask } from '#actors/services/image/protocol.ts';
 import type { ImageState } from '#actors/services/image/state.ts';
 import { announcedMiB, refuseOtherMedia, takeBody } from './file-routes.ts';
 import type { ImageAccess } from './image-access.ts';
@@ -82,7 +82,12 @@ async function startImport(
   const { method } = wanted;
   const found = await access.find(request);
   if (method === 'copy-image') {
-    copyImage(found, request, wanted);
+    checkCopy(found, request, wanted);
+    const { id } = found;
+    await access.ask(request, id, {
+      type: 'image.note-copy',
+      task: taskOf(access, request, id, wanted),
+    });
     return reply.code(202).send();
   }
   const image = await access.findOwn(request, 'import_image');
@@ -92,23 +97,33 @@ async function startImport(
     image_size_total: 0,
     ...(method === 'web-download' ? { image_count_uploading: 1 } : {}),
   });
-  const { caller, requestId } = request;
   const task: ImportTask = {
-    id: access.newId(),
+    ...taskOf(access, request, image.id, wanted),
     type: 'api_image_import',
     method,
     ...(uri === undefined ? {} : { uri }),
-    input: { image_id: image.id, import_req: wanted.body, backend: [STORE_ID] },
-    ownerId: caller.projectId ?? '',
-    userId: caller.userId,
-    requestId,
   };
   await access.ask(request, image.id, { type: 'image.start-import', task });
   return reply.code(202).send();
 }
 
+function taskOf(
+  access: ImageAccess,
+  { caller, requestId }: FastifyRequest,
+  imageId: string,
+  wanted: ImportRequest,
+): CopyTask {
+  return {
+    id: access.newId(),
+    input: { image_id: imageId, import_req: wanted.body, backend: [STORE_ID] },
+    ownerId: caller.projectId ?? '',
+    userId: caller.userId,
+    requestId,
+  };
+}
+
 /** With one store an image that has bytes is in all of them. */
-function copyImage(image: ImageState, request: FastifyRequest, wanted: ImportRequest): void {
+function checkCopy(image: ImageState, request: FastifyRequest, wanted: ImportRequest): void {
   if (image.status !== 'active')
     throw new ImageHttpError(409, 'Only images with status active can be targeted for copying');
   if (!request.caller.isAdmin)

@@ -258,6 +258,13 @@ describe('copy-image', () => {
     ]);
     await call(app, 'red', `PUT /image/v2/images/${id}/file`, { body: bytes });
     expect((await start(app, id, 'copy-image', { all_stores: true }, 'admin')).status).toBe(202);
+    expect(await show(app, id)).toMatchObject({
+      status: 'active',
+      os_glance_importing_to_stores: '',
+      os_glance_failed_import: '',
+    });
+    const { tasks } = (await call(app, 'red', `GET /image/v2/images/${id}/tasks`)).json();
+    expect(tasks).toMatchObject([{ status: 'success', owner: projects.admin }]);
     const present = await start(app, id, 'copy-image', { stores: ['file'] }, 'admin');
     expect([present.status, message(present)]).toEqual([
       400,

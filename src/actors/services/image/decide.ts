@@ -5,7 +5,7 @@ import { accept, type Accepted, type Facts } from '#runtime/entity/definition.ts
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { type Refusal, refuse } from '#runtime/message/refusal.ts';
 import { decideChange } from './change.ts';
-import { decideImportEnd, isImportEnd, startImport, startStage } from './import.ts';
+import { decideImportEnd, isImportEnd, noteCopy, startImport, startStage } from './import.ts';
 import { over, overLimit } from './limits.ts';
 import type { ImageCommand, imageCommands, ImageEvent } from './protocol.ts';
 import { findMember, type ImageState, isListed } from './state.ts';
@@ -45,6 +45,8 @@ export function decideImage(image: ImageState, command: ImageCommand, facts: Fac
       return startStage(image, command, facts);
     case 'image.start-import':
       return startImport(image, command, facts);
+    case 'image.note-copy':
+      return noteCopy(image, command, facts);
     default:
       return unreachable(command);
   }

@@ -86,7 +86,13 @@ function withoutStaged({
 
 type ImportEvent = Extract<
   ImageEvent,
-  { type: `image.stage-${string}` | `image.import-${string}` | 'image.staged-removed' }
+  {
+    type:
+      | `image.stage-${string}`
+      | `image.import-${string}`
+      | 'image.staged-removed'
+      | 'image.copy-noted';
+  }
 >;
 
 function evolveImport(image: ImageState, event: ImportEvent): ImageState {
@@ -110,6 +116,17 @@ function evolveImport(image: ImageState, event: ImportEvent): ImageState {
         tasks: tasks.slice(-REMEMBERED_TASKS),
         updatedAtMs: atMs,
       };
+    }
+    case 'image.copy-noted': {
+      const { task, atMs } = event;
+      const ended = { ...task, type: 'api_image_import', status: 'success', message: '' } as const;
+      const noted = {
+        ...ended,
+        method: 'copy-image',
+        createdAtMs: atMs,
+        updatedAtMs: atMs,
+      } as const;
+      return { ...image, tasks: [...image.tasks, noted].slice(-REMEMBERED_TASKS) };
     }
     case 'image.import-finished': {
       const { file, atMs } = event;

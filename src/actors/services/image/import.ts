@@ -22,6 +22,17 @@ export function startStage(
   return one({ type: 'image.stage-started', uploadId, stagedId, atMs: facts.nowMs });
 }
 
+export function noteCopy(
+  image: ImageState,
+  { task }: Ask<'image.note-copy'>,
+  facts: Facts,
+): Answer {
+  if (image.tasks.some(({ id }) => id === task.id)) return nothing;
+  if (image.status !== 'active')
+    return refuse('image-import-status', { hindrance: 'not-active', method: 'copy-image' });
+  return one({ type: 'image.copy-noted', task, atMs: facts.nowMs });
+}
+
 export function startImport(
   image: ImageState,
   { task }: Ask<'image.start-import'>,

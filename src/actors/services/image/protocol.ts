@@ -67,7 +67,7 @@ const storedFile = Type.Object({
 });
 
 export const importMethods = ['glance-direct', 'web-download', 'copy-image'] as const;
-/** `copy-image` never runs: with one store an image is everywhere already. */
+/** `copy-image` never runs, it is noted: with one store an image is everywhere already. */
 const runMethods = ['glance-direct', 'web-download'] as const;
 
 /** What an import was asked for, and by whom. */
@@ -86,6 +86,15 @@ const importTask = Type.Object({
   requestId: text,
 });
 export type ImportTask = Static<typeof importTask>;
+
+const copyTask = Type.Object({
+  id: text,
+  input: Type.Record(Type.String(), Type.Unknown()),
+  ownerId: text,
+  userId: text,
+  requestId: text,
+});
+export type CopyTask = Static<typeof copyTask>;
 
 export const imageCommands = {
   'image.create': command(
@@ -123,6 +132,8 @@ export const imageCommands = {
   'image.finish-import': command(1, Type.Object({ taskId: text, file: storedFile }), done),
   /** Back to `queued`; what was staged is thrown away. */
   'image.fail-import': command(1, Type.Object({ taskId: text, message: text }), done),
+  /** A copy to all stores, which is done when it is asked for. */
+  'image.note-copy': command(1, Type.Object({ task: copyTask }), done),
   /** From the effect that throws staged bytes away. */
   'image.staged-removed': command(1, Type.Object({ stagedId: text }), done),
   /** From the effect that follows a deletion: no byte is left. */
@@ -168,6 +179,7 @@ export const imageEvents = {
   'image.import-started': event(1, Type.Object({ task: importTask, ...at })),
   'image.import-finished': event(1, Type.Object({ taskId: text, file: storedFile, ...at })),
   'image.import-failed': event(1, Type.Object({ taskId: text, message: text, ...at })),
+  'image.copy-noted': event(1, Type.Object({ task: copyTask, ...at })),
   'image.staged-removed': event(1, Type.Object({ stagedId: text })),
   'image.file-removed': event(1, Type.Object({})),
 } as const;

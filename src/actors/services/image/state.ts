@@ -1,5 +1,11 @@
 // What an image is, as its events tell. Pure.
-import type { ImageAttributes, ImportTask, MemberStatus, StoredFile } from './protocol.ts';
+import type {
+  ImageAttributes,
+  importMethods,
+  ImportTask,
+  MemberStatus,
+  StoredFile,
+} from './protocol.ts';
 
 export type ImageStatus =
   | 'absent'
@@ -11,7 +17,8 @@ export type ImageStatus =
   | 'deactivated'
   | 'deleted';
 
-export interface ImageTask extends ImportTask {
+export interface ImageTask extends Omit<ImportTask, 'method'> {
+  readonly method: (typeof importMethods)[number];
   readonly status: 'processing' | 'success' | 'failure';
   /** Why it failed. */
   readonly message: string;
@@ -94,6 +101,9 @@ export function isListed(image: ImageState): boolean {
 }
 
 /** The import under way. */
-export function runningTask(image: ImageState): ImageTask | undefined {
-  return image.status === 'importing' ? image.tasks.at(-1) : undefined;
+export function runningTask(image: ImageState): (ImageTask & ImportTask) | undefined {
+  const last = image.status === 'importing' ? image.tasks.at(-1) : undefined;
+  return last === undefined || last.method === 'copy-image'
+    ? undefined
+    : { ...last, method: last.method };
 }
