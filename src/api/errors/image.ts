@@ -118,6 +118,11 @@ export const imageErrors = {
       `Image content does not match disk_format: ${String(declared)} was declared, but the bytes ` +
       `are ${String(found)}.`,
   },
+  'image-unsafe': {
+    status: 400,
+    message: ({ format, reason }) =>
+      `Image content is refused as ${String(format)}: ${String(reason)}.`,
+  },
   'image-too-large': {
     status: 413,
     message: ({ reason }) =>

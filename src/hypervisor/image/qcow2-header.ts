@@ -144,6 +144,10 @@ function checkFeatures(header: Header): ImageRefusal | undefined {
 }
 
 function checkSizes(header: Header): ImageRefusal | undefined {
+  // The halves of clusters that extended L2 entries tell of are a sector at least (QEMU's block/qcow2.c).
+  if (header.incompatibleFeatures & incompatible.extendedL2 && header.clusterBits < 14) {
+    return refuseImage('its clusters are too small for extended L2 entries');
+  }
   if (header.clusterBits < 9 || header.clusterBits > 21) {
     return refuseImage(`its cluster size of 2^${header.clusterBits} is outside of 2^9 to 2^21`);
   }
@@ -181,6 +185,11 @@ function checkTables(header: Header, fileSize: bigint): ImageRefusal | undefined
   }
   if (!liesWithin(header.refcountTableOffset, refcountBytes, { cluster, fileSize })) {
     return refuseImage('its reference count table lies outside of the file');
+  }
+  const l1End = header.l1TableOffset + l1Bytes;
+  const countsEnd = header.refcountTableOffset + refcountBytes;
+  if (l1End > header.refcountTableOffset && countsEnd > header.l1TableOffset) {
+    return refuseImage('its L1 table and its reference count table overlap');
   }
   if (header.snapshots > maxSnapshots) {
     return refuseImage(

@@ -32,6 +32,8 @@ export const HEAD_BYTES = 65_536;
 export interface HeadFacts {
   /** A name of `diskFormats`, or `luks`, `qed`; undefined if nothing is recognised. */
   readonly format: string | undefined;
+  /** Another format that the same bytes are, too: made to be read in two ways. */
+  readonly otherFormat: string | undefined;
   /** Bytes of the disk inside, where the head tells. */
   readonly virtualSizeBytes: number | undefined;
 }
@@ -82,10 +84,14 @@ const marks: readonly Mark[] = [
 
 /** `head`: the file's first HEAD_BYTES, or all of a shorter file. */
 export function inspectHead(head: Uint8Array): HeadFacts {
-  const mark = marks.find(({ offset, bytes }) =>
+  const [mark, other] = marks.filter(({ offset, bytes }) =>
     bytes.every((byte, index) => head[offset + index] === byte),
   );
-  return { format: mark?.format, virtualSizeBytes: virtualSize(mark, head) };
+  return {
+    format: mark?.format,
+    otherFormat: other?.format,
+    virtualSizeBytes: virtualSize(mark, head),
+  };
 }
 
 function virtualSize(mark: Mark | undefined, head: Uint8Array): number | undefined {
@@ -105,7 +111,7 @@ export function matchesDeclared(declared: string | null, found: string | undefin
 /** What a raw, unformatted disk holds is as long as the file; others tell in their head. */
 export function virtualSizeOf(
   declared: string | null,
-  head: HeadFacts,
+  head: Omit<HeadFacts, 'otherFormat'>,
   sizeBytes: number,
 ): number | undefined {
   if (declared === 'raw' || declared === 'iso') return sizeBytes;

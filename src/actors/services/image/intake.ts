@@ -2,6 +2,7 @@
 import type { Env } from '#runtime/env/env.ts';
 import { type Refusal, refuse } from '#runtime/message/refusal.ts';
 import { inspectHead, matchesDeclared, virtualSizeOf } from './formats.ts';
+import { unsafeBecause } from './safety.ts';
 import type { StoredFile } from './protocol.ts';
 import { ImageStoreFault, type StoredBytes } from './store.ts';
 
@@ -21,9 +22,14 @@ class Mismatch extends Error {
 }
 
 export function checkFormat(declared: string | null, head: Uint8Array): void {
-  const { format } = inspectHead(head);
+  const { format, otherFormat } = inspectHead(head);
   if (!matchesDeclared(declared, format))
     throw new Mismatch(refuse('image-format-mismatch', { declared, found: format }));
+  const reason =
+    otherFormat === undefined
+      ? unsafeBecause(format, head)
+      : `it is ${format} and ${otherFormat} at once`;
+  if (reason !== undefined) throw new Mismatch(refuse('image-unsafe', { format, reason }));
 }
 
 export function fileFacts(declared: string | null, bytes: StoredBytes): StoredFile {

@@ -59,6 +59,11 @@ describe('a qcow2 header is refused', () => {
       'it names a backing file format',
     ],
     [
+      'extended L2 entries in small clusters',
+      { incompatibleFeatures: 16n, clusterBits: 12, virtualSizeBytes: 4_096 },
+      'its clusters are too small for extended L2 entries',
+    ],
+    [
       'an external data file',
       { incompatibleFeatures: 4n },
       'it keeps its data in an external file',

@@ -33,16 +33,22 @@ describe('inspectHead', () => {
     ['iso', undefined, (b: Buffer) => b.write('CD001', 0x8001)],
     [undefined, undefined, (b: Buffer) => b.write('#!/bin/sh')],
   ])('knows %s by its mark', (format, virtualSizeBytes, write) => {
-    expect(inspectHead(head(65_536, write))).toEqual({ format, virtualSizeBytes });
+    expect(inspectHead(head(65_536, write))).toEqual({
+      format,
+      otherFormat: undefined,
+      virtualSizeBytes,
+    });
   });
 
   it('a head that is cut off tells no size, an empty one tells nothing', () => {
     expect(inspectHead(Buffer.from('QFI\u00fb', 'latin1'))).toEqual({
       format: 'qcow2',
+      otherFormat: undefined,
       virtualSizeBytes: undefined,
     });
     expect(inspectHead(new Uint8Array())).toEqual({
       format: undefined,
+      otherFormat: undefined,
       virtualSizeBytes: undefined,
     });
   });
