@@ -5,6 +5,7 @@ import type { PowerState, VmState } from '../domain/states.ts';
 import { beginAction, endAction, failAction } from './actions.ts';
 import { nextUndo } from './decide.ts';
 import {
+  cutShortPlacement,
   diskPlace,
   moveOver,
   noParameters,
@@ -14,7 +15,7 @@ import {
   stepMoved,
 } from './moves.ts';
 import { operations, stepAt } from './operations/all.ts';
-import { makesDisk } from './operations/table.ts';
+import { type EffectName, makesDisk } from './operations/table.ts';
 import type { OperationParameters } from './parameters.ts';
 import { rebuiltRequest } from './rebuild.ts';
 import { restState } from './rest-state.ts';
@@ -224,7 +225,7 @@ function undone(state: InstanceState, event: Named<'instance.undone'>): Instance
   const { steps } = operations[operation.name];
   const done = stepAt(operation.name, operation.step).undo;
   const ports = done === 'release-placement' ? [] : state.ports;
-  const moved = done === 'release-move' ? undoneMove(state) : {};
+  const moved = movedByUndo(state, done);
   const startsAnew =
     operation.failure?.retry === true && steps.some((one) => one.retryFrom === event.step);
   if (startsAnew) {
@@ -245,6 +246,15 @@ function undone(state: InstanceState, event: Named<'instance.undone'>): Instance
     operation: { ...operation, step },
     updatedAtMs: event.atMs,
   };
+}
+
+function movedByUndo(
+  state: InstanceState,
+  done: EffectName | undefined,
+): Partial<Pick<InstanceState, 'grant' | 'move'>> {
+  if (done === 'release-move') return undoneMove(state);
+  const cutShort = done === 'release-interrupted' ? cutShortPlacement(state) : undefined;
+  return cutShort === undefined ? {} : { grant: { ...cutShort.grant, claimId: cutShort.renewed } };
 }
 
 /** A placement on the server's own host that came to nothing may have taken the place of its claim: that is renewed. */

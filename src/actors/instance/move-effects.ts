@@ -13,7 +13,7 @@ import { projects } from '../project/protocol.ts';
 import { DOES_NOT_ANSWER } from '../scheduler/filters/compute.ts';
 import type { HostRefusal } from '../scheduler/protocol.ts';
 import { hosts } from '../topology/protocol.ts';
-import { isOneHost, oneHostClaim } from './moves.ts';
+import { cutShortPlacement, isOneHost, oneHostClaim } from './moves.ts';
 import type { EffectName } from './operations/table.ts';
 import { SHUTDOWN_GRACE_MS } from './operations/power.ts';
 import { checkOwner, type Placement } from './placement.ts';
@@ -50,6 +50,7 @@ type MoveEffect = Extract<
   | 'return-guest'
   | 'clean-source'
   | 'release-source'
+  | 'release-interrupted'
   | 'prove-fenced'
   | 'place-evacuated'
   | 'release-evacuated'
@@ -69,6 +70,7 @@ const runs: Readonly<Record<MoveEffect, Run>> = {
   'return-guest': (work) => work.returnGuest(),
   'clean-source': (work) => work.cleanSource(),
   'release-source': (work) => work.releaseSource(),
+  'release-interrupted': (work) => work.releaseInterrupted(),
   'prove-fenced': (work) => work.proveFenced(),
   'place-evacuated': (work) => work.placeEvacuated(),
   'release-evacuated': (work) => work.releaseEvacuated(),
@@ -261,6 +263,19 @@ class MoveWork {
       return this.#hold(move.source, oneHostClaim(move, true), state, bothClaims(move));
     await this.#services.placement.letGo(move.source.providerId, this.#claim(move.source.claimId));
     return done;
+  }
+
+  /** A delete that came to nothing has cut a move short, perhaps between its claims and the record of them. */
+  async releaseInterrupted(): Promise<MoveResult> {
+    const { state } = this.#moment;
+    const { placement } = this.#services;
+    const cutShort = cutShortPlacement(state);
+    if (cutShort === undefined) return done;
+    const { grant, claimId, renewed } = cutShort;
+    if (state.request !== undefined) await this.#count(state.request.flavor);
+    for (const providerId of placement.holders(state.id))
+      if (providerId !== grant.providerId) await placement.letGo(providerId, this.#claim(claimId));
+    return this.#hold(grant, renewed, state, [grant.claimId, claimId]);
   }
 
   /** The word of an administrator, as the host's own record has it. */

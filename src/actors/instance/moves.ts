@@ -134,6 +134,26 @@ export function oneHostClaim({ destination }: Move, isKept: boolean): string {
   return `${destination.claimId}/${isKept ? 'kept' : 'back'}`;
 }
 
+/**
+ * While a server is deleted that was being moved: the move's claims, if its placement was not on record. On the server's
+ * own host they may have taken the place of its claim: that is renewed under a name that only this delete gives.
+ */
+export function cutShortPlacement({
+  migrations,
+  move,
+  grant,
+  operation,
+}: InstanceState):
+  | { readonly grant: Grant; readonly claimId: string; readonly renewed: string }
+  | undefined {
+  const last = migrations.at(-1);
+  if (last === undefined || last.type === 'evacuation' || last.destination !== undefined)
+    return undefined;
+  if (operation === undefined || move !== undefined || grant === undefined) return undefined;
+  const renewed = `${operation.id}/${operation.attempt}/back`;
+  return { grant, claimId: `${last.id}/1`, renewed };
+}
+
 /** The record in the end of the operation. */
 export function recordEnded(
   state: InstanceState,

@@ -41,6 +41,7 @@ export type EffectName =
   | 'return-guest'
   | 'clean-source'
   | 'release-source'
+  | 'release-interrupted'
   /** Away from a dead host. */
   | 'prove-fenced'
   | 'place-evacuated'
