@@ -54,7 +54,7 @@ export const userActs = {
       const id = chosen(walk.book.servers, server);
       if (id === undefined) return undefined;
       const operation = operationFor(walk.world.seen(via, id), pick, isFitting);
-      const parameters = parametersOf(operation, pick);
+      const parameters = parametersOf(operation, pick, id);
       return walk.book.operate(walk.world, via, { serverId: id, operation, parameters });
     },
   ),
@@ -117,8 +117,13 @@ function operationFor(
 /** Sizes that differ in everything that a host gives. */
 const sizes = [testFlavor, { ...testFlavor, id: 'larger', vcpus: 2, ramMiB: 192, diskGiB: 2 }];
 
-function parametersOf(operation: OperationName, pick: number): OperationParameters {
-  if (operation !== 'resize') return parametersFor(operation, pick).parameters ?? {};
+function parametersOf(
+  operation: OperationName,
+  pick: number,
+  serverId: string,
+): OperationParameters {
+  const imageId = `image-${pick}-of-${serverId}`;
+  if (operation !== 'resize') return parametersFor(operation, pick, imageId).parameters ?? {};
   const flavor = { ...(chosen(sizes, pick >> 3) ?? testFlavor), ephemeralGiB: 1 };
   return { flavor, sameHost: pick % 5 === 0 };
 }

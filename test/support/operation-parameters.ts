@@ -7,6 +7,7 @@ import { otherImage, testImage } from './test-image.ts';
 export function parametersFor(
   operation: OperationName,
   pick = 1,
+  imageId?: string,
 ): { readonly parameters?: OperationParameters } {
   const image = pick % 2 === 0 ? testImage : otherImage;
   switch (operation) {
@@ -18,7 +19,7 @@ export function parametersFor(
       return { parameters: { reclaimAfterMs: pick % 2 === 0 ? 20_000 : 3_600_000 } };
     case 'snapshot':
     case 'backup':
-      return { parameters: { snapshot: snapshotOf(operation, pick) } };
+      return { parameters: { snapshot: snapshotOf(operation, pick, imageId ?? nextImageId()) } };
     default:
       return {};
   }
@@ -26,12 +27,20 @@ export function parametersFor(
 
 let made = 0;
 
-/** Each has an id of its own. */
-function snapshotOf(operation: 'snapshot' | 'backup', pick: number): ServerSnapshot {
+/** For who does not mind which: each is another one. */
+function nextImageId(): string {
   made += 1;
+  return `image-${made}`;
+}
+
+function snapshotOf(
+  operation: 'snapshot' | 'backup',
+  pick: number,
+  imageId: string,
+): ServerSnapshot {
   const isBackup = operation === 'backup';
   return {
-    id: `image-${made}`,
+    id: imageId,
     name: operation,
     ownerId: 'project-1',
     minDiskGiB: 1,
