@@ -18,8 +18,8 @@ export interface Plan {
 }
 
 /** How many steps of each kind are drawn: enough that most walks meet 50 faults and 2 000 events with them. */
-const FAULTS = 80;
-const REQUESTS = 90;
+const FAULTS = 64;
+const REQUESTS = 64;
 /** So many times as many follow, of which a walk takes what it is short of. */
 const MORE = 6;
 const FIRST_REQUESTS = 3;
