@@ -191,7 +191,13 @@ export const nemeses = {
       });
       if (kind === 'refuse') host.faults.next(call, fault);
       else if (kind === 'lose-reply') host.faults.loseReply(call, fault);
-      else world.endLater(forMs, host.faults.hang(call));
+      else {
+        const release = host.faults.hang(call);
+        world.endLater(forMs, () => {
+          world.witness.hearLateCall(host);
+          release();
+        });
+      }
       return `${host.name}: ${kind} ${call} ${kind === 'hang' ? `${forMs} ms` : code}`;
     },
   ),
