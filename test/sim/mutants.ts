@@ -19,6 +19,7 @@ const disk = 'src/runtime/journal/memory-disk.ts';
 const decide = 'src/actors/instance/decide.ts';
 const evolve = 'src/actors/instance/evolve.ts';
 const effects = 'src/actors/instance/effects.ts';
+const grants = 'src/actors/instance/grants.ts';
 const ledger = 'src/actors/node/ledger.ts';
 const guest = 'src/actors/node/guest.ts';
 const node = 'src/actors/node/actor.ts';
@@ -98,9 +99,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   'run-epoch-reused': {
     about: 'the second grant has the number of the first',
-    file: decide,
-    text: 'runEpoch: state.runEpoch + 1,',
-    by: 'runEpoch: Math.max(1, state.runEpoch),',
+    file: grants,
+    text: '    runEpoch: state.runEpoch + 1,\n    ports: ports ?? [...state.ports],',
+    by: '    runEpoch: Math.max(1, state.runEpoch),\n    ports: ports ?? [...state.ports],',
   },
   'observed-from-anyone': {
     about: 'reports of hosts count that the server is not granted to',
@@ -189,14 +190,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'tombstone-dropped': {
     about: 'a host forgets that a grant is over',
     file: ledger,
-    text: '      return withEntry(state, event, { closedAtMs: event.atMs });',
+    text: '      return withEntry(state, event, {\n        closedAtMs: event.atMs,\n        ...(event.keepsFiles === true ? { keepsFiles: true } : {}),\n      });',
     by: '      return { ...state, entries: bucketDelete(state.entries, event.serverId) };',
   },
   'stopped-without-looking': {
     about: 'a delete writes the tombstone before the guest has ended',
     file: guest,
-    text: "    if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };\n    await this.#endGuest(serverId);",
-    by: "    if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };\n    await this.#grants.close(serverId, runEpoch);",
+    text: '    await this.#endGuest(serverId);\n    await Promise.all([this.#unplug(plan), keepsFiles',
+    by: '    await this.#grants.close(serverId, runEpoch, keepsFiles);\n    await Promise.all([this.#unplug(plan), keepsFiles',
   },
   'relist-tells-nothing': {
     about: 'what a host sees of its guests is not reported',

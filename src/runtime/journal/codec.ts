@@ -31,21 +31,40 @@ export function encodeState(state: unknown): string {
 /** Characters that are encoded in one go: a few milliseconds' work. */
 const sliceLength = 256 * 1024;
 
-/** As `encodeState`, but of a state of many megabytes it makes a slice at a time and awaits `pause` in between. */
-export async function encodeStateInSlices(
+/**
+ * As `encodeState`, at once, unless the state has many megabytes: then it makes a slice at a time and awaits `pause` in
+ * between. So what is asked of a journal after a small snapshot comes after it.
+ */
+export function encodeStateInSlices(
   state: unknown,
   pause: () => Promise<void>,
+): string | Promise<string> {
+  const parts = partsOf({ state }, 'state', 0);
+  const first = nextSlice(parts);
+  return first.length < sliceLength ? first : restInSlices(first, parts, pause);
+}
+
+async function restInSlices(
+  first: string,
+  parts: Iterator<string>,
+  pause: () => Promise<void>,
 ): Promise<string> {
-  let text = '';
-  let slice = '';
-  for (const part of partsOf({ state }, 'state', 0)) {
-    slice += part;
-    if (slice.length < sliceLength) continue;
-    text += slice;
-    slice = '';
+  let text = first;
+  for (let slice = first; slice.length >= sliceLength; text += slice) {
     await pause();
+    slice = nextSlice(parts);
   }
-  return text + slice;
+  return text;
+}
+
+function nextSlice(parts: Iterator<string>): string {
+  let slice = '';
+  while (slice.length < sliceLength) {
+    const { value, done } = parts.next();
+    if (done === true) break;
+    slice += value;
+  }
+  return slice;
 }
 
 /** Large lists stand this deep in states, and their members are small. */

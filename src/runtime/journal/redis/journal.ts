@@ -118,7 +118,8 @@ class RedisJournal implements Journal {
     return this.#track(async () => {
       const { key, version, schema, position } = about;
       kindOf(key);
-      const text = await encodeStateInSlices(state, () => nextTurn(this.#options.env));
+      const encoded = encodeStateInSlices(state, () => nextTurn(this.#options.env));
+      const text = typeof encoded === 'string' ? encoded : await encoded;
       const checksum = snapshotChecksum(about, text);
       const args = [key, version, schema, position, checksum, text];
       const outcome = Number(await this.#call('save_snapshot', args));

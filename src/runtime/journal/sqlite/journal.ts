@@ -121,7 +121,8 @@ class SqliteJournal implements Journal {
 
   async saveSnapshot({ key, version, schema, state, position }: Snapshot): Promise<void> {
     kindOf(key);
-    const text = await encodeStateInSlices(state, () => nextTurn(this.#env));
+    const encoded = encodeStateInSlices(state, () => nextTurn(this.#env));
+    const text = typeof encoded === 'string' ? encoded : await encoded;
     await this.#link.ask({ op: 'saveSnapshot', key, version, schema, position, text });
   }
 
