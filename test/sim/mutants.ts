@@ -148,8 +148,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'reordered-steps': {
     about: 'what a server holds is given back before its guest has ended',
     file: 'src/actors/instance/operations/delete.ts',
-    text: "    { name: 'destroy', effect: 'destroy-guest', taskState: 'deleting', deadlineMs: 60_000 },\n    { name: 'release', effect: 'release-all', taskState: 'deleting', deadlineMs: 60_000 },",
-    by: "    { name: 'release', effect: 'release-all', taskState: 'deleting', deadlineMs: 60_000 },\n    { name: 'destroy', effect: 'destroy-guest', taskState: 'deleting', deadlineMs: 60_000 },",
+    text: "    {\n      name: 'destroy',\n      effect: 'destroy-guest',\n      taskState: 'deleting',\n      deadlineMs: 60_000,\n      undo: 'release-interrupted',\n    },\n    { name: 'release', effect: 'release-all', taskState: 'deleting', deadlineMs: 60_000 },",
+    by: "    { name: 'release', effect: 'release-all', taskState: 'deleting', deadlineMs: 60_000 },\n    {\n      name: 'destroy',\n      effect: 'destroy-guest',\n      taskState: 'deleting',\n      deadlineMs: 60_000,\n      undo: 'release-interrupted',\n    },",
   },
   'leaked-claim': {
     about: 'a delete does not give the claim back',
