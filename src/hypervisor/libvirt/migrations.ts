@@ -232,7 +232,12 @@ export class LibvirtMigrations implements Migrations {
   async cancelIncoming(id: string): Promise<void> {
     const found = await this.#options.reader.find(id);
     if (found?.power === 'running') throw runsHere(id);
-    if (found !== undefined) await this.#cancelFinish(found);
+    try {
+      if (found !== undefined) await this.#cancelFinish(found);
+    } catch (error) {
+      // The incoming QEMU may die meanwhile of a copy that was cut short; what is left of it is looked at below.
+      if (!(error instanceof HypervisorFault) || error.code !== 'failed') throw error;
+    }
     this.#release(this.#incoming, id);
     const left = await this.#options.reader.find(id);
     if (left?.power === 'running') throw runsHere(id);
