@@ -46,6 +46,7 @@ const gatewayIp = shaped('fixed IP', { subnet_id: uuid, ip_address: address }, [
 ]);
 const gateway: Check = (value) => {
   if (!isRecord(value)) return `'${String(value)}' is not a dictionary`;
+  if (Object.keys(value).length === 0) return undefined;
   if (value['network_id'] === undefined)
     return "Validation of dictionary's keys failed. Expected keys: {'network_id'}";
   const fault = uuid(value['network_id']);
@@ -72,7 +73,14 @@ export const routerTable: ResourceTable = {
       filter: 'boolean',
     },
     status: told,
-    external_gateway_info: { post: true, put: true, default: null, check: orNull(gateway) },
+    external_gateway_info: {
+      post: true,
+      put: true,
+      default: null,
+      check: orNull(gateway),
+      // An empty one is none.
+      convert: (value) => (isRecord(value) && Object.keys(value).length === 0 ? null : value),
+    },
     routes: {
       post: true,
       put: true,

@@ -66,6 +66,11 @@ describe('a router', () => {
     expect([await ports('red'), await ports('admin')]).toEqual([[], ['network:router_gateway']]);
   });
 
+  it('has none when it is asked for with an empty one', async () => {
+    const router = await makeRouter({ external_gateway_info: {} });
+    expect(router['external_gateway_info']).toBeNull();
+  });
+
   it('is changed, and loses its gateway', async () => {
     const router = await makeRouter();
     const change = { name: 'x', external_gateway_info: null, admin_state_up: false };

@@ -165,6 +165,31 @@ describe('security groups', () => {
     expect((await ask('DELETE', `/os-security-group-rules/${ruleId}`)).status).toBe(404);
     expect((await ask('DELETE', `/os-security-groups/${id}`)).status).toBe(202);
     expect((await ask('GET', `/os-security-groups/${id}`)).status).toBe(404);
+    expect((await ask('GET', '/os-security-groups/none')).body).toEqual({
+      badRequest: { code: 400, message: 'Security group id should be uuid' },
+    });
+  });
+
+  it('lose their rules for a group with that group; spaces of names stay', async () => {
+    const make = async (name: string) => {
+      const fields = { security_group: { name, description: 'x' } };
+      const { body } = await ask('POST', '/os-security-groups', fields);
+      return (body as { security_group: { id: string; name: string } }).security_group;
+    };
+    const [group, peer] = [await make(' a '), await make('peer')];
+    expect(group.name).toBe(' a ');
+    const rule = { parent_group_id: group.id, ip_protocol: 'tcp', from_port: 1, to_port: 2 };
+    await ask('POST', '/os-security-group-rules', {
+      security_group_rule: { ...rule, group_id: peer.id },
+    });
+    const rules = async () => {
+      const { security_group: shown } = await bodyOf('GET', `/os-security-groups/${group.id}`);
+      return (shown as { rules: object[] }).rules.length;
+    };
+    expect(await rules()).toBe(1);
+    await ask('DELETE', `/os-security-groups/${peer.id}`);
+    expect(await rules()).toBe(0);
+    await ask('DELETE', `/os-security-groups/${group.id}`);
   });
 
   it('have names, and the default one is there', async () => {

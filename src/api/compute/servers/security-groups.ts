@@ -42,7 +42,11 @@ export function groupView(group: SecurityGroupRecord, service: SecurityGroups | 
     description,
     tenant_id: projectId,
     rules: rules
-      .filter(({ direction }) => direction === 'ingress')
+      .filter(({ direction, remoteGroupId }) => {
+        // A rule for a group goes with that group.
+        const isOrphan = remoteGroupId !== undefined && service?.find(remoteGroupId) === undefined;
+        return direction === 'ingress' && !isOrphan;
+      })
       .map((rule) => ruleView(id, rule, service)),
   };
 }

@@ -9,7 +9,7 @@ import {
   notFound,
   refusalFault,
 } from '../../envelope.ts';
-import { formatChecks } from '../../formats.ts';
+import { formatChecks, isUuidLike } from '../../formats.ts';
 import type { GroupRule, NetworkProxies } from '../../network-proxies.ts';
 import type { Policy } from '../../policy.ts';
 import { reprOf, strOf } from '../../python-words.ts';
@@ -98,6 +98,7 @@ async function list(call: ComputeCall): Promise<object> {
 
 async function find(call: ComputeCall, id = call.params['id'] ?? ''): Promise<SecurityGroupRecord> {
   await proxies(call);
+  if (!isUuidLike(id)) throw badRequest('Security group id should be uuid');
   const group = call.context.securityGroups?.find(id);
   const isVisible = group !== undefined && (call.caller.isAdmin || isOwn(call, group));
   if (group === undefined || !isVisible) throw notFound(`Security group ${id} does not exist`);
@@ -115,16 +116,15 @@ function bodyPart(call: ComputeCall, name: string): Readonly<Record<string, unkn
   return part as Readonly<Record<string, unknown>>;
 }
 
-/** Name and description, stripped. */
+/** Name and description, as they were given: spaces count, but not alone. */
 function textIn(part: Readonly<Record<string, unknown>>, name: 'name' | 'description'): string {
   const value = part[name];
   if (typeof value !== 'string')
     throw badRequest(`Security group ${name} is not a string or unicode`);
-  const text = value.trim();
-  if (text === '') throw badRequest(`Security group ${name} cannot be empty.`);
-  if (text.length > MAX_TEXT)
+  if (value.trim() === '') throw badRequest(`Security group ${name} cannot be empty.`);
+  if (value.length > MAX_TEXT)
     throw badRequest(`Security group ${name} should not be greater than ${MAX_TEXT} characters.`);
-  return text;
+  return value;
 }
 
 async function create(call: ComputeCall): Promise<object> {
@@ -134,7 +134,7 @@ async function create(call: ComputeCall): Promise<object> {
     name: textIn(part, 'name'),
     description: textIn(part, 'description'),
   };
-  if (group.name.toLowerCase() === 'default')
+  if (group.name.trim().toLowerCase() === 'default')
     throw badRequest('Default security group already exists.');
   const made = await (await proxies(call)).createGroup(group, call.requestId);
   if (isRefusal(made)) throw faultOf(made, 'security groups');
