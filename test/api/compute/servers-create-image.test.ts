@@ -43,6 +43,13 @@ describe('createImage', () => {
     expect(await shown(id)).toBe('ACTIVE null 1');
   });
 
+  it('keeps what the user says of the image’s type', async () => {
+    const id = await cloud.bootActive();
+    const createImage = { name: 'snap', metadata: { image_type: 'test' } };
+    const { body } = await act(id, { createImage }, { version: '2.45' });
+    expect(written(body.image_id)).toMatchObject({ properties: { image_type: 'test' } });
+  });
+
   it('names the image in a header until 2.44', async () => {
     const id = await cloud.bootActive();
     const reply = await act(id, { createImage: { name: 'snap' } }, { version: '2.44' });

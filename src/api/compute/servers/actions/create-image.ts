@@ -55,7 +55,10 @@ export const createImageAction: ComputeAction = {
     };
     const { name, metadata = {} } = createImage;
     checkMetadata(call, metadata);
-    const snapshot = snapshotOf(call, name.trim(), { ...metadata, image_type: 'snapshot' });
+    const snapshot = snapshotOf(call, name.trim(), {
+      image_type: 'snapshot',
+      ...metadata,
+    });
     await make(call, 'snapshot', snapshot);
     return answer(call, snapshot.id);
   },
