@@ -37,9 +37,9 @@ beforeEach(() => {
 });
 
 /** What the driver's state wants done for a move, against the services. */
-async function perform<K extends 'release-move' | 'release-interrupted'>(
+async function perform(
   driver: InstanceDriver,
-  kind: K,
+  kind: 'release-move' | 'release-interrupted',
 ): Promise<void> {
   const effect = driver.effect()!;
   expect(effect.kind).toBe(kind);
