@@ -67,12 +67,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     text: '        if (definition.todo(states.get(id) as never).length > 0) this.#activate(key);\n      }\n    }\n  }',
     by: '      }\n    }\n  }',
   },
-  'shard-taken-too-early': {
-    about: 'a shard is served before the last owner’s writes are known',
-    file: shards,
-    text: '(await this.#tenants?.reached(position, CATCH_UP_MS)) ?? false',
-    by: 'position >= 0',
-  },
   'dead-owner-kept': {
     about: 'a shard whose owner has died is not taken over',
     file: shards,
@@ -108,12 +102,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: decide,
     text: 'if (grant === undefined || grant.host !== command.host || grant.runEpoch !== command.runEpoch) {',
     by: 'if (grant === undefined) {',
-  },
-  'late-report-counts': {
-    about: 'a report of an earlier operation or try ends the step under way',
-    file: decide,
-    text: '    operation.id !== report.operationId ||\n    operation.attempt !== report.attempt\n',
-    by: '    false\n',
   },
   'interrupted-operation-not-ended': {
     about: 'a delete starts without ending the operation that it interrupts',
