@@ -3,7 +3,7 @@ import type { JsonSchema } from './json-schema.ts';
 
 const text = (description: string): JsonSchema => ({ type: 'string', description });
 
-const stub: Readonly<Record<string, JsonSchema>> = {
+const summary: Readonly<Record<string, JsonSchema>> = {
   id: {
     type: 'string',
     description: 'An identifier for the task',
@@ -32,7 +32,7 @@ export const taskSchema: JsonSchema = {
   name: 'task',
   additionalProperties: false,
   properties: {
-    ...stub,
+    ...summary,
     input: { type: ['null', 'object'], description: 'The parameters of the task' },
     result: { type: ['null', 'object'], description: 'The result of the task' },
     message: text('What there is to say about it, mostly after a failure'),
@@ -45,7 +45,7 @@ export const taskSchema: JsonSchema = {
 export const tasksSchema: JsonSchema = {
   name: 'tasks',
   properties: {
-    tasks: { type: 'array', items: { name: 'task', properties: stub } },
+    tasks: { type: 'array', items: { name: 'task', properties: summary } },
     first: { type: 'string' },
     next: { type: 'string' },
     schema: { type: 'string' },
