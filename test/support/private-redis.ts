@@ -2,7 +2,7 @@
 // frozen, started again on the same files, and started on older ones.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,6 +84,18 @@ export class PrivateRedis {
   /** In good order. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
+  }
+
+  /**
+   * Adds to the end of its file while it is down, as if a power cut had torn a write. While Redis rewrites it has two files;
+   * the one that it writes to, alone able to be torn, has the highest number.
+   */
+  async tear(text: string): Promise<void> {
+    const folder = join(this.directory, 'appendonlydir');
+    const files = (await readdir(folder)).filter((file) => file.endsWith('.incr.aof'));
+    const last = files.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
+    if (last === undefined) throw new Error(`Redis has no file to tear in ${folder}.`);
+    await appendFile(join(folder, last), text);
   }
 
   freeze(): void {
