@@ -24,3 +24,17 @@ export function checkFileStem(name: string, what: string): string {
     `${what} ${JSON.stringify(name.slice(0, 80))} is not a plain name`,
   );
 }
+
+const runName = /^run-([1-9][0-9]{0,15})$/;
+
+/** Name of the link through which what runs under a run-epoch reaches its guest's files. */
+export function runLinkName(runEpoch: number): string {
+  if (Number.isSafeInteger(runEpoch) && runEpoch > 0) return `run-${runEpoch}`;
+  throw new HypervisorFault('failed', `${runEpoch} is no run-epoch`);
+}
+
+/** The run-epoch that a link of `runLinkName` is for; undefined for any other name. */
+export function runEpochOf(name: string): number | undefined {
+  const found = runName.exec(name);
+  return found === null ? undefined : Number(found[1]);
+}

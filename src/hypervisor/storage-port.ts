@@ -90,15 +90,32 @@ export interface GuestStorage extends MovingDisks {
   streamDisk(disk: { readonly guestId: string; readonly name: string }): AsyncIterable<Uint8Array>;
   /** An ISO 9660 + Joliet drive labelled `config-2`. */
   createConfigDrive(drive: { guestId: string; files: readonly ConfigDriveFile[] }): Promise<string>;
-  /** Where a disk of `createOverlay` or `createBlank` stands, whether or not it exists. */
-  diskPath(disk: { readonly guestId: string; readonly name: string }): string;
-  /** Where things of a guest stand: absolute paths, whether or not they exist yet. */
-  paths(guestId: string): {
+  /** Where a disk of `createOverlay` or `createBlank` stands, whether or not it exists; for `runEpoch` see `paths`. */
+  diskPath(disk: {
+    readonly guestId: string;
+    readonly name: string;
+    readonly runEpoch?: number;
+  }): string;
+  /**
+   * Where things of a guest stand: absolute paths, whether or not they exist yet. With `runEpoch` as a start under it is
+   * to name them: these lead to the same files, from `openRun` until `closeRuns`, and else nowhere.
+   */
+  paths(
+    guestId: string,
+    runEpoch?: number,
+  ): {
     readonly directory: string;
     readonly consoleLog: string;
     readonly configDrive: string;
     readonly savedMemory: string;
   };
+  /** Makes the paths of a run-epoch lead to the guest's files; only while its grant is not over. */
+  openRun(guestId: string, runEpoch: number): Promise<void>;
+  /**
+   * The paths of this run-epoch, and of all before it, lead nowhere from now on: a start that was asked for under one of
+   * them fails, however late it comes. A guest that has started keeps the files that it has open.
+   */
+  closeRuns(guestId: string, upTo: number): Promise<void>;
   /** True when a complete memory file of `savedMemory` is there. */
   hasSavedMemory(guestId: string): Promise<boolean>;
   removeSavedMemory(guestId: string): Promise<void>;

@@ -193,10 +193,7 @@ export const nemeses = {
       else if (kind === 'lose-reply') host.faults.loseReply(call, fault);
       else {
         const release = host.faults.hang(call);
-        world.endLater(forMs, () => {
-          world.witness.hearLateCall(host);
-          release();
-        });
+        world.endLater(forMs, release);
       }
       return `${host.name}: ${kind} ${call} ${kind === 'hang' ? `${forMs} ms` : code}`;
     },

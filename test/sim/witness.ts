@@ -58,8 +58,6 @@ function expectedVersionOf(requestId: string | undefined): number | undefined {
 /** Between a deadline and the record of it, in a world where nothing but hosts is slow. */
 const LATE_MS = 5_000;
 const UNDO_DEADLINE_MS = 60_000;
-/** A guest of a grant that is over is ended by then, once its host is heard from again. */
-const LATE_GUEST_MS = 10_000;
 
 interface Stream {
   version: number;
@@ -90,9 +88,6 @@ export class Witness {
   /** Host of each grant, by `server@runEpoch`. */
   readonly #grants = new Map<string, string>();
   readonly #saved = new Map<string, Saved>();
-  /** When a host last did what had hung, and the guests that came of it, by host, id and incarnation. */
-  readonly #lateCallMs = new Map<SimulatedHost, number>();
-  readonly #lateGuests = new Map<string, number>();
   entries = 0;
   /** Operations that have begun and not ended. */
   underWay = 0;
@@ -368,31 +363,13 @@ export class Witness {
     const saved = this.#saved.get(`${host.name}/${id}`);
     if (saved === undefined || saved.runEpoch < runEpoch)
       this.#found(`guest: ${id} runs on ${host.name} under ${runEpoch}, which is not saved there`);
-    else if ((saved.runEpoch > runEpoch || saved.isOver) && !this.#isLate(host, guest))
+    else if (saved.runEpoch > runEpoch || saved.isOver)
       this.#found(`guest: ${id} runs on ${host.name} under ${runEpoch}, which is over`);
     for (const other of this.#hosts) {
       const twin = other === host ? undefined : other.guests.find(id);
       if (twin !== undefined && twin.power !== 'off')
         this.#found(`guest: ${id} runs on ${host.name} and on ${other.name}`);
     }
-  }
-
-  /**
-   * A host carries out now what was asked of it a while ago, maybe by a process that has died since. No node can take
-   * such a call back: the guest that it starts may be of a grant that is over. It has to be the only one, and its node
-   * ends it as soon as it is heard of. docs/failure-model.md, "Not covered yet".
-   */
-  hearLateCall(host: SimulatedHost): void {
-    this.#lateCallMs.set(host, this.#options.nowMs());
-  }
-
-  #isLate(host: SimulatedHost, { id, incarnation }: SimulatedGuest): boolean {
-    const nowMs = this.#options.nowMs();
-    const key = `${host.name}/${id}/${incarnation}`;
-    if (this.#lateCallMs.get(host) === nowMs && !this.#lateGuests.has(key))
-      this.#lateGuests.set(key, nowMs);
-    const sinceMs = this.#lateGuests.get(key);
-    return sinceMs !== undefined && nowMs - sinceMs <= LATE_GUEST_MS;
   }
 
   #found(fault: string): void {

@@ -156,6 +156,8 @@ export class NodeActor implements Grants {
   async admit(rank: Rank): Promise<void> {
     const { serverId, runEpoch, ownerEpoch } = rank;
     const owner = ownerEpoch === undefined ? {} : { ownerEpoch };
+    if (!this.isAdmitted(serverId, runEpoch) && !this.isOver(serverId, runEpoch))
+      await this.machine.storage.closeRuns(serverId, runEpoch - 1);
     const answer = await this.#options.ledger.ask(
       ledgers.ref(this.host),
       { type: 'ledger.admit', serverId, runEpoch, ...owner },
@@ -182,6 +184,7 @@ export class NodeActor implements Grants {
   }
 
   async close(serverId: string, runEpoch: number, keepsFiles = false): Promise<void> {
+    await this.machine.storage.closeRuns(serverId, runEpoch);
     await this.#options.ledger.ask(
       ledgers.ref(this.host),
       { type: 'ledger.close', serverId, runEpoch, ...(keepsFiles ? { keepsFiles } : {}) },
@@ -200,6 +203,10 @@ export class NodeActor implements Grants {
     } catch (error) {
       throw nodeFaultOf(error, `Reading disk ${name} of server ${guestId}`);
     }
+  }
+
+  isKnown(serverId: string): boolean {
+    return newestEpoch(this.#ledgerState(), serverId) > 0;
   }
 
   isOver(serverId: string, runEpoch: number): boolean {

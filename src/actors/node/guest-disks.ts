@@ -132,9 +132,10 @@ async function rescue(
   await storage.createOverlay({ ...rescueDisk, imageId: image.id, sizeBytes: 0 });
   await makeConfigDrive(guest.machine, plan);
   const interfaces = await plugPorts(guest.machine, plan);
+  const spec = await specOf(guest.machine, plan, { runEpoch, interfaces, isRescued: true });
   await takeAway(guest, order);
   if (signal.aborted) throw givenUp();
-  await hypervisor.create(specOf(guest.machine, plan, { runEpoch, interfaces, isRescued: true }));
+  await hypervisor.create(spec);
   return running;
 }
 

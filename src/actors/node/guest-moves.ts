@@ -14,6 +14,8 @@ export type MoveOrder = Named<
 export interface MovingGuest {
   readonly machine: Machine;
   readonly grants: Grants;
+  /** The grant is saved, and nothing can run under an older one any more. */
+  admitted(order: NodeOrder): Promise<void>;
   shutDown(order: NodeOrder, graceMs: number | undefined, signal: AbortSignal): Promise<void>;
   endGuest(serverId: string): Promise<void>;
   plug(plan: GuestPlan): Promise<unknown>;
@@ -66,7 +68,8 @@ async function leave(
   await guest.unplug(plan);
   await machine.storage.removeSavedMemory(serverId);
   await machine.storage.withdraw(serverId);
-  // A start that a dead process asked for may have come true in between; without disks in their place none can any more.
+  await machine.storage.closeRuns(serverId, runEpoch);
+  // A start that a dead process asked for may have come true in between; without its paths none can any more.
   await guest.endGuest(serverId);
   await grants.close(serverId, runEpoch, true);
   return gone;
@@ -105,7 +108,7 @@ async function receive(
     await guest.endGuest(serverId);
     await storage.removeGuest(serverId);
   }
-  await grants.admit(order);
+  await guest.admitted(order);
   if (isShared) await storage.copyWithdrawn(serverId);
   else await takeOver(guest, order, signal);
   await enlarge(guest, plan);
@@ -162,8 +165,8 @@ async function takeBack(
   order: Named<'node.take-back'>,
   signal: AbortSignal,
 ): Promise<NodeReport> {
-  const { machine, grants } = guest;
-  await grants.admit(order);
+  const { machine } = guest;
+  await guest.admitted(order);
   const storageId = await machine.storage.storageId();
   const found = await guest.current(order);
   if (found === undefined) await machine.storage.bringBack(order.serverId);
@@ -237,7 +240,7 @@ export async function endOldCopy(guest: MovingGuest, work: OldCopy): Promise<Nod
   await guest.endGuest(serverId);
   await Promise.all([
     ...ports.map((port) => network.unplug(port)),
-    keepsFiles ? undefined : storage.removeGuest(serverId),
+    keepsFiles ? storage.closeRuns(serverId, runEpoch) : storage.removeGuest(serverId),
   ]);
   await guest.endGuest(serverId);
   await grants.close(serverId, runEpoch, keepsFiles);

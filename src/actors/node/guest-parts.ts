@@ -85,7 +85,8 @@ export async function plugPorts(
   );
 }
 
-export function specOf(
+/** As a start under this run-epoch needs it; its paths lead to the guest's files until the grant is over. */
+export async function specOf(
   { storage, cluster, host }: Machine,
   plan: GuestPlan,
   parts: {
@@ -93,20 +94,21 @@ export function specOf(
     readonly interfaces: Interfaces;
     readonly isRescued?: boolean;
   },
-): GuestSpec {
+): Promise<GuestSpec> {
   const { serverId: guestId, flavor } = plan;
-  const paths = storage.paths(guestId);
+  const { runEpoch } = parts;
+  await storage.openRun(guestId, runEpoch);
+  const paths = storage.paths(guestId, runEpoch);
+  const diskPath = (name: string): string => storage.diskPath({ guestId, name, runEpoch });
   const [ephemeral, swap] = EXTRA_DISKS;
   return guestSpec(plan, {
     cluster,
     host,
-    runEpoch: parts.runEpoch,
-    rescueDisk:
-      parts.isRescued === true ? storage.diskPath({ guestId, name: RESCUE_DISK }) : undefined,
-    rootDisk: storage.diskPath({ guestId, name: ROOT_DISK }),
-    ephemeralDisk:
-      flavor.ephemeralGiB > 0 ? storage.diskPath({ guestId, name: ephemeral }) : undefined,
-    swapDisk: flavor.swapMiB > 0 ? storage.diskPath({ guestId, name: swap }) : undefined,
+    runEpoch,
+    rescueDisk: parts.isRescued === true ? diskPath(RESCUE_DISK) : undefined,
+    rootDisk: diskPath(ROOT_DISK),
+    ephemeralDisk: flavor.ephemeralGiB > 0 ? diskPath(ephemeral) : undefined,
+    swapDisk: flavor.swapMiB > 0 ? diskPath(swap) : undefined,
     configDrive: plan.configDrive ? paths.configDrive : undefined,
     consoleLogPath: paths.consoleLog,
     interfaces: parts.interfaces,

@@ -23,16 +23,18 @@ export type Rank = Pick<NodeOrder, 'serverId' | 'runEpoch' | 'ownerEpoch'>;
 
 export interface Grants {
   /**
-   * Saves grant and owner durably; rejects with NodeFault stale-grant if the grant is over or superseded, stale-owner
-   * if a later owner is known.
+   * Saves grant and owner durably, and before that closes the runs of older grants; rejects with NodeFault stale-grant if
+   * the grant is over or superseded, stale-owner if a later owner is known.
    */
   admit(rank: Rank): Promise<void>;
   /** Saves the owner durably, if the server is known here; rejects with NodeFault stale-owner as above. */
   heed(rank: Rank): Promise<void>;
-  /** Saves that the grant is over, and whether the guest's files stay all the same. */
+  /** Closes its run, then saves that the grant is over, and whether the guest's files stay all the same. */
   close(serverId: string, runEpoch: number, keepsFiles?: boolean): Promise<void>;
   /** Whether this very grant has been saved as open. */
   isAdmitted(serverId: string, runEpoch: number): boolean;
+  /** Whether this host has ever been given a grant for the server, as far as it remembers. */
+  isKnown(serverId: string): boolean;
   /** Whether the grant is known to be over or superseded. */
   isOver(serverId: string, runEpoch: number): boolean;
   /** Whether a later owner of the server has given orders. */
@@ -138,6 +140,7 @@ export class GuestExecutor {
     return {
       machine: this.#machine,
       grants: this.#grants,
+      admitted: (order) => this.#admitted(order),
       shutDown: (order, graceMs, signal) => this.#shutDown(order, graceMs, signal),
       endGuest: (serverId) => this.#endGuest(serverId),
       plug: (plan) => plugPorts(this.#machine, plan),
@@ -155,6 +158,7 @@ export class GuestExecutor {
     const { plan } = order;
     if (this.#grants.isOver(order.serverId, order.runEpoch)) throw staleGrant(order);
     if (this.#grants.isStaleOwner(order)) throw staleOwner(order);
+    await this.#endOlderRuns(order);
     const admitted = this.#grants.admit(order);
     const plugged = plugPorts(this.#machine, plan);
     const parts = [
@@ -191,7 +195,7 @@ export class GuestExecutor {
     if (found?.power === 'running') return running;
     if (found !== undefined) await this.#machine.hypervisor.destroy(order.serverId);
     const { interfaces } = options;
-    const spec = specOf(this.#machine, plan, { runEpoch: order.runEpoch, interfaces });
+    const spec = await specOf(this.#machine, plan, { runEpoch: order.runEpoch, interfaces });
     // It would be of a disk that is about to change.
     await this.#machine.storage.removeSavedMemory(order.serverId);
     if (options.signal.aborted) throw givenUp();
@@ -231,7 +235,9 @@ export class GuestExecutor {
     const found = await this.#current(order);
     if (found === undefined && (await storage.hasSavedMemory(order.serverId))) return gone;
     if (found === undefined) throw notRunning();
-    await hypervisor.save(order.serverId, storage.paths(order.serverId).savedMemory);
+    const { serverId, runEpoch } = order;
+    await storage.openRun(serverId, runEpoch);
+    await hypervisor.save(serverId, storage.paths(serverId, runEpoch).savedMemory);
     return gone;
   }
 
@@ -242,12 +248,11 @@ export class GuestExecutor {
       (await this.#current(order)) === undefined &&
       (await storage.hasSavedMemory(order.serverId))
     ) {
+      const { serverId, runEpoch } = order;
+      const interfaces = await plugPorts(this.#machine, order.plan);
       await hypervisor.restore(
-        specOf(this.#machine, order.plan, {
-          runEpoch: order.runEpoch,
-          interfaces: await plugPorts(this.#machine, order.plan),
-        }),
-        storage.paths(order.serverId).savedMemory,
+        await specOf(this.#machine, order.plan, { runEpoch, interfaces }),
+        storage.paths(serverId, runEpoch).savedMemory,
       );
     }
     await this.#start(order, order.plan, signal);
@@ -271,8 +276,11 @@ export class GuestExecutor {
     if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };
     const keepsFiles = spareStorage !== undefined && spareStorage === (await storage.storageId());
     await this.#endGuest(serverId);
-    await Promise.all([this.#unplug(plan), keepsFiles ? undefined : storage.removeGuest(serverId)]);
-    // A start that a dead process asked for may have come true in between; without its disks none can any more.
+    await Promise.all([
+      this.#unplug(plan),
+      keepsFiles ? storage.closeRuns(serverId, runEpoch) : storage.removeGuest(serverId),
+    ]);
+    // A start that a dead process asked for may have come true in between; without its paths none can any more.
     await this.#endGuest(serverId);
     await this.#grants.close(serverId, runEpoch, keepsFiles);
     return { power: 'nostate', stopped: true };
@@ -295,9 +303,20 @@ export class GuestExecutor {
     await hypervisor.destroy(serverId);
   }
 
-  /** Orders other than build and destroy act on a grant that is open already; this refuses an old one. */
-  #admitted(order: NodeOrder): Promise<void> {
-    return this.#grants.admit(order);
+  /** Refuses an order under an old grant, or of an old owner. */
+  async #admitted(order: NodeOrder): Promise<void> {
+    await this.#endOlderRuns(order);
+    await this.#grants.admit(order);
+  }
+
+  /** Before a newer grant is saved: nothing can be started under an older one any more, and what was started goes. */
+  async #endOlderRuns(order: NodeOrder): Promise<void> {
+    const { serverId, runEpoch } = order;
+    const grants = this.#grants;
+    if (!grants.isKnown(serverId) || grants.isAdmitted(serverId, runEpoch)) return;
+    if (grants.isOver(serverId, runEpoch) || grants.isStaleOwner(order)) return;
+    await this.#machine.storage.closeRuns(serverId, runEpoch - 1);
+    await this.#current(order);
   }
 
   /** The guest that runs under this very grant; one of an older grant is superseded and taken away (R2). */

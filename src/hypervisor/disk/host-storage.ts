@@ -17,11 +17,12 @@ import {
   withFileFaults,
 } from '../host-files.ts';
 import { type CachedImage, ImageCache } from '../image/image-cache.ts';
-import { checkFileStem, checkUuid, isUuid } from '../path-names.ts';
+import { checkFileStem, checkUuid, isUuid, runLinkName } from '../path-names.ts';
 import type { HypervisorEnv } from '../port.ts';
 import type { ConfigDriveFile, DiskFile, GuestStorage, ImageSource } from '../storage-port.ts';
 import { MovingDiskFiles } from './moving-disks.ts';
 import { OverlayDisks, readDiskBase } from './overlay-disks.ts';
+import { closeRunLinks, openRunLink } from './run-links.ts';
 import { isCompleteMemoryFile } from './saved-memory.ts';
 
 export interface HostStorageOptions {
@@ -149,24 +150,44 @@ export class HostStorage implements GuestStorage {
     });
   }
 
-  diskPath(disk: { readonly guestId: string; readonly name: string }): string {
-    const { directory } = this.paths(disk.guestId);
+  diskPath(disk: {
+    readonly guestId: string;
+    readonly name: string;
+    readonly runEpoch?: number;
+  }): string {
+    const { directory } = this.paths(disk.guestId, disk.runEpoch);
     return join(directory, `${checkFileStem(disk.name, 'disk name')}.qcow2`);
   }
 
-  paths(guestId: string): {
+  paths(
+    guestId: string,
+    runEpoch?: number,
+  ): {
     readonly directory: string;
     readonly consoleLog: string;
     readonly configDrive: string;
     readonly savedMemory: string;
   } {
-    const directory = join(this.#instances, checkUuid(guestId, 'guest id'));
+    const own = join(this.#instances, checkUuid(guestId, 'guest id'));
+    const directory = runEpoch === undefined ? own : join(own, runLinkName(runEpoch));
     return {
       directory,
       consoleLog: join(directory, 'console.log'),
       configDrive: join(directory, 'config-drive.iso'),
       savedMemory: join(directory, 'memory.save'),
     };
+  }
+
+  async openRun(guestId: string, runEpoch: number): Promise<void> {
+    await withFileFaults(`opening run ${runEpoch} of guest ${guestId}`, () =>
+      openRunLink(this.paths(guestId).directory, runEpoch),
+    );
+  }
+
+  async closeRuns(guestId: string, upTo: number): Promise<void> {
+    await withFileFaults(`closing the runs of guest ${guestId}`, () =>
+      closeRunLinks(this.paths(guestId).directory, upTo),
+    );
   }
 
   async hasSavedMemory(guestId: string): Promise<boolean> {

@@ -132,15 +132,27 @@ export class SimulatedFiles {
     return this.find(directory, name) !== undefined;
   }
 
-  /** Directory key and name of an absolute path. */
+  /** Whether a file can be made at this path. */
+  hasPlace(path: string): boolean {
+    return this.#directories.has(this.split(path).directory);
+  }
+
+  /** Directory key and name of an absolute path; the key of a directory that is not there stays a path. */
   split(path: string): { readonly directory: string; readonly name: string } {
     const cut = path.lastIndexOf('/');
     const directory = path.slice(0, cut);
-    const inside = directory.startsWith(this.#root) && !directory.includes('/', this.#root.length);
     return {
-      directory: inside ? directory.slice(this.#root.length) : directory,
+      directory: this.#guestOf(directory) ?? directory,
       name: path.slice(cut + 1),
     };
+  }
+
+  /** A guest's directory, by its own name or through a link of a run. */
+  #guestOf(directory: string): string | undefined {
+    if (!directory.startsWith(this.#root)) return undefined;
+    const [guest = '', link, ...more] = directory.slice(this.#root.length).split('/');
+    if (more.length > 0) return undefined;
+    return link === undefined || this.find(guest, link) !== undefined ? guest : undefined;
   }
 
   #set(directory: string, files: readonly SimulatedFile[]): void {

@@ -207,6 +207,8 @@ export class SimulatedHypervisor implements Hypervisor {
       if (this.#host.files.has(disk.path)) continue;
       throw new HypervisorFault('failed', `there is no disk file ${disk.path}`);
     }
+    if (!this.#host.files.hasPlace(spec.consoleLogPath))
+      throw new HypervisorFault('failed', `there is no directory of ${spec.consoleLogPath}`);
   }
 
   #started(step: Parameters<SimulatedHost['apply']>[0]): GuestState {

@@ -10,7 +10,7 @@ import { refusal } from '../image/image-facts.ts';
 import { streamImage } from '../image/image-fetch.ts';
 import { headerBytes, inspectQcow2 } from '../image/qcow2-header.ts';
 import { fileFault } from '../host-files.ts';
-import { checkFileStem, checkUuid } from '../path-names.ts';
+import { checkFileStem, checkUuid, runEpochOf, runLinkName } from '../path-names.ts';
 import { HypervisorFault } from '../port.ts';
 import type { ConfigDriveFile, DiskFile, GuestStorage, ImageSource } from '../storage-port.ts';
 import type { SimulatedFile } from './disk-files.ts';
@@ -162,23 +162,48 @@ export class SimulatedStorage implements GuestStorage {
     });
   }
 
-  diskPath(disk: { readonly guestId: string; readonly name: string }): string {
-    return `${this.paths(disk.guestId).directory}/${diskFileName(disk.name)}`;
+  diskPath(disk: {
+    readonly guestId: string;
+    readonly name: string;
+    readonly runEpoch?: number;
+  }): string {
+    return `${this.paths(disk.guestId, disk.runEpoch).directory}/${diskFileName(disk.name)}`;
   }
 
-  paths(guestId: string): {
+  paths(
+    guestId: string,
+    runEpoch?: number,
+  ): {
     readonly directory: string;
     readonly consoleLog: string;
     readonly configDrive: string;
     readonly savedMemory: string;
   } {
-    const directory = this.#host.files.guestDirectory(checkUuid(guestId, 'guest id'));
+    const own = this.#host.files.guestDirectory(checkUuid(guestId, 'guest id'));
+    const directory = runEpoch === undefined ? own : `${own}/${runLinkName(runEpoch)}`;
     return {
       directory,
       consoleLog: `${directory}/console.log`,
       configDrive: `${directory}/config-drive.iso`,
       savedMemory: `${directory}/memory.save`,
     };
+  }
+
+  openRun(guestId: string, runEpoch: number): Promise<void> {
+    const link: SimulatedFile = { name: runLinkName(runEpoch), bytes: 0 };
+    return this.#host.perform('openRun', () => {
+      if (this.#host.files.find(guestId, link.name) === undefined)
+        this.#host.files.put(checkUuid(guestId, 'guest id'), link);
+    });
+  }
+
+  closeRuns(guestId: string, upTo: number): Promise<void> {
+    return this.#host.perform('closeRuns', () => {
+      for (const { name } of this.#host.files.filesOf(guestId)) {
+        const runEpoch = runEpochOf(name);
+        if (runEpoch !== undefined && runEpoch <= upTo) this.#host.files.remove(guestId, name);
+      }
+    });
   }
 
   hasSavedMemory(guestId: string): Promise<boolean> {

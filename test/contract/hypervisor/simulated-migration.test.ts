@@ -69,11 +69,9 @@ function newSpec({ source, destination }: Hosts, number: number): GuestSpec {
 }
 
 function there(spec: GuestSpec): GuestSpec {
-  const disks = spec.disks.map((disk) => ({
-    ...disk,
-    path: disk.path.replace('/simulated/here/', '/simulated/there/'),
-  }));
-  return { ...spec, disks };
+  const placed = (path: string): string => path.replace('/simulated/here/', '/simulated/there/');
+  const disks = spec.disks.map((disk) => ({ ...disk, path: placed(disk.path) }));
+  return { ...spec, disks, consoleLogPath: placed(spec.consoleLogPath) };
 }
 
 migrationContract('simulated hosts on a wire', () => makeHarness(new SimulatedWire()));

@@ -390,6 +390,77 @@ export function storageContract(name: string, makeHarness: () => Promise<Storage
       });
     });
 
+    describe('the paths of a run', () => {
+      const newGuest = async (): Promise<string> => {
+        const guestId = randomUUID();
+        await storage.createBlank({ guestId, name: 'disk', sizeBytes: mebibyte });
+        return guestId;
+      };
+
+      test('lead to the guest’s files from when it is opened until it is closed', async () => {
+        const guestId = await newGuest();
+        const path = storage.diskPath({ guestId, name: 'disk', runEpoch: 7 });
+        expect(path.startsWith(`${storage.paths(guestId, 7).directory}/`)).toBe(true);
+        expect(await harness.exists(path)).toBe(false);
+        await storage.openRun(guestId, 7);
+        await storage.openRun(guestId, 7);
+        expect(await harness.virtualSize(path)).toBe(mebibyte);
+        await storage.closeRuns(guestId, 7);
+        await storage.closeRuns(guestId, 7);
+        expect(await harness.exists(path)).toBe(false);
+        expect(await harness.exists(storage.diskPath({ guestId, name: 'disk' }))).toBe(true);
+      });
+
+      test('close with all runs before it and with none after it', async () => {
+        const guestId = await newGuest();
+        const paths = [9, 10, 11].map((runEpoch) =>
+          storage.diskPath({ guestId, name: 'disk', runEpoch }),
+        );
+        for (const runEpoch of [9, 10, 11]) await storage.openRun(guestId, runEpoch);
+        await storage.closeRuns(guestId, 10);
+        expect(await Promise.all(paths.map((path) => harness.exists(path)))).toEqual([
+          false,
+          false,
+          true,
+        ]);
+      });
+
+      test('follow what becomes of the disks, and the next process finds them as they were', async () => {
+        const guestId = await newGuest();
+        const path = storage.diskPath({ guestId, name: 'disk', runEpoch: 2 });
+        await storage.openRun(guestId, 2);
+        await storage.withdraw(guestId);
+        expect(await harness.exists(path)).toBe(false);
+        await storage.copyWithdrawn(guestId);
+        storage = await harness.reopen();
+        expect(await harness.exists(path)).toBe(true);
+        expect((await storage.listDisks(guestId)).map((disk) => disk.name)).toEqual(['disk']);
+        expect(await storage.listGuests()).toEqual([guestId]);
+      });
+
+      test('are gone with the guest, and a new guest of that id does not bring them back', async () => {
+        const guestId = await newGuest();
+        const path = storage.diskPath({ guestId, name: 'disk', runEpoch: 2 });
+        await storage.openRun(guestId, 2);
+        await storage.removeGuest(guestId);
+        await storage.createBlank({ guestId, name: 'disk', sizeBytes: mebibyte });
+        expect(await harness.exists(path)).toBe(false);
+      });
+
+      test('are there for a guest without disks, too; closing makes nothing', async () => {
+        const guestId = randomUUID();
+        await storage.closeRuns(guestId, 3);
+        expect(await storage.listGuests()).toEqual([]);
+        await storage.openRun(guestId, 3);
+        expect(await storage.listGuests()).toEqual([guestId]);
+      });
+
+      test.each([0, -1, 1.5, Number.NaN])('%d is no run-epoch', async (runEpoch) => {
+        const guestId = await newGuest();
+        expect(() => storage.paths(guestId, runEpoch)).toThrow(HypervisorFault);
+      });
+    });
+
     test('capacity tells the size of the disk and what is free', async () => {
       const { totalBytes, freeBytes } = await storage.capacity();
       expect(totalBytes).toBeGreaterThan(0);

@@ -129,6 +129,8 @@ export class NodeWorld {
     return {
       admit: async ({ serverId: id, runEpoch, ownerEpoch }) => {
         const owner = ownerEpoch === undefined ? {} : { ownerEpoch };
+        if (openGrant(state(), id) !== runEpoch && !isOver(state(), id, runEpoch))
+          await this.machine.storage.closeRuns(id, runEpoch - 1);
         refusedIn(await ask({ type: 'ledger.admit', serverId: id, runEpoch, ...owner }));
       },
       heed: async ({ serverId: id, ownerEpoch }) => {
@@ -136,14 +138,13 @@ export class NodeWorld {
           refusedIn(await ask({ type: 'ledger.heed', serverId: id, ownerEpoch }));
       },
       isStaleOwner: ({ serverId: id, ownerEpoch }) => isStaleOwner(state(), id, ownerEpoch),
-      close: async (id, runEpoch, keepsFiles) =>
-        void (await ask({
-          type: 'ledger.close',
-          serverId: id,
-          runEpoch,
-          ...(keepsFiles === true ? { keepsFiles } : {}),
-        })),
+      close: async (id, runEpoch, keepsFiles) => {
+        await this.machine.storage.closeRuns(id, runEpoch);
+        const kept = keepsFiles === true ? { keepsFiles } : {};
+        await ask({ type: 'ledger.close', serverId: id, runEpoch, ...kept });
+      },
       isAdmitted: (id, runEpoch) => openGrant(state(), id) === runEpoch,
+      isKnown: (id) => newestEpoch(state(), id) > 0,
       isOver: (id, runEpoch) => isOver(state(), id, runEpoch),
       isSuperseded: (id, runEpoch) => newestEpoch(state(), id) > runEpoch,
     };
