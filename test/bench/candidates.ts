@@ -11,7 +11,7 @@ const WARM = 50;
 const ROUNDS = 500;
 const BAR_MS = 30;
 /** As the launcher starts the product. */
-const FLAGS = ['--max-semi-space-size=16', '--v8-pool-size=1', '--heap-growing-percent=30'];
+const FLAGS = ['--max-semi-space-size=16', '--v8-pool-size=1', '--heap-growing-percent=60'];
 
 const ask = 'resources=VCPU:2,MEMORY_MB:2048,DISK_GB:20';
 const queries: Readonly<Record<string, string>> = {

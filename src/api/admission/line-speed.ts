@@ -33,8 +33,12 @@ export class LineSpeed {
 
   /** How long the one behind so many others will wait; a line that has stopped gets slower the longer it stands. */
   waitMs(position: number, nowMs: number): number {
-    const standingMs = this.#lastEndMs === undefined ? 0 : nowMs - this.#lastEndMs;
-    return position * this.#intervalMs + Math.max(0, standingMs - PAUSE_MS);
+    return position * this.#intervalMs + Math.max(0, this.standingMs(nowMs) - PAUSE_MS);
+  }
+
+  /** Since the last write ended. */
+  standingMs(nowMs: number): number {
+    return this.#lastEndMs === undefined ? 0 : nowMs - this.#lastEndMs;
   }
 
   /** The first write after a rest: what was known is of another time. */

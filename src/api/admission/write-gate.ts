@@ -9,6 +9,8 @@ import { LineSpeed } from './line-speed.ts';
 const MAX_WAITING = 256;
 /** Nor does it take longer, by its present speed. */
 const MAX_WAIT_MS = 150;
+/** So many may wait through a pause of everything (a disk's, a collection's), up to so long: that is not overload. */
+const SHORT_LINE = { most: 32, standingMs: 1_000 } as const;
 /** A line that stands still altogether is sent away after this: what is under way hangs. */
 const STANDSTILL_MS = 2_000;
 /** How often the event loop's lateness is looked at while there is work. */
@@ -46,8 +48,12 @@ export class WriteGate {
   /** Whether one more write would have to wait too long. */
   get isFull(): boolean {
     if (this.#under < this.#limit.value) return false;
-    if (this.#line.size >= MAX_WAITING) return true;
-    return this.#speed.waitMs(this.#line.size + 1, this.#env.clock.monotonic()) > MAX_WAIT_MS;
+    const waiting = this.#line.size;
+    if (waiting >= MAX_WAITING) return true;
+    const nowMs = this.#env.clock.monotonic();
+    if (waiting < SHORT_LINE.most && this.#speed.standingMs(nowMs) <= SHORT_LINE.standingMs)
+      return false;
+    return this.#speed.waitMs(waiting + 1, nowMs) > MAX_WAIT_MS;
   }
 
   /**
