@@ -16,6 +16,7 @@ import type { HostState } from '#actors/topology/protocol.ts';
 import type { Refusal } from '#runtime/message/refusal.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 import type { ApiContext } from '../context.ts';
+import type { Enforcer } from '../policy/enforcer.ts';
 import type { NetworkProxies } from './network-proxies.ts';
 import type { FoundRows } from './path-table.ts';
 
@@ -55,6 +56,8 @@ export interface SecurityGroups {
 }
 
 export interface ComputeContext extends ApiContext {
+  /** Who may do what; default: Nova's defaults. */
+  readonly policy?: Enforcer;
   readonly servers: StateView<InstanceState>;
   /** One entity, `flavors/all`. */
   readonly flavors: StateView<FlavorsState>;

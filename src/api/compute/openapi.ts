@@ -1,5 +1,6 @@
 // `GET /openapi.json?microversion=2.79`: the calls of one microversion as an OpenAPI 3.1 document, made from the same
 // rows that are served: what is not in the table can't be in the document, and the other way round.
+import { personaOf } from '../policy/compute-rules-table.ts';
 import { badRequest } from './envelope.ts';
 import { negotiate, versionText } from './microversion.ts';
 import {
@@ -153,7 +154,9 @@ function successOf(success: SuccessCode | undefined, minor: number): number {
 }
 
 function policiesOf(operations: readonly (ComputeRoute | ComputeAction)[]): Document {
-  const policies = operations.flatMap(({ policy }) => policy ?? []);
+  const policies = operations.flatMap(({ policy }) =>
+    policy === undefined ? [] : { rule: policy, persona: personaOf(policy) },
+  );
   return policies.length === 0 ? {} : { 'x-openstack-policies': policies };
 }
 

@@ -2,13 +2,16 @@
 // It knows nothing of any resource.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { InstanceState } from '#actors/instance/state.ts';
+import type { Caller } from '#actors/ports/identity.ts';
 import { present } from '#runtime/assert.ts';
 import { doubtfulAbsence } from '../passing-trouble.ts';
+import { defaultPolicy } from '../policy/enforcer.ts';
+import type { PolicyTarget } from '../policy/evaluate.ts';
 import { baseUrl } from '../server.ts';
 import type { ComputeContext } from './context.ts';
 import { badRequest, ComputeFault, notFound, plainWords, sendFault } from './envelope.ts';
 import { LEGACY_MINOR } from './microversion.ts';
-import { demand } from './policy.ts';
+import { demand, serverTarget } from './policy.ts';
 import {
   type ComputeAction,
   type ComputeCall,
@@ -66,7 +69,8 @@ async function run(
   const body = schemaFor(operation.body, microversion);
   if (body !== undefined) checkBody(body, call.body, microversion === LEGACY_MINOR);
   if (row.target === 'server') await call.findServer();
-  if (operation.policy !== undefined) demand(operation.policy, call.caller);
+  if (operation.policyTarget !== undefined) call.policyTarget = await operation.policyTarget(call);
+  if (operation.policy !== undefined) demand(call, operation.policy);
   return present(operation.handler, 'handler of a route')(call);
 }
 
@@ -124,6 +128,8 @@ class Call implements ComputeCall {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Queries;
   status: number | undefined;
+  policyTarget: PolicyTarget | undefined;
+  readonly caller: Caller;
   readonly #service: ComputeService;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
@@ -141,11 +147,9 @@ class Call implements ComputeCall {
     this.#request = request;
     this.#reply = reply;
     this.query = queriesOf(request.url);
+    this.caller = (service.context.policy ?? defaultPolicy).ranked(request.caller);
   }
 
-  get caller(): ComputeCall['caller'] {
-    return this.#request.caller;
-  }
   get requestId(): string {
     return this.#request.requestId;
   }
@@ -196,6 +200,7 @@ class Call implements ComputeCall {
     await this.context.views.barrier();
     this.#server = this.reads.find(id, this.caller);
     if (this.#server === undefined) throw notFound(`Instance ${id} could not be found.`);
+    this.policyTarget = serverTarget(this.#server);
   }
 
   get rootUrl(): string {

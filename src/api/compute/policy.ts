@@ -1,35 +1,31 @@
-// Who may do what: Nova's default policy, by rule name and persona. Pure. That a server or another thing belongs to
-// the caller's project is checked where it is looked up (others' are 404); here only the caller's roles count.
-import type { Caller } from '#actors/ports/identity.ts';
+// Asks the policy about a call: throws Nova's 403, which names the rule. What the rules are stands in api/policy. Whether
+// a thing of another project is there at all is decided where it is looked up: others' servers are a 404.
+import type { InstanceState } from '#actors/instance/state.ts';
+import { defaultPolicy, ownTarget } from '../policy/enforcer.ts';
+import type { PolicyTarget } from '../policy/evaluate.ts';
+import { type ComputeRule, wholeRuleName } from '../policy/compute-rules-table.ts';
 import { forbidden } from './envelope.ts';
+import type { ComputeCall } from './route.ts';
 
-/** `reader`, `member`, `manager`: that role in the project, or an administrator. `any`: any valid token. */
-export type Persona = 'any' | 'reader' | 'member' | 'manager' | 'admin' | 'service';
+/** What of a call the policy is asked about. */
+export type JudgedCall = Pick<ComputeCall, 'caller' | 'policyTarget'> & {
+  readonly context: Pick<ComputeCall['context'], 'policy'>;
+};
 
-export interface Policy {
-  /** Without the `os_compute_api:` that all but a few begin with; those are written with their own prefix. */
-  readonly rule: string;
-  readonly persona: Persona;
+/** About the call's server if it has one, or the thing that its route names; else about what is the caller's own. */
+export function allows(call: JudgedCall, rule: ComputeRule, target?: PolicyTarget): boolean {
+  const { context, caller } = call;
+  const about = target ?? call.policyTarget ?? ownTarget(caller);
+  return (context.policy ?? defaultPolicy).allows(wholeRuleName(rule), caller, about);
 }
 
-export function allows(persona: Persona, caller: Caller): boolean {
-  if (persona === 'any' || caller.isAdmin) return true;
-  if (persona === 'admin') return false;
-  if (persona === 'service') return caller.roles.includes('service');
-  if (caller.projectId === undefined) return false;
-  const enough: Readonly<Record<'reader' | 'member' | 'manager', readonly string[]>> = {
-    reader: ['reader', 'member', 'manager'],
-    member: ['member', 'manager'],
-    manager: ['manager'],
-  };
-  return caller.roles.some((role) => enough[persona].includes(role));
+/** A server is its project's and its user's. */
+export function serverTarget({ request }: InstanceState): PolicyTarget {
+  return { projectId: request?.projectId, userId: request?.userId };
 }
 
 /** Throws a 403 that names the rule. */
-export function demand(policy: Policy, caller: Caller): void {
-  if (allows(policy.persona, caller)) return;
-  const rule = /^(compute|network):/.test(policy.rule)
-    ? policy.rule
-    : `os_compute_api:${policy.rule}`;
-  throw forbidden(`Policy doesn't allow ${rule} to be performed.`);
+export function demand(call: JudgedCall, rule: ComputeRule, target?: PolicyTarget): void {
+  if (!allows(call, rule, target))
+    throw forbidden(`Policy doesn't allow ${wholeRuleName(rule)} to be performed.`);
 }

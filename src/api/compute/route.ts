@@ -3,7 +3,8 @@
 import type { Caller } from '#actors/ports/identity.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { ComputeContext } from './context.ts';
-import type { Policy } from './policy.ts';
+import type { ComputeRule } from '../policy/compute-rules-table.ts';
+import type { PolicyTarget } from '../policy/evaluate.ts';
 import type { ServerReads } from './servers/reads.ts';
 import type { JsonSchema } from './validation.ts';
 
@@ -43,6 +44,8 @@ export interface ComputeCall {
   readonly body: unknown;
   /** The server of a route with `target: 'server'`. */
   readonly server: InstanceState;
+  /** What rules are asked about: the server, or what the route names; undefined for what is the caller's own. */
+  readonly policyTarget: PolicyTarget | undefined;
   /** `http://host:port/compute/v2.1`, with the project when the path has it: for `self` links. */
   readonly selfBase: string;
   /** `http://host:port/compute`, with the project when the path has it: for `bookmark` links. */
@@ -65,8 +68,10 @@ export class JsonText {
 }
 
 interface Operation extends VersionRange {
-  /** Absent for `gone`. */
-  readonly policy?: Policy;
+  /** Asked before the handler. Absent for `gone`, and for what any valid token may do. */
+  readonly policy?: ComputeRule;
+  /** What the rule is asked about, if that is neither the route's server nor what is the caller's own. May throw a 404. */
+  readonly policyTarget?: (call: ComputeCall) => PolicyTarget | Promise<PolicyTarget>;
   /** Answered with 410 in every version. */
   readonly gone?: true;
   readonly body?: readonly SchemaRange[];

@@ -24,7 +24,7 @@ const routes: readonly ComputeRoute[] = [
     method: 'GET',
     path: '/old-things',
     until: 35,
-    policy: { rule: 'old-things:list', persona: 'admin' },
+    policy: 'os-hosts:list',
     handler: seen,
   },
   { method: 'GET', path: '/new-things', since: 26, handler: seen },
@@ -33,7 +33,7 @@ const routes: readonly ComputeRoute[] = [
     method: 'POST',
     path: '/things',
     body: [{ schema: nameSchema }],
-    policy: { rule: 'things:create', persona: 'member' },
+    policy: 'servers:create',
     success: [
       { until: 1, code: 200 },
       { since: 2, code: 201 },
@@ -281,7 +281,7 @@ describe('error forms', () => {
       {
         forbidden: {
           code: 403,
-          message: "Policy doesn't allow os_compute_api:old-things:list to be performed.",
+          message: "Policy doesn't allow os_compute_api:os-hosts:list to be performed.",
         },
       },
     ]);

@@ -1,6 +1,7 @@
 // docs/api-coverage.md: every operation of Nova's compute API, and whether it is answered here, from the route table.
 import { MAX_MINOR, versionText } from '#api/compute/microversion.ts';
 import type { ComputeAction, ComputeRoute } from '#api/compute/route.ts';
+import { personaOf } from '#api/policy/compute-rules-table.ts';
 import { computeRoutes } from '#api/compute/routes.ts';
 import { code, type Row, row, table } from './markdown.ts';
 import { novaOperations } from './nova-operations.ts';
@@ -102,8 +103,8 @@ function rowOf({ name, operation, route }: Call): Row {
   return row(
     name,
     versionsOf(operation.since ?? route.since, operation.until ?? route.until),
-    policy === undefined ? '' : code(policy.rule),
-    policy?.persona ?? '',
+    policy === undefined ? '' : code(policy),
+    policy === undefined ? '' : personaOf(policy),
   );
 }
 

@@ -1,10 +1,9 @@
 // /os-baremetal-nodes, until 2.35: a view of the bare metal service, which this cloud has none of; Nova without one
 // answers the same.
 import { badRequest, ComputeFault } from '../envelope.ts';
-import type { Policy } from '../policy.ts';
 import type { ComputeRoute } from '../route.ts';
 
-const policy = (name: string): Policy => ({ rule: `os-baremetal-nodes:${name}`, persona: 'admin' });
+const policy = (name: 'list' | 'show') => `os-baremetal-nodes:${name}` as const;
 const PATH = '/os-baremetal-nodes';
 const missing = (): never => {
   throw new ComputeFault(501, 'Ironic client unavailable, cannot access Ironic.');

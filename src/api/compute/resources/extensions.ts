@@ -11,11 +11,13 @@ export const extensionRoutes: readonly ComputeRoute[] = [
   {
     method: 'GET',
     path: '/extensions',
+    policy: 'extensions',
     handler: () => ({ extensions: extensions.map(view) }),
   },
   {
     method: 'GET',
     path: '/extensions/:alias',
+    policy: 'extensions',
     handler: (call) => {
       const found = extensions.find(({ alias }) => alias === call.params['alias']);
       if (found === undefined) throw notFound();

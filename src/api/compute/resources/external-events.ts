@@ -57,7 +57,7 @@ export const externalEventRoutes: readonly ComputeRoute[] = [
     method: 'POST',
     path: '/os-server-external-events',
     body: schemas,
-    policy: { rule: 'os-server-external-events:create', persona: 'service' },
+    policy: 'os-server-external-events:create',
     handler: take,
   },
 ];

@@ -5,6 +5,7 @@ import { migrationNumber } from '#actors/instance/migrations.ts';
 import { badRequest } from '../envelope.ts';
 import { parseIsoTime } from '../formats.ts';
 import { multiParam, paginationQuery, singleParam, textQuery } from '../parameter-types.ts';
+import { allows } from '../policy.ts';
 import type { ComputeCall, ComputeRoute, SchemaRange } from '../route.ts';
 import { type MigrationOf, migrationView } from '../servers/views/migration.ts';
 import type { JsonSchema } from '../validation.ts';
@@ -47,7 +48,7 @@ export const migrationRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: '/os-migrations',
     query: listMigrations,
-    policy: { rule: 'os-migrations:index', persona: 'manager' },
+    policy: 'os-migrations:index',
     handler: listAll,
   },
 ];
@@ -76,10 +77,13 @@ function isLater(one: MigrationRecord, other: MigrationRecord): number {
   return other.createdAtMs - one.createdAtMs || migrationNumber(other.id) - migrationNumber(one.id);
 }
 
-function allMigrations({ reads, caller }: ComputeCall): MigrationOf[] {
-  const servers = [...reads.living(caller.isAdmin ? undefined : caller.projectId)];
+function allMigrations(call: ComputeCall): MigrationOf[] {
+  const { reads, caller } = call;
+  const seesAll = allows(call, 'os-migrations:index:all_projects');
+  const own = caller.projectId ?? '';
+  const servers = [...reads.living(seesAll ? undefined : own)];
   for (const server of reads.deleted())
-    if (caller.isAdmin || server.request?.projectId === caller.projectId) servers.push(server);
+    if (seesAll || server.request?.projectId === own) servers.push(server);
   return servers.flatMap((server) => server.migrations.map((record) => ({ server, record })));
 }
 
@@ -124,7 +128,7 @@ function view(call: ComputeCall, of: MigrationOf): unknown {
   const path = `/servers/${of.server.id}/migrations/${migrationNumber(of.record.id)}`;
   return migrationView(of, {
     microversion: call.microversion,
-    showsHosts: call.caller.isAdmin,
+    showsHosts: allows(call, 'os-migrations:index:host'),
     addressOf: (host) => call.context.hosts.get(host)?.hypervisor?.hostIp,
     links: [
       { rel: 'self', href: `${call.selfBase}${path}` },

@@ -1,6 +1,7 @@
 // /servers/{id}/migrations: live migrations of one server that are under way.
 import { migrationNumber, type MigrationRecord } from '#actors/instance/migrations.ts';
 import { notFound } from '../envelope.ts';
+import { allows } from '../policy.ts';
 import type { ComputeCall, ComputeRoute } from '../route.ts';
 import { liveInProgress, serverMigrationView } from '../servers/views/migration.ts';
 
@@ -12,7 +13,7 @@ export const serverMigrationRoutes: readonly ComputeRoute[] = [
     path: PATH,
     since: 23,
     target: 'server',
-    policy: { rule: 'servers:migrations:index', persona: 'manager' },
+    policy: 'servers:migrations:index',
     handler: (call) => ({
       migrations: call.server.migrations.filter(isUnderWay).map((record) => view(call, record)),
     }),
@@ -22,7 +23,7 @@ export const serverMigrationRoutes: readonly ComputeRoute[] = [
     path: `${PATH}/:migration_id`,
     since: 23,
     target: 'server',
-    policy: { rule: 'servers:migrations:show', persona: 'admin' },
+    policy: 'servers:migrations:show',
     handler: (call) => ({ migration: view(call, findLive(call)) }),
   },
 ];
@@ -59,7 +60,7 @@ function view(call: ComputeCall, record: MigrationRecord): unknown {
     { server: call.server, record },
     {
       microversion: call.microversion,
-      showsHosts: call.caller.isAdmin,
+      showsHosts: allows(call, 'servers:migrations:index:host'),
       addressOf: (host) => call.context.hosts.get(host)?.hypervisor?.hostIp,
     },
   );

@@ -1,7 +1,7 @@
 // /os-simple-tenant-usage: how long the servers of projects ran within a period, and what that comes to.
 // Servers count from their first start to their end; deleted ones as long as the read model remembers them.
 import type { InstanceState } from '#actors/instance/state.ts';
-import { badRequest, forbidden, notFound } from '../envelope.ts';
+import { badRequest, notFound } from '../envelope.ts';
 import { paginationQuery, textQuery } from '../parameter-types.ts';
 import type { ComputeCall, ComputeRoute, SchemaRange } from '../route.ts';
 import type { JsonSchema } from '../validation.ts';
@@ -29,7 +29,7 @@ export const tenantUsageRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: '/os-simple-tenant-usage',
     query: usageQuery,
-    policy: { rule: 'os-simple-tenant-usage:list', persona: 'admin' },
+    policy: 'os-simple-tenant-usage:list',
     handler: async (call) => {
       // The router takes a path with a slash at its end for this one; to Nova it is a project without a name.
       if (/\/(\?|$)/.test(call.url)) throw notFound();
@@ -47,13 +47,10 @@ export const tenantUsageRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: '/os-simple-tenant-usage/:id',
     query: usageQuery,
-    policy: { rule: 'os-simple-tenant-usage:show', persona: 'reader' },
+    policy: 'os-simple-tenant-usage:show',
+    policyTarget: (call) => ({ projectId: call.params['id'] }),
     handler: async (call) => {
       const projectId = call.params['id'] ?? '';
-      if (!call.caller.isAdmin && call.caller.projectId !== projectId)
-        throw forbidden(
-          "Policy doesn't allow os_compute_api:os-simple-tenant-usage:show to be performed.",
-        );
       const path = `/os-simple-tenant-usage/${projectId}`;
       const { usages, links } = await usagesOf(call, projectId, path);
       return { tenant_usage: usages[0] ?? {}, ...linksField('tenant_usage', links) };

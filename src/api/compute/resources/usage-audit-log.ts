@@ -12,7 +12,7 @@ export const usageAuditLogRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: PATH,
     query: openQuery,
-    policy: { rule: 'os-instance-usage-audit-log:list', persona: 'admin' },
+    policy: 'os-instance-usage-audit-log:list',
     handler: async (call) => ({
       instance_usage_audit_logs: await logBefore(call, call.context.env.clock.now()),
     }),
@@ -21,7 +21,7 @@ export const usageAuditLogRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: `${PATH}/:id`,
     query: openQuery,
-    policy: { rule: 'os-instance-usage-audit-log:show', persona: 'admin' },
+    policy: 'os-instance-usage-audit-log:show',
     handler: async (call) => ({
       instance_usage_audit_log: await logBefore(call, momentIn(call.params['id'] ?? '')),
     }),

@@ -44,7 +44,7 @@ export const addressRoutes: readonly ComputeRoute[] = [
   {
     ...onServer('/ips'),
     method: 'GET',
-    policy: { rule: 'ips:index', persona: 'reader' },
+    policy: 'ips:index',
     handler: (call) => ({
       addresses: addressesOf(call.server, false, call.context.floatingOf?.(call.server.id)),
     }),
@@ -52,13 +52,13 @@ export const addressRoutes: readonly ComputeRoute[] = [
   {
     ...onServer('/ips/:label'),
     method: 'GET',
-    policy: { rule: 'ips:show', persona: 'reader' },
+    policy: 'ips:show',
     handler: showNetwork,
   },
   {
     ...onServer('/os-interface'),
     method: 'GET',
-    policy: { rule: 'os-attach-interfaces:list', persona: 'reader' },
+    policy: 'os-attach-interfaces:list',
     handler: (call) => ({
       interfaceAttachments: call.server.ports.map((port) => interfaceView(call, port)),
     }),
@@ -66,7 +66,7 @@ export const addressRoutes: readonly ComputeRoute[] = [
   {
     ...onServer('/os-interface/:port_id'),
     method: 'GET',
-    policy: { rule: 'os-attach-interfaces:show', persona: 'reader' },
+    policy: 'os-attach-interfaces:show',
     handler: showInterface,
   },
 ];

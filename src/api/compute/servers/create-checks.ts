@@ -7,7 +7,7 @@ import type { ImageRecord } from '#actors/ports/images.ts';
 import type { QuotaLimits } from '#actors/project/protocol.ts';
 import { badRequest, forbidden } from '../envelope.ts';
 import { zoneOf, zoneOfNamed } from '../host-zone.ts';
-import { demand } from '../policy.ts';
+import { allows, demand } from '../policy.ts';
 import type { ComputeCall } from '../route.ts';
 import type { BlockDevice, CreateServer, Hints } from './create-body.ts';
 
@@ -73,7 +73,7 @@ function checkFit(call: ComputeCall, image: ImageRecord, flavor: Flavor): void {
   if (flavor.ramMiB < image.minRamMiB)
     throw badRequest("Flavor's memory is too small for requested image.");
   if (flavor.diskGiB === 0) {
-    if (!call.caller.isAdmin)
+    if (!allows(call, 'servers:create:zero_disk_flavor'))
       throw forbidden('Only volume-backed servers are allowed for flavors with zero disk.');
     return;
   }
@@ -175,8 +175,7 @@ export interface Destination {
 export function findDestination(call: ComputeCall, server: CreateServer): Destination {
   const { zone, host, node } = parseZone(server.availability_zone ?? '');
   const forced = host ?? node;
-  if (forced !== undefined)
-    demand({ rule: 'servers:create:forced_host', persona: 'admin' }, call.caller);
+  if (forced !== undefined) demand(call, 'servers:create:forced_host');
   const requested = requestedHost(call, server, forced !== undefined);
   if (zone === '' || forced !== undefined) {
     const isIn = forced !== undefined && zoneOfNamed(call.context, forced) === zone;
@@ -210,7 +209,7 @@ function requestedHost(
   isForced: boolean,
 ): string | undefined {
   if (host === undefined && node === undefined) return undefined;
-  demand({ rule: 'compute:servers:create:requested_destination', persona: 'admin' }, call.caller);
+  demand(call, 'compute:servers:create:requested_destination');
   if (isForced)
     throw badRequest(
       'One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node are mutually exclusive.',

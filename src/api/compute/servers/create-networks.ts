@@ -4,6 +4,7 @@ import type { ServerRequest } from '#actors/domain/server.ts';
 import type { NetworkRecord } from '#actors/ports/networks.ts';
 import { badRequest, conflict, forbidden } from '../envelope.ts';
 import { isUuidLike } from '../formats.ts';
+import { allows } from '../policy.ts';
 import type { ComputeCall } from '../route.ts';
 import type { CreateServer, NetworkEntry } from './create-body.ts';
 
@@ -92,7 +93,8 @@ function planEntry(
   if (network === undefined || !isVisible(network, projectId, isAdmin)) return networkId;
   if (network.subnetIds.length === 0)
     throw badRequest(`Network ${networkId} requires a subnet in order to boot instances on.`);
-  if (network.external && !network.shared && !isAdmin)
+  const isClosed = network.external && !network.shared;
+  if (isClosed && !allows(call, 'network:attach_external_network'))
     throw forbidden(`It is not allowed to create an interface on external network ${networkId}`);
   return { networkId: network.id, portId: undefined, fixedIp: entry.fixed_ip, tag };
 }

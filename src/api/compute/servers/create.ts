@@ -5,8 +5,9 @@ import { type projectCommands, projects } from '#actors/project/protocol.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
 import { canonicalAddress } from '#actors/services/network/addresses.ts';
 import { isRefusal, refuse, type Refusal } from '#runtime/message/refusal.ts';
-import { badRequest, refusalFault } from '../envelope.ts';
+import { badRequest, forbidden, refusalFault } from '../envelope.ts';
 import { isTrue } from '../parameter-types.ts';
+import { wholeRuleName } from '../../policy/compute-rules-table.ts';
 import { demand } from '../policy.ts';
 import { classLimitsOf, limitsOf } from '../resources/quotas/quota-limits.ts';
 import type { ComputeCall } from '../route.ts';
@@ -87,6 +88,7 @@ async function templateOf(
 ): Promise<Template> {
   const projectId = ownProject(call);
   const destination = findDestination(call, server);
+  demandParts(call, server);
   checkBlockDevices(server);
   const { imageRef } = server;
   if (imageRef === undefined || imageRef === '') throw badRequest('Missing imageRef attribute');
@@ -141,8 +143,17 @@ async function templateOf(
 function ownProject(call: ComputeCall): string {
   const { projectId } = call.caller;
   if (projectId !== undefined) return projectId;
-  demand({ rule: 'servers:create', persona: 'member' }, { ...call.caller, isAdmin: false });
-  throw badRequest('The token has no project to create a server in.');
+  throw forbidden(`Policy doesn't allow ${wholeRuleName('servers:create')} to be performed.`);
+}
+
+/** What of a server only some may ask for. */
+function demandParts(call: ComputeCall, server: CreateServer): void {
+  const { block_device_mapping: legacy = [], block_device_mapping_v2: devices = [] } = server;
+  if (legacy.length > 0 || devices.length > 0) demand(call, 'servers:create:attach_volume');
+  if (server.networks !== undefined && server.networks !== 'none')
+    demand(call, 'servers:create:attach_network');
+  if ((server.trusted_image_certificates ?? []).length > 0)
+    demand(call, 'servers:create:trusted_certs');
 }
 
 function destinationFields(destination: ReturnType<typeof findDestination>) {

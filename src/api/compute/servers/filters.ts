@@ -9,7 +9,7 @@ import { badRequest, forbidden } from '../envelope.ts';
 import { compileExpression } from '../expression.ts';
 import { parseIsoTime } from '../formats.ts';
 import { isTrue } from '../parameter-types.ts';
-import { demand } from '../policy.ts';
+import { allows, demand } from '../policy.ts';
 import type { ComputeCall } from '../route.ts';
 import { joinedFields, knownParameters, tagFilters } from './schemas-list.ts';
 import { serverStatus } from './views/detail.ts';
@@ -106,11 +106,12 @@ const pagingNames = ['sort_key', 'sort_dir', 'limit', 'marker'];
 function usableOptions(call: ComputeCall): Options {
   const known = knownParameters(call.microversion);
   const options = new Map<string, string>();
+  const mayUseAll = allows(call, 'servers:allow_all_filters');
   for (const [name, values] of Object.entries(call.query)) {
     if (pagingNames.includes(name)) continue;
     if (!Object.hasOwn(known, name) && !name.startsWith('_')) continue;
     const since = ownEntry(openFilters, name);
-    if (!call.caller.isAdmin && (since === undefined || !call.from(since))) continue;
+    if (!mayUseAll && (since === undefined || !call.from(since))) continue;
     options.set(name, values.at(-1) ?? '');
   }
   return options;
@@ -129,10 +130,7 @@ function scopeOf(
 ): Pick<ServerSelection, 'projectId' | 'tests'> {
   const { caller } = call;
   if (wantsAllTenants(options)) {
-    demand(
-      { rule: `servers:${detail ? 'detail' : 'index'}:get_all_tenants`, persona: 'admin' },
-      caller,
-    );
+    demand(call, detail ? 'servers:detail:get_all_tenants' : 'servers:index:get_all_tenants');
     return { projectId: options.get('tenant_id') ?? options.get('project_id'), tests: [] };
   }
   if (caller.projectId !== undefined) return { projectId: caller.projectId, tests: [] };

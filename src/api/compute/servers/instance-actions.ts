@@ -4,7 +4,8 @@ import { present } from '#runtime/assert.ts';
 import { badRequest, notFound } from '../envelope.ts';
 import { parseIsoTime } from '../formats.ts';
 import { nonNegativeInteger, singleParam } from '../parameter-types.ts';
-import { demand } from '../policy.ts';
+import type { PolicyTarget } from '../../policy/evaluate.ts';
+import { allows, serverTarget } from '../policy.ts';
 import type { ComputeCall, ComputeRoute, SchemaRange } from '../route.ts';
 import { pageLimit } from './list.ts';
 import { hostIdOf } from './views/host-id.ts';
@@ -36,8 +37,21 @@ const listQuery: readonly SchemaRange[] = [
 const PATH = '/servers/:server_id/os-instance-actions';
 
 export const instanceActionRoutes: readonly ComputeRoute[] = [
-  { method: 'GET', path: PATH, query: listQuery, handler: listActions },
-  { method: 'GET', path: `${PATH}/:request_id`, handler: showAction },
+  {
+    method: 'GET',
+    path: PATH,
+    query: listQuery,
+    policy: 'os-instance-actions:list',
+    policyTarget,
+    handler: listActions,
+  },
+  {
+    method: 'GET',
+    path: `${PATH}/:request_id`,
+    policy: 'os-instance-actions:show',
+    policyTarget,
+    handler: showAction,
+  },
 ];
 
 async function findServer(call: ComputeCall): Promise<InstanceState> {
@@ -50,9 +64,12 @@ async function findServer(call: ComputeCall): Promise<InstanceState> {
   return state;
 }
 
+async function policyTarget(call: ComputeCall): Promise<PolicyTarget> {
+  return serverTarget(await findServer(call));
+}
+
 async function listActions(call: ComputeCall): Promise<unknown> {
   const state = await findServer(call);
-  demand({ rule: 'os-instance-actions:list', persona: 'reader' }, call.caller);
   const newestFirst = state.actions.toReversed();
   const view = (record: ActionRecord) => actionView(call, state, record);
   if (!call.from(58)) return { instanceActions: newestFirst.map(view) };
@@ -103,11 +120,10 @@ function actionView(call: ComputeCall, state: InstanceState, record: ActionRecor
 
 async function showAction(call: ComputeCall): Promise<unknown> {
   const state = await findServer(call);
-  demand({ rule: 'os-instance-actions:show', persona: 'reader' }, call.caller);
   const id = call.params['request_id'] ?? '';
   const record = state.actions.findLast(({ requestId }) => requestId === id);
   if (record === undefined) throw notFound(`Action ${id} not found`);
-  const showEvents = call.caller.isAdmin || call.from(51);
+  const showEvents = call.from(51) || allows(call, 'os-instance-actions:events');
   return {
     instanceAction: {
       ...actionView(call, state, record),
@@ -118,13 +134,14 @@ async function showAction(call: ComputeCall): Promise<unknown> {
   };
 }
 
-/** Traces, hosts and details are for administrators. */
+/** Traces, hosts and details are for those whom policy names: administrators by default. */
 function eventView(
   call: ComputeCall,
   state: InstanceState,
   event: ActionRecord['events'][number],
 ): unknown {
-  const { isAdmin } = call.caller;
+  const isTrusted = allows(call, 'os-instance-actions:events');
+  const seesDetails = allows(call, 'os-instance-actions:events:details');
   const { projectId } = present(state.request, 'request of a server');
   const details = event.details ?? null;
   return {
@@ -132,9 +149,9 @@ function eventView(
     start_time: isoMicroseconds(event.startedAtMs),
     finish_time: isoMicrosecondsOrNull(event.finishedAtMs),
     result: event.result ?? null,
-    ...(isAdmin ? { traceback: details } : {}),
-    ...(isAdmin && call.from(62) ? { host: event.host ?? null } : {}),
+    ...(isTrusted ? { traceback: details } : {}),
+    ...(isTrusted && call.from(62) ? { host: event.host ?? null } : {}),
     ...(call.from(62) ? { hostId: hostIdOf(projectId, event.host) } : {}),
-    ...(isAdmin && call.from(84) ? { details } : {}),
+    ...(seesDetails && call.from(84) ? { details } : {}),
   };
 }

@@ -5,11 +5,12 @@ import { badRequest } from '../envelope.ts';
 import { zoneOfNamed } from '../host-zone.ts';
 import { type ComputeCall, JsonText } from '../route.ts';
 import { isSelected, type ServerSelection, selectServers } from './filters.ts';
-import { hostStatusOf } from './host-status.ts';
+import { hostStatusOf, hostStatusSight } from './host-status.ts';
 import { positionOf } from './reads.ts';
 import { serverOrder, type ServerOrder } from './sort.ts';
 import { serverView, viewFamily } from './views/detail.ts';
 import { nextLink, serverLinks } from './views/links.ts';
+import { sightOf } from './views/sight.ts';
 
 /** osapi_max_limit. */
 export const MAX_PAGE = 1_000;
@@ -111,10 +112,10 @@ function summaryTexts(call: ComputeCall, page: readonly InstanceState[]): readon
 
 function detailTexts(call: ComputeCall, page: readonly InstanceState[]): readonly string[] {
   const { microversion, selfBase, bookmarkBase, reads, context } = call;
-  const { isAdmin } = call.caller;
+  const sight = sightOf(call);
   const zoneOf = (host: string) => zoneOfNamed(context, host);
-  const options = { microversion, isAdmin, selfBase, bookmarkBase, zoneOf };
-  const form = `${viewFamily(microversion)} ${isAdmin} ${reads.zonesVersion} ${selfBase} ${bookmarkBase}`;
+  const options = { microversion, ...sight, selfBase, bookmarkBase, zoneOf };
+  const form = `${viewFamily(microversion)} ${Object.values(sight).join(' ')} ${reads.zonesVersion} ${selfBase} ${bookmarkBase}`;
   const texts = page.map((state) => {
     const securityGroups = context.securityGroups?.namesOf(state.id);
     const floating = context.floatingOf?.(state.id) ?? noAddresses;
@@ -122,9 +123,11 @@ function detailTexts(call: ComputeCall, page: readonly InstanceState[]): readonl
       serverView(state, { ...options, securityGroups, floating }),
     );
   });
-  if (!isAdmin || !call.from(16)) return texts;
+  const sees = hostStatusSight(call);
+  if (sees === 'none') return texts;
   return texts.map((text, index) => {
-    const state = present(page[index], 'server of a text');
-    return `${text.slice(0, -1)},"host_status":"${hostStatusOf(state, context)}"}`;
+    const status = hostStatusOf(present(page[index], 'server of a text'), context);
+    if (sees === 'unknown' && status !== 'UNKNOWN') return text;
+    return `${text.slice(0, -1)},"host_status":"${status}"}`;
   });
 }

@@ -86,7 +86,7 @@ export const securityGroupRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: '/servers/:server_id/os-security-groups',
     target: 'server',
-    policy: { rule: 'os-security-groups:list', persona: 'reader' },
+    policy: 'os-security-groups:list',
     handler: listGroups,
   },
 ];

@@ -5,8 +5,9 @@ import { badRequest, notFound } from '../envelope.ts';
 import { zoneOfNamed } from '../host-zone.ts';
 import type { ComputeCall } from '../route.ts';
 import { serverGroupsOf } from './group-membership.ts';
-import { hostStatusOf } from './host-status.ts';
+import { hostStatusField } from './host-status.ts';
 import { actorOf, askServer, operate } from './operate.ts';
+import { sightOf } from './views/sight.ts';
 import { serverView, type ViewSize } from './views/detail.ts';
 
 export function showServer(call: ComputeCall): unknown {
@@ -20,7 +21,6 @@ export function oneServer(
   server: InstanceState = call.server,
 ): { readonly server: Readonly<Record<string, unknown>> } {
   const { microversion, selfBase, bookmarkBase } = call;
-  const { isAdmin } = call.caller;
   const zoneOf = (host: string) => zoneOfNamed(call.context, host);
   const securityGroups = call.context.securityGroups?.namesOf(server.id);
   const floating = call.context.floatingOf?.(server.id) ?? [];
@@ -28,12 +28,18 @@ export function oneServer(
     server: {
       ...serverView(
         server,
-        { microversion, selfBase, bookmarkBase, isAdmin, zoneOf, securityGroups, floating },
+        {
+          microversion,
+          selfBase,
+          bookmarkBase,
+          ...sightOf(call),
+          zoneOf,
+          securityGroups,
+          floating,
+        },
         size,
       ),
-      ...(size === 'whole' && isAdmin && call.from(16)
-        ? { host_status: hostStatusOf(server, call.context) }
-        : {}),
+      ...(size === 'whole' ? hostStatusField(call, server) : {}),
       ...(call.from(71) ? { server_groups: serverGroupsOf(call, server) } : {}),
     },
   };

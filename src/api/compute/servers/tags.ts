@@ -89,27 +89,27 @@ export const tagRoutes: readonly ComputeRoute[] = [
   {
     ...all,
     method: 'GET',
-    policy: { rule: 'os-server-tags:index', persona: 'reader' },
+    policy: 'os-server-tags:index',
     handler: (call) => ({ tags: tagsOf(call) }),
   },
   {
     ...all,
     method: 'PUT',
-    policy: { rule: 'os-server-tags:update_all', persona: 'member' },
+    policy: 'os-server-tags:update_all',
     body: [{ schema: allBody }],
     handler: replaceAll,
   },
   {
     ...all,
     method: 'DELETE',
-    policy: { rule: 'os-server-tags:delete_all', persona: 'member' },
+    policy: 'os-server-tags:delete_all',
     success: 204,
     handler: (call) => setTags(call, 'delete tags', []),
   },
   {
     ...one,
     method: 'GET',
-    policy: { rule: 'os-server-tags:show', persona: 'reader' },
+    policy: 'os-server-tags:show',
     success: 204,
     handler: (call) => {
       if (!tagsOf(call).includes(tagOf(call))) throw missing(call);
@@ -118,7 +118,7 @@ export const tagRoutes: readonly ComputeRoute[] = [
   {
     ...one,
     method: 'PUT',
-    policy: { rule: 'os-server-tags:update', persona: 'member' },
+    policy: 'os-server-tags:update',
     body: [{ schema: noBody }],
     success: 201,
     handler: addTag,
@@ -126,7 +126,7 @@ export const tagRoutes: readonly ComputeRoute[] = [
   {
     ...one,
     method: 'DELETE',
-    policy: { rule: 'os-server-tags:delete', persona: 'member' },
+    policy: 'os-server-tags:delete',
     success: 204,
     handler: removeTag,
   },

@@ -10,7 +10,7 @@ export const topologyRoutes: readonly ComputeRoute[] = [
     since: 78,
     target: 'server',
     query: openQuery,
-    policy: { rule: 'compute:server:topology:index', persona: 'reader' },
+    policy: 'compute:server:topology:index',
     handler: () => ({ nodes: [], pagesize_kb: null }),
   },
 ];

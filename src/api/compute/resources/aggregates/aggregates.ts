@@ -11,7 +11,6 @@ import {
 } from '#actors/topology/aggregates-protocol.ts';
 import { isRefusal, refuse } from '#runtime/message/refusal.ts';
 import { badRequest, conflict, notFound, refusalFault } from '../../envelope.ts';
-import type { Policy } from '../../policy.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { ask } from '../ask.ts';
 import { registeredHosts } from '../hosts/service-rows.ts';
@@ -24,7 +23,7 @@ import {
   updateAggregate,
 } from './aggregate-schemas.ts';
 
-const policy = (name: string): Policy => ({ rule: `os-aggregates:${name}`, persona: 'admin' });
+const policy = <N extends string>(name: N) => `os-aggregates:${name}` as const;
 
 export const aggregateRoutes: readonly ComputeRoute[] = [
   { method: 'GET', path: '/os-aggregates', policy: policy('index'), handler: list },

@@ -23,7 +23,7 @@ const places: Readonly<Record<string, (token: string) => string>> = {
   'serial serial': (token) => `/console/serial?token=${token}`,
 };
 
-const policy = { rule: 'os-remote-consoles', persona: 'member' } as const;
+const policy = 'os-remote-consoles';
 
 export const consoleRoutes: readonly ComputeRoute[] = [
   {
@@ -43,7 +43,7 @@ export const consoleRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: '/os-console-auth-tokens/:token',
     query: showToken,
-    policy: { rule: 'os-console-auth-tokens', persona: 'admin' },
+    policy: 'os-console-auth-tokens',
     handler: checkToken,
   },
 ];

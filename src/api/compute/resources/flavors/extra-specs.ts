@@ -15,13 +15,13 @@ export const extraSpecRoutes: readonly ComputeRoute[] = [
   {
     method: 'GET',
     path,
-    policy: { rule: 'os-flavor-extra-specs:index', persona: 'reader' },
+    policy: 'os-flavor-extra-specs:index',
     handler: async (call) => ({ extra_specs: await specsOf(call) }),
   },
   {
     method: 'POST',
     path,
-    policy: { rule: 'os-flavor-extra-specs:create', persona: 'admin' },
+    policy: 'os-flavor-extra-specs:create',
     body: createSpecs,
     handler: async (call) => {
       const { extra_specs: specs } = call.body as { extra_specs: Specs };
@@ -32,7 +32,7 @@ export const extraSpecRoutes: readonly ComputeRoute[] = [
   {
     method: 'GET',
     path: `${path}/:key`,
-    policy: { rule: 'os-flavor-extra-specs:show', persona: 'reader' },
+    policy: 'os-flavor-extra-specs:show',
     handler: async (call) => {
       const specs = await specsOf(call);
       const key = keyOf(call);
@@ -45,7 +45,7 @@ export const extraSpecRoutes: readonly ComputeRoute[] = [
   {
     method: 'PUT',
     path: `${path}/:key`,
-    policy: { rule: 'os-flavor-extra-specs:update', persona: 'admin' },
+    policy: 'os-flavor-extra-specs:update',
     body: updateSpec,
     handler: async (call) => {
       const specs = call.body as Specs;
@@ -57,7 +57,7 @@ export const extraSpecRoutes: readonly ComputeRoute[] = [
   {
     method: 'DELETE',
     path: `${path}/:key`,
-    policy: { rule: 'os-flavor-extra-specs:delete', persona: 'admin' },
+    policy: 'os-flavor-extra-specs:delete',
     handler: async (call) => {
       await ask(call, all, { type: 'flavor.remove-spec', flavorId: idOf(call), key: keyOf(call) });
     },

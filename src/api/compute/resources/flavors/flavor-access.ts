@@ -12,7 +12,7 @@ export const flavorAccessRoutes: readonly ComputeRoute[] = [
   {
     method: 'GET',
     path: '/flavors/:id/os-flavor-access',
-    policy: { rule: 'os-flavor-access', persona: 'admin' },
+    policy: 'os-flavor-access',
     handler: async (call) => {
       const { flavor } = await findFlavor(call, idOf(call));
       if (flavor.isPublic) throw notFound('Access list not available for public flavors.');
@@ -25,13 +25,13 @@ export const flavorAccessRoutes: readonly ComputeRoute[] = [
     actions: [
       {
         name: 'addTenantAccess',
-        policy: { rule: 'os-flavor-access:add_tenant_access', persona: 'admin' },
+        policy: 'os-flavor-access:add_tenant_access',
         body: addAccess,
         handler: add,
       },
       {
         name: 'removeTenantAccess',
-        policy: { rule: 'os-flavor-access:remove_tenant_access', persona: 'admin' },
+        policy: 'os-flavor-access:remove_tenant_access',
         body: removeAccess,
         handler: remove,
       },

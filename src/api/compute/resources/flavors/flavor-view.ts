@@ -35,6 +35,8 @@ export function wholeFlavor(call: ComputeCall, { flavor }: FlavorRecord): object
     ...(call.from(102) ? {} : { rxtx_factor: flavor.rxtxFactor }),
     links: flavorLinks(call, flavor.id),
     ...(call.from(55) ? { description: flavor.description ?? null } : {}),
-    ...(call.from(61) && allows('reader', call.caller) ? { extra_specs: flavor.extraSpecs } : {}),
+    ...(call.from(61) && allows(call, 'os-flavor-extra-specs:index')
+      ? { extra_specs: flavor.extraSpecs }
+      : {}),
   };
 }

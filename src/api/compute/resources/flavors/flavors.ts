@@ -30,7 +30,7 @@ export const flavorRoutes: readonly ComputeRoute[] = [
   {
     method: 'POST',
     path: '/flavors',
-    policy: { rule: 'os-flavor-manage:create', persona: 'admin' },
+    policy: 'os-flavor-manage:create',
     body: createFlavor,
     handler: create,
   },
@@ -39,14 +39,14 @@ export const flavorRoutes: readonly ComputeRoute[] = [
     method: 'PUT',
     path: '/flavors/:id',
     since: 55,
-    policy: { rule: 'os-flavor-manage:update', persona: 'admin' },
+    policy: 'os-flavor-manage:update',
     body: updateFlavor,
     handler: describe,
   },
   {
     method: 'DELETE',
     path: '/flavors/:id',
-    policy: { rule: 'os-flavor-manage:delete', persona: 'admin' },
+    policy: 'os-flavor-manage:delete',
     success: 202,
     handler: async (call) => {
       await ask(call, all, { type: 'flavor.delete', flavorId: idOf(call) });

@@ -7,6 +7,7 @@ export const availabilityZoneRoutes: readonly ComputeRoute[] = [
   {
     method: 'GET',
     path: '/os-availability-zone',
+    policy: 'os-availability-zone:list',
     handler: async (call) => {
       const zones = (await zonesOf(call)).filter(({ name }) => name !== INTERNAL_ZONE);
       return { availabilityZoneInfo: zones.map((zone) => view(zone, null)) };
@@ -15,7 +16,7 @@ export const availabilityZoneRoutes: readonly ComputeRoute[] = [
   {
     method: 'GET',
     path: '/os-availability-zone/detail',
-    policy: { rule: 'os-availability-zone:detail', persona: 'admin' },
+    policy: 'os-availability-zone:detail',
     handler: async (call) => ({
       availabilityZoneInfo: (await zonesOf(call)).map((zone) =>
         view(zone, zone.enabled.length === 0 ? null : hostsOf(zone.enabled)),

@@ -24,34 +24,36 @@ export const hostRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: '/os-hosts',
     until: 42,
-    policy: { rule: 'os-hosts:list', persona: 'admin' },
+    policy: 'os-hosts:list',
     handler: list,
   },
   {
     method: 'GET',
     path: '/os-hosts/:id',
     until: 42,
-    policy: { rule: 'os-hosts:show', persona: 'admin' },
+    policy: 'os-hosts:show',
     handler: show,
   },
   {
     method: 'PUT',
     path: '/os-hosts/:id',
     until: 42,
-    policy: { rule: 'os-hosts:update', persona: 'admin' },
+    policy: 'os-hosts:update',
     body: [{ schema: updateHost }],
     handler: update,
   },
-  ...[
-    { action: 'reboot', rule: 'os-hosts:reboot' },
-    { action: 'shutdown', rule: 'os-hosts:shutdown' },
-    { action: 'startup', rule: 'os-hosts:start' },
-  ].map(
+  ...(
+    [
+      { action: 'reboot', rule: 'os-hosts:reboot' },
+      { action: 'shutdown', rule: 'os-hosts:shutdown' },
+      { action: 'startup', rule: 'os-hosts:start' },
+    ] as const
+  ).map(
     ({ action, rule }): ComputeRoute => ({
       method: 'GET',
       path: `/os-hosts/:id/${action}`,
       until: 42,
-      policy: { rule, persona: 'admin' },
+      policy: rule,
       handler: async (call) => {
         await findHost(call);
         throw unsupported();

@@ -3,7 +3,6 @@ import type { HostState } from '#actors/topology/protocol.ts';
 import { badRequest, ComputeFault, notFound } from '../../envelope.ts';
 import { isUuidLike } from '../../formats.ts';
 import { isTrue } from '../../parameter-types.ts';
-import type { Policy } from '../../policy.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { listHypervisors, showHypervisor } from './hypervisor-schemas.ts';
 import {
@@ -19,7 +18,7 @@ import {
 import { linksField, pageOf } from '../paging.ts';
 import { isHostUp, registeredHosts } from './service-rows.ts';
 
-const policy = (name: string): Policy => ({ rule: `os-hypervisors:${name}`, persona: 'admin' });
+const policy = <N extends string>(name: N) => `os-hypervisors:${name}` as const;
 const path = '/os-hypervisors';
 
 export const hypervisorRoutes: readonly ComputeRoute[] = [

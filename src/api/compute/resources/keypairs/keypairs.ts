@@ -1,7 +1,8 @@
 // /os-keypairs: a user's public keys. Until 2.91 the service also makes pairs; the private half is told once, never kept.
 import { keypairOf } from '#actors/catalog/lookup.ts';
 import { type Keypair, keypairs } from '#actors/catalog/protocol.ts';
-import { badRequest, forbidden, notFound } from '../../envelope.ts';
+import { badRequest, notFound } from '../../envelope.ts';
+import type { PolicyTarget } from '../../../policy/evaluate.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { ask } from '../ask.ts';
 import { createKeypair, listKeypairs, ofOneUser } from './keypair-schemas.ts';
@@ -12,28 +13,46 @@ import { generateSshKeys, sshFingerprint } from './ssh-keys.ts';
 import { generateX509Keys, x509Fingerprint } from './x509-keys.ts';
 
 export const keypairRoutes: readonly ComputeRoute[] = [
-  { method: 'GET', path: '/os-keypairs', query: listKeypairs, handler: list },
+  {
+    method: 'GET',
+    path: '/os-keypairs',
+    query: listKeypairs,
+    policy: 'os-keypairs:index',
+    policyTarget,
+    handler: list,
+  },
   {
     method: 'POST',
     path: '/os-keypairs',
     body: createKeypair,
+    policy: 'os-keypairs:create',
+    policyTarget: (call) => ({ userId: userOf(call, (call.body as CreateBody).keypair.user_id) }),
     success: [
       { until: 1, code: 200 },
       { since: 2, code: 201 },
     ],
     handler: create,
   },
-  { method: 'GET', path: '/os-keypairs/:name', query: ofOneUser, handler: show },
+  {
+    method: 'GET',
+    path: '/os-keypairs/:name',
+    query: ofOneUser,
+    policy: 'os-keypairs:show',
+    policyTarget,
+    handler: show,
+  },
   {
     method: 'DELETE',
     path: '/os-keypairs/:name',
     query: ofOneUser,
+    policy: 'os-keypairs:delete',
+    policyTarget,
     success: [
       { until: 1, code: 202 },
       { since: 2, code: 204 },
     ],
     handler: async (call) => {
-      const userId = userOf(call, 'delete', call.queryValue('user_id'));
+      const userId = userOf(call);
       await ask(call, keypairs.ref(userId), { type: 'keypair.delete', name: nameOf(call) });
     },
   },
@@ -43,13 +62,13 @@ function nameOf(call: ComputeCall): string {
   return call.params['name'] ?? '';
 }
 
-/** The caller, or from 2.10 on another user for administrators. */
-function userOf(call: ComputeCall, action: string, asked: string | undefined): string {
-  const { userId, isAdmin } = call.caller;
-  if (!call.from(10) || asked === undefined || asked === userId) return userId;
-  if (!isAdmin)
-    throw forbidden(`Policy doesn't allow os_compute_api:os-keypairs:${action} to be performed.`);
-  return asked;
+/** The caller, or from 2.10 on who is named: whether that is allowed, policy says. */
+function userOf(call: ComputeCall, asked = call.queryValue('user_id')): string {
+  return (call.from(10) ? asked : undefined) ?? call.caller.userId;
+}
+
+function policyTarget(call: ComputeCall): PolicyTarget {
+  return { userId: userOf(call) };
 }
 
 function typeField(call: ComputeCall, { type }: Pick<Keypair, 'type'>): object {
@@ -57,7 +76,7 @@ function typeField(call: ComputeCall, { type }: Pick<Keypair, 'type'>): object {
 }
 
 async function list(call: ComputeCall): Promise<object> {
-  const userId = userOf(call, 'index', call.queryValue('user_id'));
+  const userId = userOf(call);
   await call.context.views.barrier();
   const all = [...(call.context.keypairs.get(userId)?.keypairs ?? [])].sort((one, other) =>
     one.name < other.name ? -1 : 1,
@@ -76,7 +95,7 @@ async function list(call: ComputeCall): Promise<object> {
 }
 
 async function show(call: ComputeCall): Promise<object> {
-  const userId = userOf(call, 'show', call.queryValue('user_id'));
+  const userId = userOf(call);
   await call.context.views.barrier();
   const keypair = keypairOf(call.context.keypairs.get(userId), nameOf(call));
   if (keypair === undefined) throw notFound(`Keypair ${nameOf(call)} not found for user ${userId}`);
@@ -107,7 +126,7 @@ interface CreateBody {
 
 async function create(call: ComputeCall): Promise<object> {
   const { keypair: asked } = call.body as CreateBody;
-  const userId = userOf(call, 'create', asked.user_id);
+  const userId = userOf(call, asked.user_id);
   const type = asked.type ?? 'ssh';
   const generated = asked.public_key === undefined ? await generate(call, type, userId) : undefined;
   const publicKey = generated?.publicKey ?? asked.public_key ?? '';

@@ -15,6 +15,7 @@ export const floatingIpRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: '/os-floating-ip-pools',
     until,
+    policy: 'os-floating-ip-pools',
     handler: async (call) => ({
       floating_ip_pools: (await proxies(call)).pools().map(({ name }) => ({ name })),
     }),
@@ -23,7 +24,7 @@ export const floatingIpRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: PATH,
     until,
-    policy: { rule: 'os-floating-ips:list', persona: 'reader' },
+    policy: 'os-floating-ips:list',
     handler: async (call) => ({
       floating_ips: (await proxies(call)).floatingAddresses(projectOf(call)).map(view),
     }),
@@ -32,21 +33,21 @@ export const floatingIpRoutes: readonly ComputeRoute[] = [
     method: 'POST',
     path: PATH,
     until,
-    policy: { rule: 'os-floating-ips:create', persona: 'member' },
+    policy: 'os-floating-ips:create',
     handler: async (call) => ({ floating_ip: view(await allocate(call)) }),
   },
   {
     method: 'GET',
     path: `${PATH}/:id`,
     until,
-    policy: { rule: 'os-floating-ips:show', persona: 'reader' },
+    policy: 'os-floating-ips:show',
     handler: async (call) => ({ floating_ip: view(await find(call)) }),
   },
   {
     method: 'DELETE',
     path: `${PATH}/:id`,
     until,
-    policy: { rule: 'os-floating-ips:delete', persona: 'member' },
+    policy: 'os-floating-ips:delete',
     success: 202,
     handler: async (call) => {
       const { id } = await find(call);
@@ -134,7 +135,7 @@ export const floatingIpActions: readonly ComputeAction[] = [
   {
     name: 'addFloatingIp',
     until: 43,
-    policy: { rule: 'os-floating-ips:add', persona: 'member' },
+    policy: 'os-floating-ips:add',
     body: actionBody('addFloatingIp', { address: ipAddress, fixed_address: ipAddress }),
     success: 202,
     handler: add,
@@ -142,7 +143,7 @@ export const floatingIpActions: readonly ComputeAction[] = [
   {
     name: 'removeFloatingIp',
     until: 43,
-    policy: { rule: 'os-floating-ips:remove', persona: 'member' },
+    policy: 'os-floating-ips:remove',
     body: actionBody('removeFloatingIp', { address: ipAddress }),
     success: 202,
     handler: remove,

@@ -2,7 +2,6 @@
 // Of its many fields only the name and the id have a meaning still.
 import type { NetworkRecord } from '#actors/ports/networks.ts';
 import { notFound } from '../../envelope.ts';
-import type { Policy } from '../../policy.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 
 const fields = [
@@ -59,8 +58,8 @@ export const networkProxyRoutes: readonly ComputeRoute[] = [
   ...routesOf('os-tenant-networks', tenantView),
 ];
 
-function routesOf(name: string, view: View): readonly ComputeRoute[] {
-  const policy = (call: string): Policy => ({ rule: `${name}:${call}`, persona: 'reader' });
+function routesOf(name: 'os-networks' | 'os-tenant-networks', view: View): readonly ComputeRoute[] {
+  const policy = (call: 'list' | 'show') => `${name}:${call}` as const;
   const until = 35;
   const visible = async (call: ComputeCall): Promise<readonly NetworkRecord[]> => {
     await call.context.views.barrier();

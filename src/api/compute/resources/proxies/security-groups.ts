@@ -11,7 +11,6 @@ import {
 } from '../../envelope.ts';
 import { formatChecks, isUuidLike } from '../../formats.ts';
 import type { GroupRule, NetworkProxies } from '../../network-proxies.ts';
-import type { Policy } from '../../policy.ts';
 import { reprOf, strOf } from '../../python-words.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { groupView, ruleView } from '../../servers/security-groups.ts';
@@ -21,33 +20,30 @@ const RULES = '/os-security-group-rules';
 const until = 35;
 const MAX_TEXT = 255;
 
-const policy = (name: string, persona: Policy['persona']): Policy => ({
-  rule: `os-security-groups:${name}`,
-  persona,
-});
+const policy = <N extends string>(name: N) => `os-security-groups:${name}` as const;
 
 export const securityGroupProxyRoutes: readonly ComputeRoute[] = [
-  { method: 'GET', path: PATH, until, policy: policy('get', 'reader'), handler: list },
-  { method: 'POST', path: PATH, until, policy: policy('create', 'member'), handler: create },
+  { method: 'GET', path: PATH, until, policy: policy('get'), handler: list },
+  { method: 'POST', path: PATH, until, policy: policy('create'), handler: create },
   {
     method: 'GET',
     path: `${PATH}/:id`,
     until,
-    policy: policy('show', 'reader'),
+    policy: policy('show'),
     handler: async (call) => ({ security_group: shown(call, await find(call)) }),
   },
   {
     method: 'PUT',
     path: `${PATH}/:id`,
     until,
-    policy: policy('update', 'member'),
+    policy: policy('update'),
     handler: update,
   },
   {
     method: 'DELETE',
     path: `${PATH}/:id`,
     until,
-    policy: policy('delete', 'member'),
+    policy: policy('delete'),
     success: 202,
     handler: remove,
   },
@@ -55,14 +51,14 @@ export const securityGroupProxyRoutes: readonly ComputeRoute[] = [
     method: 'POST',
     path: RULES,
     until,
-    policy: policy('rule:create', 'member'),
+    policy: policy('rule:create'),
     handler: createRule,
   },
   {
     method: 'DELETE',
     path: `${RULES}/:id`,
     until,
-    policy: policy('rule:delete', 'member'),
+    policy: policy('rule:delete'),
     success: 202,
     handler: removeRule,
   },

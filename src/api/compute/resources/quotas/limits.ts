@@ -1,6 +1,7 @@
 // /limits: how much a project may use and uses, in one object. There are no rate limits.
-import { badRequest, forbidden } from '../../envelope.ts';
+import { badRequest } from '../../envelope.ts';
 import { textQuery } from '../../parameter-types.ts';
+import { demand } from '../../policy.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { groupsInUse, limitsOf } from './quota-limits.ts';
 import { queryRanges } from '../query-schemas.ts';
@@ -10,14 +11,14 @@ export const limitRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: '/limits',
     query: queryRanges({ tenant_id: textQuery, reserved: textQuery }),
+    policy: 'limits',
     handler: show,
   },
 ];
 
 async function show(call: ComputeCall): Promise<object> {
   const projectId = call.queryValue('tenant_id') ?? call.caller.projectId;
-  if (projectId !== call.caller.projectId && !call.caller.isAdmin)
-    throw forbidden("Policy doesn't allow os_compute_api:limits:other_project to be performed.");
+  if (projectId !== call.caller.projectId) demand(call, 'limits:other_project', { projectId });
   if (projectId !== undefined && !call.context.identity.projectExists(projectId))
     throw badRequest(`Project ID ${projectId} is not a valid project.`);
   await call.context.views.barrier();

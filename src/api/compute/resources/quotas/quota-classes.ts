@@ -12,7 +12,7 @@ export const quotaClassRoutes: readonly ComputeRoute[] = [
   {
     method: 'GET',
     path,
-    policy: { rule: 'os-quota-class-sets:show', persona: 'admin' },
+    policy: 'os-quota-class-sets:show',
     handler: async (call) => ({
       quota_class_set: { id: nameOf(call), ...(await limitsOfClass(call)) },
     }),
@@ -20,7 +20,7 @@ export const quotaClassRoutes: readonly ComputeRoute[] = [
   {
     method: 'PUT',
     path,
-    policy: { rule: 'os-quota-class-sets:update', persona: 'admin' },
+    policy: 'os-quota-class-sets:update',
     body: updateQuotaClass,
     handler: async (call) => {
       const asked = (call.body as { quota_class_set: Readonly<Record<string, string | number>> })

@@ -2,7 +2,7 @@
 import { limitsInForce } from '#actors/project/core.ts';
 import { userOf } from '#actors/project/evolve.ts';
 import { projects, type QuotaLimits } from '#actors/project/protocol.ts';
-import { badRequest, forbidden } from '../../envelope.ts';
+import { badRequest } from '../../envelope.ts';
 import { isTrue } from '../../parameter-types.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { ask } from '../ask.ts';
@@ -10,15 +10,17 @@ import { classLimitsOf, groupsInUse, limitsOf, usualLimits } from './quota-limit
 import { type QuotaName, quotaSetNames, updateQuotaSet, userQuery } from './quota-schemas.ts';
 
 const path = '/os-quota-sets/:id';
+const policyTarget = (call: ComputeCall) => ({ projectId: projectOf(call) });
 
 export const quotaSetRoutes: readonly ComputeRoute[] = [
   {
     method: 'GET',
     path,
     query: userQuery,
-    policy: { rule: 'os-quota-sets:show', persona: 'reader' },
+    policy: 'os-quota-sets:show',
+    policyTarget,
     handler: async (call) => {
-      const limits = await readLimits(call, 'show');
+      const limits = await readLimits(call);
       return { quota_set: { id: projectOf(call), ...fieldsOf(call, (name) => limits(name)) } };
     },
   },
@@ -26,12 +28,15 @@ export const quotaSetRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: `${path}/detail`,
     query: userQuery,
-    policy: { rule: 'os-quota-sets:detail', persona: 'reader' },
+    policy: 'os-quota-sets:detail',
+    policyTarget,
     handler: detail,
   },
   {
     method: 'GET',
     path: `${path}/defaults`,
+    policy: 'os-quota-sets:defaults',
+    policyTarget,
     handler: async (call) => {
       checkProject(call);
       await call.context.views.barrier();
@@ -43,7 +48,8 @@ export const quotaSetRoutes: readonly ComputeRoute[] = [
     method: 'PUT',
     path,
     query: userQuery,
-    policy: { rule: 'os-quota-sets:update', persona: 'admin' },
+    policy: 'os-quota-sets:update',
+    policyTarget,
     body: updateQuotaSet,
     handler: update,
   },
@@ -51,7 +57,8 @@ export const quotaSetRoutes: readonly ComputeRoute[] = [
     method: 'DELETE',
     path,
     query: userQuery,
-    policy: { rule: 'os-quota-sets:delete', persona: 'admin' },
+    policy: 'os-quota-sets:delete',
+    policyTarget,
     success: 202,
     handler: async (call) => {
       await ask(call, projects.ref(projectOf(call)), {
@@ -71,11 +78,9 @@ function ofUser(call: ComputeCall): { readonly userId?: string } {
   return userId === undefined ? {} : { userId };
 }
 
-/** Others' projects are only for administrators; none has quota that does not exist. */
-function checkProject(call: ComputeCall, action?: string): void {
+/** No project has quota that does not exist. */
+function checkProject(call: ComputeCall): void {
   const projectId = projectOf(call);
-  if (action !== undefined && !call.caller.isAdmin && call.caller.projectId !== projectId)
-    throw forbidden(`Policy doesn't allow os_compute_api:os-quota-sets:${action} to be performed.`);
   if (!call.context.identity.projectExists(projectId))
     throw badRequest(`Project ID ${projectId} is not a valid project.`);
 }
@@ -86,8 +91,8 @@ function lookup(limits: QuotaLimits): Lookup {
   return (name) => limits[name] ?? -1;
 }
 
-async function readLimits(call: ComputeCall, action: string): Promise<Lookup> {
-  checkProject(call, action);
+async function readLimits(call: ComputeCall): Promise<Lookup> {
+  checkProject(call);
   await call.context.views.barrier();
   const { userId } = ofUser(call);
   const ofProject = limitsOf(call.context, projectOf(call));
@@ -101,7 +106,7 @@ function fieldsOf<T>(call: ComputeCall, field: (name: QuotaName) => T): Record<s
 }
 
 async function detail(call: ComputeCall): Promise<object> {
-  const limits = await readLimits(call, 'detail');
+  const limits = await readLimits(call);
   const { userId } = ofUser(call);
   const state = call.context.projects.get(projectOf(call));
   const used: Readonly<Partial<Record<QuotaName, number>>> =
@@ -130,6 +135,6 @@ async function update(call: ComputeCall): Promise<object> {
     classLimits: classLimitsOf(call.context),
     ...ofUser(call),
   });
-  const limits = await readLimits(call, 'update');
+  const limits = await readLimits(call);
   return { quota_set: fieldsOf(call, limits) };
 }

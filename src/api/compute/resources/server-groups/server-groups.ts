@@ -2,7 +2,9 @@
 // answers 403, as Nova does. Members are the servers that exist, in the order in which they joined.
 import { userOf } from '#actors/project/evolve.ts';
 import { type GroupPolicy, type ServerGroup, serverGroups } from '#actors/group/protocol.ts';
-import { badRequest, forbidden, notFound } from '../../envelope.ts';
+import { badRequest, notFound } from '../../envelope.ts';
+import { allows } from '../../policy.ts';
+import type { PolicyTarget } from '../../../policy/evaluate.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { ask } from '../ask.ts';
 import { MAX_PAGE } from '../paging.ts';
@@ -14,32 +16,34 @@ export const serverGroupRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: '/os-server-groups',
     query: listServerGroups,
-    policy: { rule: 'os-server-groups:index', persona: 'reader' },
+    policy: 'os-server-groups:index',
     handler: list,
   },
   {
     method: 'POST',
     path: '/os-server-groups',
     body: createServerGroup,
-    policy: { rule: 'os-server-groups:create', persona: 'member' },
+    policy: 'os-server-groups:create',
     handler: create,
   },
   {
     method: 'GET',
     path: '/os-server-groups/:id',
-    policy: { rule: 'os-server-groups:show', persona: 'reader' },
+    policy: 'os-server-groups:show',
+    policyTarget,
     handler: async (call) => {
-      const { projectId, group } = await find(call, 'show');
+      const { projectId, group } = await find(call);
       return { server_group: view(call, projectId, group) };
     },
   },
   {
     method: 'DELETE',
     path: '/os-server-groups/:id',
-    policy: { rule: 'os-server-groups:delete', persona: 'member' },
+    policy: 'os-server-groups:delete',
+    policyTarget,
     success: 204,
     handler: async (call) => {
-      const { projectId, group } = await find(call, 'delete');
+      const { projectId, group } = await find(call);
       await ask(call, serverGroups.ref(projectId), {
         type: 'server-group.delete',
         groupId: group.id,
@@ -53,17 +57,17 @@ interface Found {
   readonly group: ServerGroup;
 }
 
-async function find(call: ComputeCall, action: string): Promise<Found> {
+/** Throws a 404 for one that is not there, before policy is asked about its project. */
+async function find(call: ComputeCall): Promise<Found> {
   await call.context.views.barrier();
   const id = call.params['id'] ?? '';
-  for (const { projectId, group } of allGroups(call)) {
-    if (group.id !== id.toLowerCase()) continue;
-    if (projectId === call.caller.projectId || call.caller.isAdmin) return { projectId, group };
-    throw forbidden(
-      `Policy doesn't allow os_compute_api:os-server-groups:${action} to be performed.`,
-    );
-  }
+  for (const found of allGroups(call)) if (found.group.id === id.toLowerCase()) return found;
   throw notFound(`Instance group ${id} could not be found.`);
+}
+
+async function policyTarget(call: ComputeCall): Promise<PolicyTarget> {
+  const { projectId } = await find(call);
+  return { projectId };
 }
 
 /** The caller's own project first: what is asked for is nearly always there. */
@@ -76,12 +80,13 @@ function* allGroups(call: ComputeCall): Iterable<Found> {
       for (const group of state.groups) yield { projectId: state.id, group };
 }
 
-/** `all_projects` of one who is no administrator is not heard, as in Nova. */
+/** `all_projects` of one who may not is not heard, as in Nova. */
 async function list(call: ComputeCall): Promise<object> {
   await call.context.views.barrier();
-  const { projectId, isAdmin } = call.caller;
+  const { projectId } = call.caller;
   const all = [...allGroups(call)];
-  const isForAll = call.query['all_projects'] !== undefined && isAdmin;
+  const isForAll =
+    call.query['all_projects'] !== undefined && allows(call, 'os-server-groups:index:all_projects');
   const shown = isForAll ? all : all.filter((found) => found.projectId === projectId);
   const offset = Number(call.queryValue('offset') ?? 0);
   const asked = Number(call.queryValue('limit') ?? MAX_PAGE);

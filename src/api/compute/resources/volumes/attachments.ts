@@ -23,7 +23,7 @@ export const attachmentRoutes: readonly ComputeRoute[] = [
     path: PATH,
     target: 'server',
     query: pagedByOffset,
-    policy: { rule: 'os-volumes-attachments:index', persona: 'reader' },
+    policy: 'os-volumes-attachments:index',
     handler: () => ({ volumeAttachments: [] }),
   },
   {
@@ -31,7 +31,7 @@ export const attachmentRoutes: readonly ComputeRoute[] = [
     path: PATH,
     target: 'server',
     body: attachVolume,
-    policy: { rule: 'os-volumes-attachments:create', persona: 'member' },
+    policy: 'os-volumes-attachments:create',
     success: [
       { until: 100, code: 200 },
       { since: 101, code: 202 },
@@ -47,7 +47,7 @@ export const attachmentRoutes: readonly ComputeRoute[] = [
     method: 'GET',
     path: `${PATH}/:id`,
     target: 'server',
-    policy: { rule: 'os-volumes-attachments:show', persona: 'reader' },
+    policy: 'os-volumes-attachments:show',
     handler: notAttached,
   },
   {
@@ -55,7 +55,7 @@ export const attachmentRoutes: readonly ComputeRoute[] = [
     path: `${PATH}/:id`,
     target: 'server',
     body: updateAttachment,
-    policy: { rule: 'os-volumes-attachments:update', persona: 'member' },
+    policy: 'os-volumes-attachments:update',
     success: 202,
     handler: notAttached,
   },
@@ -63,7 +63,7 @@ export const attachmentRoutes: readonly ComputeRoute[] = [
     method: 'DELETE',
     path: `${PATH}/:id`,
     target: 'server',
-    policy: { rule: 'os-volumes-attachments:delete', persona: 'member' },
+    policy: 'os-volumes-attachments:delete',
     success: 202,
     handler: notAttached,
   },
@@ -81,7 +81,7 @@ export const shareRoutes: readonly ComputeRoute[] = [
     since: 97,
     target: 'server',
     query: openQuery,
-    policy: { rule: 'os-server-shares:index', persona: 'reader' },
+    policy: 'os-server-shares:index',
     handler: () => ({ shares: [] }),
   },
   {
@@ -90,7 +90,7 @@ export const shareRoutes: readonly ComputeRoute[] = [
     since: 97,
     target: 'server',
     body: createShare,
-    policy: { rule: 'os-server-shares:create', persona: 'member' },
+    policy: 'os-server-shares:create',
     success: 201,
     handler: (call) => {
       demandStopped(call);
@@ -104,7 +104,7 @@ export const shareRoutes: readonly ComputeRoute[] = [
     since: 97,
     target: 'server',
     query: openQuery,
-    policy: { rule: 'os-server-shares:show', persona: 'reader' },
+    policy: 'os-server-shares:show',
     handler: (call) => {
       throw shareMissing(call.params['id'] ?? '');
     },
@@ -114,7 +114,7 @@ export const shareRoutes: readonly ComputeRoute[] = [
     path: `${SHARES}/:id`,
     since: 97,
     target: 'server',
-    policy: { rule: 'os-server-shares:delete', persona: 'member' },
+    policy: 'os-server-shares:delete',
     handler: (call) => {
       throw shareMissing(call.params['id'] ?? '');
     },
@@ -138,7 +138,7 @@ export const assistedSnapshotRoutes: readonly ComputeRoute[] = [
     method: 'POST',
     path: SNAPSHOTS,
     body: assistSnapshot,
-    policy: { rule: 'os-assisted-volume-snapshots:create', persona: 'service' },
+    policy: 'os-assisted-volume-snapshots:create',
     handler: (call) => {
       const { snapshot } = call.body as { readonly snapshot: { readonly volume_id: string } };
       throw noDevice(snapshot.volume_id);
@@ -148,7 +148,7 @@ export const assistedSnapshotRoutes: readonly ComputeRoute[] = [
     method: 'DELETE',
     path: `${SNAPSHOTS}/:id`,
     query: assistDeletion,
-    policy: { rule: 'os-assisted-volume-snapshots:delete', persona: 'service' },
+    policy: 'os-assisted-volume-snapshots:delete',
     success: 204,
     handler: (call) => {
       throw noDevice(volumeIn(call.queryValue('delete_info') ?? ''));

@@ -1,7 +1,6 @@
 // Volumes and their snapshots as compute once passed them on, until 2.35. This cloud has no volume service yet: there are
 // no volumes, and none can be made; clients that look for some find none.
 import { badRequest, notFound } from '../../envelope.ts';
-import type { Policy } from '../../policy.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { createSnapshot, createVolume, pagedByOffset } from './volume-schemas.ts';
 
@@ -10,7 +9,7 @@ export const NO_VOLUMES = 'This cloud has no volume service: volumes can not be 
 interface Proxied {
   readonly path: string;
   readonly collection: string;
-  readonly rule: string;
+  readonly rule: 'os-volumes' | 'os-volumes:snapshots';
   readonly create: ComputeRoute['body'];
   readonly missing: (id: string) => string;
 }
@@ -36,12 +35,11 @@ export function volumeMissing(id: string): string {
 
 export const volumeRoutes: readonly ComputeRoute[] = [volumes, snapshots].flatMap(routesOf);
 
+type VolumeCall = 'list' | 'create' | 'detail' | 'show' | 'delete';
+
 function routesOf(proxied: Proxied): readonly ComputeRoute[] {
   const { path, collection, rule, create, missing } = proxied;
-  const policy = (name: string, persona: Policy['persona']): Policy => ({
-    rule: `${rule}:${name}`,
-    persona,
-  });
+  const policy = (name: VolumeCall) => `${rule}:${name}` as const;
   const none = () => ({ [collection]: [] });
   const find = (call: ComputeCall): never => {
     throw notFound(missing(call.params['id'] ?? ''));
@@ -55,13 +53,13 @@ function routesOf(proxied: Proxied): readonly ComputeRoute[] {
   const until = 35;
   const query = pagedByOffset;
   return [
-    { method: 'GET', path, until, query, policy: policy('list', 'reader'), handler: none },
+    { method: 'GET', path, until, query, policy: policy('list'), handler: none },
     {
       method: 'POST',
       path,
       until,
       ...(create === undefined ? {} : { body: create }),
-      policy: policy('create', 'member'),
+      policy: policy('create'),
       handler: make,
     },
     {
@@ -69,14 +67,14 @@ function routesOf(proxied: Proxied): readonly ComputeRoute[] {
       path: `${path}/detail`,
       until,
       query,
-      policy: policy('detail', 'reader'),
+      policy: policy('detail'),
       handler: none,
     },
     {
       method: 'GET',
       path: `${path}/:id`,
       until,
-      policy: policy('show', 'reader'),
+      policy: policy('show'),
       handler: find,
     },
     {
@@ -84,7 +82,7 @@ function routesOf(proxied: Proxied): readonly ComputeRoute[] {
       path: `${path}/:id`,
       until,
       success: 202,
-      policy: policy('delete', 'member'),
+      policy: policy('delete'),
       handler: find,
     },
   ];

@@ -20,7 +20,7 @@ const passwordBody = {
 
 export const changePasswordAction: ComputeAction = {
   name: 'changePassword',
-  policy: { rule: 'os-admin-password', persona: 'member' },
+  policy: 'os-admin-password',
   body: [{ schema: passwordBody }],
   success: 202,
   handler: ({ server, caller }) => {

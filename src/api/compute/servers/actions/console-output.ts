@@ -23,7 +23,7 @@ const consoleBody = {
 
 export const consoleOutputAction: ComputeAction = {
   name: 'os-getConsoleOutput',
-  policy: { rule: 'os-console-output', persona: 'member' },
+  policy: 'os-console-output',
   body: [{ schema: consoleBody }],
   success: 200,
   handler: async (call) => {

@@ -46,7 +46,7 @@ function bodies(
 
 export const createImageAction: ComputeAction = {
   name: 'createImage',
-  policy: { rule: 'servers:create_image', persona: 'member' },
+  policy: 'servers:create_image',
   body: bodies('createImage', (name) => ({ name })),
   success: 202,
   handler: async (call) => {
@@ -66,7 +66,7 @@ export const createImageAction: ComputeAction = {
 
 export const createBackupAction: ComputeAction = {
   name: 'createBackup',
-  policy: { rule: 'os-create-backup', persona: 'member' },
+  policy: 'os-create-backup',
   body: bodies('createBackup', (name) => ({
     name,
     backup_type: { type: 'string' },

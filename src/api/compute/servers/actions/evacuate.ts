@@ -52,7 +52,7 @@ interface Wanted {
 
 export const evacuateAction: ComputeAction = {
   name: 'evacuate',
-  policy: { rule: 'os-evacuate', persona: 'admin' },
+  policy: 'os-evacuate',
   body: bodies,
   success: 200,
   handler: async (call) => {

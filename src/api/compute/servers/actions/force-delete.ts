@@ -4,7 +4,7 @@ import { operate } from '../operate.ts';
 
 export const forceDeleteAction: ComputeAction = {
   name: 'forceDelete',
-  policy: { rule: 'os-deferred-delete:force', persona: 'member' },
+  policy: 'os-deferred-delete:force',
   success: 202,
   handler: (call) => operate(call, 'delete', { action: 'forceDelete' }),
 };

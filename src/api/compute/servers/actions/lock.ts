@@ -22,7 +22,7 @@ const isOwner = ({ caller, server }: ComputeCall): boolean =>
 
 export const lockAction: ComputeAction = {
   name: 'lock',
-  policy: { rule: 'os-lock-server:lock', persona: 'member' },
+  policy: 'os-lock-server:lock',
   body: [{ since: 73, schema: lockBody }],
   success: 202,
   handler: async (call) => {
@@ -41,12 +41,11 @@ export const lockAction: ComputeAction = {
 
 export const unlockAction: ComputeAction = {
   name: 'unlock',
-  policy: { rule: 'os-lock-server:unlock', persona: 'member' },
+  policy: 'os-lock-server:unlock',
   success: 202,
   handler: async (call) => {
     const isExpected = call.server.locked && call.server.lockedByAdmin !== isOwner(call);
-    if (!isExpected && call.server.locked)
-      demand({ rule: 'os-lock-server:unlock:unlock_override', persona: 'admin' }, call.caller);
+    if (!isExpected && call.server.locked) demand(call, 'os-lock-server:unlock:unlock_override');
     await askServer(call, 'unlock', {
       type: 'instance.lock',
       actor: actorOf(call),

@@ -19,14 +19,14 @@ const migrateBody = {
 
 export const migrateAction: ComputeAction = {
   name: 'migrate',
-  policy: { rule: 'os-migrate-server:migrate', persona: 'manager' },
+  policy: 'os-migrate-server:migrate',
   body: [{ since: 56, schema: migrateBody }],
   success: 202,
   handler: async (call) => {
     const body = call.body as { readonly migrate: { readonly host?: string | null } | null };
     const host = (call.from(56) ? body.migrate?.host : undefined) ?? undefined;
     if (host !== undefined) {
-      demand({ rule: 'os-migrate-server:migrate:host', persona: 'admin' }, call.caller);
+      demand(call, 'os-migrate-server:migrate:host');
       checkHost(call, host);
     }
     await checkDestination(call, { action: 'migrate', flavor: undefined, host, sameHost: false });

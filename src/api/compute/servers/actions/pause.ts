@@ -4,7 +4,7 @@ import { operate } from '../operate.ts';
 
 export const pauseAction: ComputeAction = {
   name: 'pause',
-  policy: { rule: 'os-pause-server:pause', persona: 'member' },
+  policy: 'os-pause-server:pause',
   success: 202,
   handler: (call) => operate(call, 'pause'),
 };

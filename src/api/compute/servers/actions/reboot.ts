@@ -20,7 +20,7 @@ const rebootBody = {
 
 export const rebootAction: ComputeAction = {
   name: 'reboot',
-  policy: { rule: 'servers:reboot', persona: 'member' },
+  policy: 'servers:reboot',
   body: [{ schema: rebootBody }],
   success: 202,
   handler: (call) => {

@@ -5,6 +5,7 @@ import { canonicalAddress } from '#actors/services/network/addresses.ts';
 import { present } from '#runtime/assert.ts';
 import { badRequest, notFound } from '../../envelope.ts';
 import { isTrue } from '../../parameter-types.ts';
+import { demand } from '../../policy.ts';
 import { limitsOf } from '../../resources/quotas/quota-limits.ts';
 import type { ComputeAction, ComputeCall } from '../../route.ts';
 import { diskConfigOf } from '../create.ts';
@@ -34,7 +35,7 @@ interface RebuildBody {
 
 export const rebuildAction: ComputeAction = {
   name: 'rebuild',
-  policy: { rule: 'servers:rebuild', persona: 'member' },
+  policy: 'servers:rebuild',
   body: rebuildSchemas,
   success: 202,
   handler: async (call) => {
@@ -61,6 +62,7 @@ async function rebuildOf(
   if (metadata !== undefined) checkMetadataCount(Object.keys(metadata).length, limits);
   const hasDiskConfig = asked['OS-DCF:diskConfig'] !== undefined;
   const certificates = asked.trusted_image_certificates;
+  if ((certificates ?? []).length > 0) demand(call, 'servers:rebuild:trusted_certs');
   const keepsPassword = asked.adminPass !== undefined || request.configDrive;
   return {
     image,

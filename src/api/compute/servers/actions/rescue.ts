@@ -23,7 +23,7 @@ const rescueBody = {
 
 export const rescueAction: ComputeAction = {
   name: 'rescue',
-  policy: { rule: 'os-rescue', persona: 'member' },
+  policy: 'os-rescue',
   body: [{ schema: rescueBody }],
   success: 200,
   handler: async (call) => {
@@ -58,7 +58,7 @@ async function rescueImage(
 
 export const unrescueAction: ComputeAction = {
   name: 'unrescue',
-  policy: { rule: 'os-unrescue', persona: 'member' },
+  policy: 'os-unrescue',
   success: 202,
   handler: (call) => operate(call, 'unrescue'),
 };

@@ -19,7 +19,7 @@ const resetBody = {
 
 export const resetStateAction: ComputeAction = {
   name: 'os-resetState',
-  policy: { rule: 'os-admin-actions:reset_state', persona: 'admin' },
+  policy: 'os-admin-actions:reset_state',
   body: [{ schema: resetBody }],
   success: 202,
   handler: async (call) => {
@@ -31,7 +31,7 @@ export const resetStateAction: ComputeAction = {
 
 export const injectNetworkInfoAction: ComputeAction = {
   name: 'injectNetworkInfo',
-  policy: { rule: 'os-admin-actions:inject_network_info', persona: 'admin' },
+  policy: 'os-admin-actions:inject_network_info',
   success: 202,
   handler: () => undefined,
 };

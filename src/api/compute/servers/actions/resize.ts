@@ -31,7 +31,7 @@ interface ResizeBody {
 
 export const resizeAction: ComputeAction = {
   name: 'resize',
-  policy: { rule: 'servers:resize', persona: 'member' },
+  policy: 'servers:resize',
   body: [{ schema: resizeBody }],
   success: 202,
   handler: async (call) => {
@@ -78,14 +78,14 @@ function newFlavor(call: ComputeCall, flavorRef: string | number): Flavor {
 
 export const confirmResizeAction: ComputeAction = {
   name: 'confirmResize',
-  policy: { rule: 'servers:confirm_resize', persona: 'member' },
+  policy: 'servers:confirm_resize',
   success: 204,
   handler: (call) => operateWith(call, 'confirm-resize', undefined, 'confirmResize'),
 };
 
 export const revertResizeAction: ComputeAction = {
   name: 'revertResize',
-  policy: { rule: 'servers:revert_resize', persona: 'member' },
+  policy: 'servers:revert_resize',
   success: 202,
   handler: (call) => operateWith(call, 'revert-resize', undefined, 'revertResize'),
 };

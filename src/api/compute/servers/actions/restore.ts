@@ -4,7 +4,7 @@ import { operate } from '../operate.ts';
 
 export const restoreAction: ComputeAction = {
   name: 'restore',
-  policy: { rule: 'os-deferred-delete:restore', persona: 'member' },
+  policy: 'os-deferred-delete:restore',
   success: 202,
   handler: (call) => operate(call, 'restore'),
 };

@@ -4,7 +4,7 @@ import { operate } from '../operate.ts';
 
 export const resumeAction: ComputeAction = {
   name: 'resume',
-  policy: { rule: 'os-suspend-server:resume', persona: 'member' },
+  policy: 'os-suspend-server:resume',
   success: 202,
   handler: (call) => operate(call, 'resume'),
 };

@@ -12,7 +12,7 @@ function action(how: Change): ComputeAction {
   const name = names[how];
   return {
     name,
-    policy: { rule: `os-security-groups:${how}`, persona: 'member' },
+    policy: `os-security-groups:${how}`,
     body: [
       {
         schema: {

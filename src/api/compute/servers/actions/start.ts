@@ -4,7 +4,7 @@ import { operate } from '../operate.ts';
 
 export const startAction: ComputeAction = {
   name: 'os-start',
-  policy: { rule: 'servers:start', persona: 'member' },
+  policy: 'servers:start',
   success: 202,
   handler: (call) => operate(call, 'start'),
 };

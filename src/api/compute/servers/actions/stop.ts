@@ -4,7 +4,7 @@ import { operate } from '../operate.ts';
 
 export const stopAction: ComputeAction = {
   name: 'os-stop',
-  policy: { rule: 'servers:stop', persona: 'member' },
+  policy: 'servers:stop',
   success: 202,
   handler: (call) => operate(call, 'stop'),
 };

@@ -4,7 +4,7 @@ import { operate } from '../operate.ts';
 
 export const suspendAction: ComputeAction = {
   name: 'suspend',
-  policy: { rule: 'os-suspend-server:suspend', persona: 'member' },
+  policy: 'os-suspend-server:suspend',
   success: 202,
   handler: (call) => operate(call, 'suspend'),
 };

@@ -4,7 +4,7 @@ import { operate } from '../operate.ts';
 
 export const unpauseAction: ComputeAction = {
   name: 'unpause',
-  policy: { rule: 'os-pause-server:unpause', persona: 'member' },
+  policy: 'os-pause-server:unpause',
   success: 202,
   handler: (call) => operate(call, 'unpause'),
 };

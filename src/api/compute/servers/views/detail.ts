@@ -14,8 +14,12 @@ import { isoMicrosecondsOrNull, isoSeconds } from './times.ts';
 
 export interface ViewOptions extends LinkBases {
   readonly microversion: number;
-  /** Sees hosts, names of domains, user data, and details of faults inside. */
+  /** Sees details of faults inside. */
   readonly isAdmin: boolean;
+  /** Sees hosts, names of domains, user data. */
+  readonly seesHosts: boolean;
+  /** Sees the extra specs of the flavor. */
+  readonly seesExtraSpecs: boolean;
   /** The zone that a host is in now; without it a server shows the one that it was placed in. */
   readonly zoneOf?: (host: string) => string | undefined;
   /** Names of the groups of its ports now; without them those that it was created with. */
@@ -72,7 +76,7 @@ export function serverView(
     ...(from(19) ? { description: request.description ?? null } : {}),
     ...(from(26) ? { tags: request.tags } : {}),
     ...(from(63) ? { trusted_image_certificates: request.trustedCertificates ?? null } : {}),
-    ...(from(90) && !options.isAdmin ? { 'OS-EXT-SRV-ATTR:hostname': request.hostname } : {}),
+    ...(from(90) && !options.seesHosts ? { 'OS-EXT-SRV-ATTR:hostname': request.hostname } : {}),
     ...(from(96) ? { pinned_availability_zone: request.availabilityZone ?? null } : {}),
     ...(from(100) ? { scheduler_hints: hintsView(request.hints) } : {}),
   };
@@ -119,7 +123,7 @@ function flavorView(request: ServerRequest, options: ViewOptions): View {
     ephemeral: flavor.ephemeralGiB,
     swap: flavor.swapMiB,
     original_name: flavor.name,
-    extra_specs: flavor.extraSpecs,
+    ...(options.seesExtraSpecs ? { extra_specs: flavor.extraSpecs } : {}),
   };
 }
 
@@ -151,7 +155,7 @@ function wholeView(state: InstanceState, request: ServerRequest, options: ViewOp
           })),
         }
       : {}),
-    ...(options.isAdmin ? adminView(state, request, options.microversion) : {}),
+    ...(options.seesHosts ? adminView(state, request, options.microversion) : {}),
     'OS-EXT-STS:task_state': state.taskState ?? null,
     'OS-EXT-STS:vm_state': state.vmState,
     'OS-EXT-STS:power_state': powerStates[state.powerState],
