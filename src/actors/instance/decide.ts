@@ -90,11 +90,11 @@ function create(state: InstanceState, command: Named<'instance.create'>, facts: 
 
 /** Also of a server that is gone. */
 function imageDiscarded(
-  { unfinishedImage }: InstanceState,
+  { unfinishedImage, leftImages }: InstanceState,
   { imageId }: Named<'instance.image-discarded'>,
   { nowMs }: Facts,
 ): Outcome {
-  if (unfinishedImage !== imageId) return nothing;
+  if (unfinishedImage !== imageId && leftImages?.includes(imageId) !== true) return nothing;
   return accept([{ type: 'instance.image-discarded', imageId, atMs: nowMs }], done);
 }
 

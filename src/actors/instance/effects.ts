@@ -132,7 +132,7 @@ async function run(
     case 'reclaim':
       return reclaim(services, effect, context, state);
     case 'discard-image':
-      return discardImage(services, effect, state);
+      return discardImage(services, effect);
     case 'deadline':
       return undefined;
     default:
@@ -235,8 +235,7 @@ const LOOK_MS = 60_000;
 
 async function discardImage(
   { images }: InstanceServices,
-  { requestId }: InstanceEffect,
-  { unfinishedImage: imageId }: InstanceState,
+  { requestId, imageId }: InstanceEffect,
 ): Promise<Outcome | undefined> {
   if (imageId === undefined) return undefined;
   await images.remove(imageId, requestId);

@@ -20,7 +20,7 @@ import type { OperationParameters } from './parameters.ts';
 import { rebuiltRequest } from './rebuild.ts';
 import { restState } from './rest-state.ts';
 import type { InstanceEvent } from './protocol.ts';
-import { type InstanceState, MAX_FENCED, type RunningOperation } from './state.ts';
+import { type InstanceState, MAX_FENCED, MAX_LEFT_IMAGES, type RunningOperation } from './state.ts';
 
 type Named<T extends InstanceEvent['type']> = Extract<InstanceEvent, { readonly type: T }>;
 
@@ -73,7 +73,7 @@ export function evolve(state: InstanceState, event: InstanceEvent): InstanceStat
     case 'instance.state-reset':
       return stateReset(state, event);
     case 'instance.image-discarded':
-      return { ...state, unfinishedImage: undefined };
+      return imageDiscarded(state, event.imageId);
     case 'instance.abandoned':
       return { ...state, existence: 'gone', vmState: 'deleted', terminatedAtMs: event.atMs };
     default:
@@ -128,7 +128,7 @@ function operationStarted(
       request === undefined || rebuild === undefined ? request : rebuiltRequest(request, rebuild),
     ...(event.parameters?.snapshot === undefined
       ? {}
-      : { unfinishedImage: event.parameters.snapshot.id }),
+      : imageBegun(state, event.parameters.snapshot.id)),
     taskState: stepAt(event.operation, 0).taskState,
     operation: {
       ...newOperation(event.operation, event, state.vmState),
@@ -137,6 +137,26 @@ function operationStarted(
     updatedAtMs: event.atMs,
     actions: beginAction(state.actions, operations[event.operation], event, state.grant?.host),
   };
+}
+
+/** An earlier one that was left without bytes, and is not removed yet, stays to be removed. */
+function imageBegun(
+  { unfinishedImage, leftImages = [] }: InstanceState,
+  imageId: string,
+): Pick<InstanceState, 'unfinishedImage' | 'leftImages'> {
+  return unfinishedImage === undefined || unfinishedImage === imageId
+    ? { unfinishedImage: imageId }
+    : {
+        unfinishedImage: imageId,
+        leftImages: [...leftImages.slice(1 - MAX_LEFT_IMAGES), unfinishedImage],
+      };
+}
+
+function imageDiscarded(state: InstanceState, imageId: string): InstanceState {
+  if (state.unfinishedImage === imageId) return { ...state, unfinishedImage: undefined };
+  const { leftImages = [], ...others } = state;
+  const left = leftImages.filter((id) => id !== imageId);
+  return left.length === 0 ? others : { ...others, leftImages: left };
 }
 
 function newOperation(

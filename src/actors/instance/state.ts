@@ -119,6 +119,8 @@ export interface InstanceState {
   readonly reclaimAtMs?: number | undefined;
   /** An image of the server that an operation makes, or has left without bytes: then it is to be removed. */
   readonly unfinishedImage?: string | undefined;
+  /** Such images of earlier operations that are still to be removed; bounded by MAX_LEFT_IMAGES. */
+  readonly leftImages?: readonly string[];
   readonly locked: boolean;
   readonly lockedByAdmin: boolean;
   readonly lockedReason: string | undefined;
@@ -137,6 +139,8 @@ const noMigrations: readonly MigrationRecord[] = [];
 const noGrants: readonly Grant[] = [];
 /** Older ones are forgotten: such a host is told that its report comes too late. */
 export const MAX_FENCED = 16;
+/** While the image service is away; of more than this the oldest, which may never have been registered, is forgotten. */
+export const MAX_LEFT_IMAGES = 32;
 
 export function initialInstance(id: string): InstanceState {
   return {

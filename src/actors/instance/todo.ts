@@ -14,6 +14,8 @@ export interface InstanceEffect extends Effect {
   /** True when it takes a step back. */
   readonly undo: boolean;
   readonly deadlineMs: number;
+  /** Of `discard-image`. */
+  readonly imageId?: string;
 }
 
 /** Undoing a step may take this long before it is left to a later delete. */
@@ -41,8 +43,8 @@ function confirmLater({ move, vmState }: InstanceState): readonly InstanceEffect
 }
 
 export function todo(state: InstanceState): readonly InstanceEffect[] {
-  const [reclaim, discard] = [reclaimOf(state), discardOf(state)];
-  const others = [reclaim, discard].filter((effect) => effect !== undefined);
+  const reclaim = reclaimOf(state);
+  const others = reclaim === undefined ? discardsOf(state) : [reclaim, ...discardsOf(state)];
   return others.length === 0 ? ofOperation(state) : [...ofOperation(state), ...others];
 }
 
@@ -67,16 +69,19 @@ const ofNoOperation = {
   deadlineMs: 0,
 } as const;
 
-/** No operation works on it any more: an image without bytes is of no use to anybody. */
-function discardOf({ unfinishedImage, operation }: InstanceState): InstanceEffect | undefined {
-  if (unfinishedImage === undefined || operation?.parameters.snapshot?.id === unfinishedImage)
-    return undefined;
-  return {
-    id: `discard/${unfinishedImage}`,
+/** No operation works on them any more: images without bytes are of no use to anybody. */
+function discardsOf(state: InstanceState): readonly InstanceEffect[] {
+  const { unfinishedImage, leftImages = [], operation } = state;
+  if (unfinishedImage === undefined && leftImages.length === 0) return nothing;
+  const isWanted = operation?.parameters.snapshot?.id === unfinishedImage;
+  const over = unfinishedImage === undefined || isWanted ? [] : [unfinishedImage];
+  return [...leftImages, ...over].map((imageId) => ({
     ...ofNoOperation,
+    id: `discard/${imageId}`,
     kind: 'discard-image',
-    requestId: `discard-${unfinishedImage}`,
-  };
+    requestId: `discard-${imageId}`,
+    imageId,
+  }));
 }
 
 function ofOperation(state: InstanceState): readonly InstanceEffect[] {

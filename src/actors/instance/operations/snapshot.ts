@@ -1,6 +1,7 @@
 // An image of a server's disk, as it is at one moment: a guest that runs stands still while its disk is copied, and goes on
 // while the copy is made whole and uploaded. A backup is the same, and then the oldest ones beyond the rotation go. Whatever
-// becomes of it, no image is left without bytes: `unfinishedImage` is removed once no operation works on it any more.
+// becomes of it, no image is left without bytes: `unfinishedImage` is removed once no operation works on it any more, also
+// when another one has begun by then (`leftImages`).
 import type { OperationTable, Step } from './table.ts';
 
 const REGISTER_MS = 30_000;

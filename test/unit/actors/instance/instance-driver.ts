@@ -69,7 +69,7 @@ export class InstanceDriver {
   succeed(host = 'host-1'): this {
     const effect = this.#wanted();
     const { operationId, step, attempt } = effect;
-    if (effect.kind === 'discard-image') return this.#discard();
+    if (effect.kind === 'discard-image') return this.#discard(effect.imageId ?? '');
     if (effect.undo) this.send({ type: 'instance.step-undone', operationId, step, attempt });
     else if (effect.kind.startsWith('place'))
       this.send({
@@ -98,8 +98,7 @@ export class InstanceDriver {
     return this;
   }
 
-  #discard(): this {
-    const imageId = this.state.unfinishedImage ?? '';
+  #discard(imageId: string): this {
     this.send({ type: 'instance.image-discarded', imageId });
     return this;
   }

@@ -393,4 +393,25 @@ describe('a snapshot', () => {
     driver.rest();
     expect(todo(driver.state)).toEqual([]);
   });
+
+  it('that begins while the image of an earlier one is still to be removed forgets neither', () => {
+    const driver = instanceIn('active');
+    const discarded = () =>
+      todo(driver.state).flatMap(({ imageId }) => (imageId === undefined ? [] : [imageId]));
+    driver.operate('snapshot');
+    const first = driver.state.unfinishedImage;
+    driver.fail();
+    driver.operate('backup');
+    const second = driver.state.unfinishedImage;
+    expect(second).not.toBe(first);
+    expect(discarded()).toEqual([first]);
+    driver.fail();
+    expect(discarded()).toEqual([first, second]);
+    driver.send({ type: 'instance.image-discarded', imageId: first ?? '' });
+    driver.send({ type: 'instance.image-discarded', imageId: first ?? '' });
+    expect(discarded()).toEqual([second]);
+    driver.send({ type: 'instance.image-discarded', imageId: second ?? '' });
+    expect(todo(driver.state)).toEqual([]);
+    expect(driver.state.leftImages).toBeUndefined();
+  });
 });
