@@ -154,6 +154,7 @@ function addNetworks(assembly: Assembly, env: Env, config: Config): EmbeddedNetw
     ...defaultNetworkSettings,
     quotas: { ...defaultNetworkSettings.quotas, port: PORT_QUOTA },
     dnsServers: config.network.dnsServers,
+    overlapping: config.hypervisor.kind === 'simulated',
   };
   const networks = embeddedNetworks({
     env,

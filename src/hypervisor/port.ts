@@ -110,7 +110,7 @@ export type GuestEvent =
   | { readonly type: 'connection.up' };
 
 export interface HostInfo {
-  readonly hypervisorType: 'QEMU' | 'KVM' | 'simulated';
+  readonly hypervisorType: 'QEMU' | 'KVM';
   /** As libvirt numbers it: 7_002_022 is 7.2.22. */
   readonly hypervisorVersion: number;
   readonly cpus: number;

@@ -234,7 +234,8 @@ function lostFault(reason: string): HypervisorFault {
 
 function describeHost(host: SimulatedHost): HostInfo {
   return {
-    hypervisorType: 'simulated',
+    // The type whose rules it plays, by which clients choose hosts; the vendor of the CPU tells that it is made up.
+    hypervisorType: 'QEMU',
     hypervisorVersion: 1_000_001,
     cpus: host.cpus,
     memoryMiB: host.memoryMiB,

@@ -1,7 +1,7 @@
 // How each service says no. An error that comes in another service's form, or in none, is one that clients can't read.
 import type { RawReply } from './whole-cloud.ts';
 
-export type ServiceName = 'identity' | 'compute' | 'image' | 'network';
+export type ServiceName = 'identity' | 'compute' | 'image' | 'network' | 'placement';
 
 /** Whether an error has the form of the service that it comes from. */
 export function isInForm(service: ServiceName | 'none', status: number, text: string): boolean {
@@ -70,13 +70,24 @@ const forms: Readonly<Record<ServiceName | 'none', (status: number, text: string
   },
   image: (status, text) => {
     const body = parse(text);
-    return isPage(status, text) || String(body?.['code']).startsWith(`${status} `);
+    // A page, plain words or JSON, as the client asks.
+    if (isPage(status, text) || text.startsWith(`${status} `)) return true;
+    return String(body?.['code']).startsWith(`${status} `);
   },
   network: (_status, text) => {
     const error = only(text, 'NeutronError');
     return (
       typeof error?.type === 'string' && typeof error.message === 'string' && error.detail === ''
     );
+  },
+  placement: (status, text) => {
+    if (isPage(status, text) || text.startsWith(`${status} `)) return true;
+    const errors = parse(text)?.['errors'];
+    const [error] = (Array.isArray(errors) ? errors : []) as {
+      readonly status?: unknown;
+      readonly detail?: unknown;
+    }[];
+    return error?.status === status && typeof error.detail === 'string';
   },
   none: (status, text) => {
     const error = only(text, 'error');

@@ -41,8 +41,8 @@ function canonical(architecture: string): string {
   return architectures[architecture] ?? architecture;
 }
 
-/** libvirt's QEMU driver runs images made for either name, and a simulated host plays it. */
+/** libvirt's QEMU driver runs images made for either name. */
 function hypervisorNames(host: HostView): readonly string[] {
   const type = host.hypervisor.type.toLowerCase();
-  return ['qemu', 'kvm', 'simulated'].includes(type) ? ['qemu', 'kvm'] : [type];
+  return ['qemu', 'kvm'].includes(type) ? ['qemu', 'kvm'] : [type];
 }

@@ -170,12 +170,13 @@ export class EmbeddedNetworks implements Networks {
   }
 
   /**
-   * Hosts have one routing table for all bridges, so two networks with overlapping addresses can't both be in use.
-   * The hosts' own network always is; a tenant's is while a server is on it.
+   * Real hosts have one routing table for all bridges, so two networks with overlapping addresses can't both be in use
+   * there. The hosts' own network always is; a tenant's is while a server is on it.
    */
   #overlap(networkId: string): Refusal | undefined {
     const network = this.index.network(networkId);
     if (network === undefined) return refuse('network-not-found', { networkId });
+    if (this.settings.overlapping) return undefined;
     for (const other of this.index.networks()) {
       if (other.id === network.id) continue;
       const cidr = overlappingCidr(network, other);

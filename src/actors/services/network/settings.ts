@@ -18,6 +18,8 @@ export interface NetworkSettings {
   readonly dnsServers: readonly string[];
   /** Of networks that ask for none. */
   readonly mtu: number;
+  /** Hosts keep every network apart, so that servers may be on several with the same addresses at once. */
+  readonly overlapping: boolean;
 }
 
 /** Neutron's. */
@@ -33,4 +35,5 @@ export const defaultNetworkSettings: NetworkSettings = {
   },
   dnsServers: [],
   mtu: 1500,
+  overlapping: false,
 };

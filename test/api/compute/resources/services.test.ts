@@ -215,9 +215,9 @@ describe('hosts, until 2.42', () => {
     const { call } = await withHost();
     expect((await call('GET', '/os-hosts')).body).toEqual({
       hosts: [
+        { host_name: 'h1', service: 'compute', zone: 'nova' },
         { host_name: 'controller', service: 'scheduler', zone: 'internal' },
         { host_name: 'controller', service: 'conductor', zone: 'internal' },
-        { host_name: 'h1', service: 'compute', zone: 'nova' },
       ],
     });
     expect((await call('GET', '/os-hosts?zone=nova')).body).toMatchObject({

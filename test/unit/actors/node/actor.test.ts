@@ -300,7 +300,7 @@ describe('the host', () => {
     const provider = world.cluster.view(providerDefinition).get(host?.providerId ?? '');
     expect(host).toMatchObject({
       id: 'host-1',
-      hypervisor: { type: 'simulated', cpus: 16, memoryMiB: 65_536, diskGiB: 1_024 },
+      hypervisor: { type: 'QEMU', cpus: 16, memoryMiB: 65_536, diskGiB: 1_024 },
     });
     expect(provider).toMatchObject({
       name: 'host-1',

@@ -209,7 +209,7 @@ describe('a host', () => {
   test('describes itself as it was set up', async () => {
     const small = new SimulatedHost({ env, cpus: 2, memoryMiB: 2_048, diskGiB: 3 });
     expect(await new SimulatedHypervisor(small).hostInfo()).toMatchObject({
-      hypervisorType: 'simulated',
+      hypervisorType: 'QEMU',
       cpus: 2,
       memoryMiB: 2_048,
     });

@@ -6,7 +6,7 @@ import { ask } from '../ask.ts';
 import type { JsonSchema } from '../../validation.ts';
 import type { ComputeCall, ComputeRoute } from '../../route.ts';
 import { capacityOf, loadOf } from './hypervisor-view.ts';
-import { registeredHosts, serviceRows } from './service-rows.ts';
+import { COMPUTE_BINARY, registeredHosts, serviceRows } from './service-rows.ts';
 
 const onOff: JsonSchema = {
   type: 'string',
@@ -92,7 +92,11 @@ async function list(call: ComputeCall): Promise<object> {
   await call.context.views.barrier();
   const zone = call.queryValue('zone') ?? '';
   const service = call.queryValue('service') ?? '';
-  const rows = serviceRows(call.context)
+  const all = serviceRows(call.context);
+  // Clients take the first one for a host that can join an aggregate.
+  const computes = all.filter(({ binary }) => binary === COMPUTE_BINARY);
+  const others = all.filter(({ binary }) => binary !== COMPUTE_BINARY);
+  const rows = [...computes, ...others]
     .map((row) => ({
       host_name: row.host,
       service: row.binary.replace(/^nova-/, ''),

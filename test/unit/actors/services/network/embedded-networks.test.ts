@@ -16,7 +16,7 @@ import { createVirtualEnv } from '#test/support/virtual-env.ts';
 const SERVER = '99999999-0000-4000-8000-000000000001';
 const OTHER = '99999999-0000-4000-8000-000000000002';
 
-function service(portQuota = 500) {
+function service({ portQuota = 500, overlapping = false } = {}) {
   const cluster = pureCluster([networkDefinition, tenancyDefinition], () => 1_000);
   const env = createVirtualEnv({ seed: 'embedded-networks' });
   const { router, views } = cluster;
@@ -29,6 +29,7 @@ function service(portQuota = 500) {
     settings: {
       ...defaultNetworkSettings,
       dnsServers: ['9.9.9.9'],
+      overlapping,
       quotas: { ...defaultNetworkSettings.quotas, port: portQuota },
     },
   };
@@ -267,7 +268,7 @@ describe('allocate', () => {
   });
 
   it('a full network, and a full quota, are said so', async () => {
-    cloud = service(1);
+    cloud = service({ portQuota: 1 });
     const network = await addNetwork('n', ['10.0.0.0/30']);
     await allocate([wanted(network)]);
     expect(await allocate([wanted(network)], { serverId: OTHER })).toEqual(
@@ -301,6 +302,17 @@ describe('allocate', () => {
     expect(await allocate([wanted(third)], { serverId: newId() })).toMatchObject({
       refused: 'network-overlap',
     });
+  });
+
+  it('networks with the same addresses are in use at once where hosts keep them apart', async () => {
+    cloud = service({ overlapping: true });
+    const first = await addNetwork('first', ['10.100.0.0/28']);
+    const second = await addNetwork('second', ['10.100.0.0/28']);
+    const answers = await Promise.all([
+      allocate([wanted(first)]),
+      allocate([wanted(second)], { serverId: OTHER }),
+    ]);
+    expect(answers.map((answer) => isRefusal(answer))).toEqual([false, false]);
   });
 
   it('of two that overlap and come at once, not both get in', async () => {
