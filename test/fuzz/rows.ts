@@ -74,11 +74,11 @@ function schemasOf(each: ComputeRoute | ComputeAction, minor: number): readonly 
 }
 
 /** Stands for what a plugin is wired with: it registers its routes, and nobody calls them. */
-function nothing<T>(): T {
+function nothing(): never {
   const stub: unknown = new Proxy(() => stub, {
     get: (_target, name) => (name === 'then' ? undefined : stub),
   });
-  return stub as T;
+  return stub as never;
 }
 
 const bodyOf: Readonly<Record<string, (method: string, path: string) => LooseSchema | undefined>> =
