@@ -18,8 +18,13 @@ it(
     expect(requests).toBe(REQUESTS);
     expect(overloaded).toBeLessThan(REQUESTS / 10);
     // It reaches what is behind the checks, and it meets the checks.
-    for (const status of [200, 201, 202, 204, 400, 401, 403, 404, 405, 409, 415])
-      expect(byStatus[status], `answers of ${status}`).toBeGreaterThan(0);
+    const answers = (least: number, below: number): number =>
+      Object.entries(byStatus)
+        .filter(([status]) => Number(status) >= least && Number(status) < below)
+        .reduce((sum, [, count]) => sum + count, 0);
+    expect(answers(200, 300)).toBeGreaterThan(REQUESTS / 20);
+    expect(answers(400, 401)).toBeGreaterThan(REQUESTS / 20);
+    expect(answers(401, 500)).toBeGreaterThan(REQUESTS / 20);
     expect(Object.keys(byFault).length).toBeGreaterThan(25);
   },
   FUZZ_WITHIN_MS,
