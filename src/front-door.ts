@@ -34,6 +34,7 @@ import type { Config } from '#config/schema.ts';
 import type { Views } from '#runtime/events/projection.ts';
 import type { Assembly } from './assembly.ts';
 import type { Neighbours } from './neighbours.ts';
+import { loadPolicy } from './policy-file.ts';
 
 /** An HTTP server that is built, and listens when it is told to. */
 export type Door = ReturnType<typeof buildServer>;
@@ -139,6 +140,7 @@ export function buildApi(options: FrontDoorOptions): Door {
     reclaimMs: config.reclaimInstanceSeconds * 1_000,
     controllerName: hostname(),
     hostUptime: () => machineUptime(),
+    policy: loadPolicy(config.policyFile),
   };
   const network = networkPlugin(context, {
     embedded: neighbours.networks,

@@ -11,6 +11,7 @@ export interface MemberArguments extends ConfigArguments {
   readonly redis?: string;
   readonly role?: 'controller' | 'compute' | 'both';
   readonly peerListen?: string;
+  readonly policy?: string;
 }
 export interface UpArguments extends MemberArguments {
   readonly detach?: boolean;
@@ -24,6 +25,9 @@ export interface DownArguments extends ConfigArguments {
 export type DoctorArguments = MemberArguments;
 export interface ControlArguments extends ConfigArguments {
   readonly json?: boolean;
+}
+export interface PolicyArguments extends ControlArguments {
+  readonly policy?: string;
 }
 export interface EventsArguments extends ControlArguments {
   readonly kind?: string;

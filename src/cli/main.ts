@@ -8,6 +8,7 @@ import type {
   DownArguments,
   JoinArguments,
   LeaveArguments,
+  PolicyArguments,
   TokenArguments,
   UpArguments,
 } from './arguments.ts';
@@ -38,6 +39,7 @@ program
     ]),
   )
   .option('--peer-listen <host:port>', 'where other members reach this one')
+  .option('--policy <file>', "rules instead of the defaults, in oslo.policy's YAML")
   .option('--config <file>', 'settings', 'cluster.config.ts')
   .action(async (options: UpArguments) => {
     const { up } = await import('./up.ts');
@@ -108,6 +110,7 @@ program
     new Option('--hypervisor <kind>', 'what runs the guests').choices(['libvirt', 'simulated']),
   )
   .option('--hosts <count>', 'how many simulated hosts a controller with hosts has')
+  .option('--policy <file>', "a controller's rules instead of the defaults")
   .option('--config <file>', 'settings', 'cluster.config.ts')
   .action(async (word: string, options: JoinArguments) => {
     const { join } = await import('./join.ts');
@@ -183,6 +186,30 @@ member
   .action(async (wanted: string, options: ControlArguments) => {
     const { revoke } = await import('./cluster.ts');
     await revoke(wanted, options);
+  });
+
+const policy = program.command('policy').description('who may do what');
+policy
+  .command('show')
+  .description('the rules that would be in force')
+  .argument('[part]', 'only rules with this in their name', '')
+  .option('--policy <file>', 'the policy file; default: what the settings name')
+  .option('--data <directory>', 'of a member that has joined')
+  .option('--json', 'for programs')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (part: string, options: PolicyArguments) => {
+    const { showPolicy } = await import('./policy.ts');
+    await showPolicy(part, options);
+  });
+policy
+  .command('check')
+  .description('tell every mistake in a policy file, or what it changes')
+  .argument('[file]', 'the policy file; default: what the settings name')
+  .option('--data <directory>', 'of a member that has joined')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (file: string | undefined, options: PolicyArguments) => {
+    const { checkPolicy } = await import('./policy.ts');
+    await checkPolicy(file, options);
   });
 
 program

@@ -25,9 +25,17 @@ export async function readSettings(options: MemberArguments): Promise<Config> {
   ];
   const data = dataOf(options, mergeConfig(given).data);
   const member = readMemberFile(data);
-  if (member === undefined) return { ...mergeConfig(given), data };
+  if (member === undefined) return withPaths(mergeConfig(given), data);
   given.splice(1, 0, { source: `${data}/member.json`, config: member.settings });
-  return { ...mergeConfig(given), data };
+  return withPaths(mergeConfig(given), data);
+}
+
+/** Paths in the settings are from the checkout; those of the command line are whole already. */
+function withPaths(config: Config, data: string): Config {
+  const { policyFile } = config;
+  return policyFile === undefined
+    ? { ...config, data }
+    : { ...config, data, policyFile: resolve(root, policyFile) };
 }
 
 function dataOf(options: MemberArguments, data: string): string {
@@ -45,6 +53,7 @@ export function fromOptions(options: MemberArguments): PartialConfig {
   return {
     ...(options.data === undefined ? {} : { data: options.data }),
     ...(options.listen === undefined ? {} : { listen: parseListen(options.listen) }),
+    ...(options.policy === undefined ? {} : { policyFile: resolve(process.cwd(), options.policy) }),
     ...(Object.keys(hypervisor).length === 0 ? {} : { hypervisor }),
     ...clusterOf(options),
   };

@@ -7,6 +7,7 @@ import type { Config } from '#config/schema.ts';
 import { processKindOf, type TinyImage } from '#main';
 import type { MemberArguments, UpArguments } from './arguments.ts';
 import { readMemberFile } from '../member-file.ts';
+import { loadPolicy } from '../policy-file.ts';
 import { findRunning } from './run-file.ts';
 import { readSettings } from './settings.ts';
 
@@ -24,6 +25,7 @@ export async function up(options: UpArguments): Promise<void> {
     );
   }
   refuseNonsense(options, config);
+  if (config.policyFile !== undefined) loadPolicy(config.policyFile);
   mkdirSync(config.data, { recursive: true, mode: 0o755 });
   const image = await prepare(config);
   if (options.detach === true) await startDetached(config, image);

@@ -135,6 +135,8 @@ export const configSchema = Type.Object(
      */
     reclaimInstanceSeconds: Type.Integer({ minimum: 0, maximum: 31_536_000 }),
     scheduler: schedulerSchema,
+    /** Rules that differ from the defaults, in oslo.policy's YAML (docs/policy.md); in a cluster the same for all controllers. */
+    policyFile: Type.Optional(Type.String({ minLength: 1 })),
     tokenLifetimeMs: Type.Integer({ minimum: 60_000 }),
     logLevel: oneOf('debug', 'info', 'warn', 'error'),
   },

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { apiDocument } from '#test/support/docs/api-document.ts';
+import { policyDocument } from '#test/support/docs/policy-document.ts';
 import { protocolDocument } from '#test/support/docs/protocol-document.ts';
 import { statesDocument } from '#test/support/docs/states-document.ts';
 
@@ -28,6 +29,10 @@ describe('generated documents', () => {
 
   it('tell the compute calls of the code', async () => {
     await expect(apiDocument()).toMatchFileSnapshot(join(root, 'docs/api-coverage.md'));
+  });
+
+  it('tell the policy of the code, and what each rule is about', async () => {
+    await expect(policyDocument()).toMatchFileSnapshot(join(root, 'docs/policy.md'));
   });
 });
 

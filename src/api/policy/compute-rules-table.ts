@@ -245,7 +245,7 @@ export type ComputeRule = keyof typeof computeRules;
 /** What rules are about that do not gate a call as a whole. */
 export const computeRuleNotes: Readonly<Partial<Record<ComputeRule, string>>> = {
   'compute:server:topology:host:index':
-    'host cells and pinning in `GET /servers/:server_id/topology`',
+    'host cells and pinning in `GET /servers/:server_id/topology`; guests have none yet',
   'compute:servers:create:requested_destination': '`host`, `hypervisor_hostname` at create',
   'compute:servers:resize:cross_cell': 'a resize into another cell; there is one cell here',
   'limits:other_project': '`tenant_id` of another project at `GET /limits`',
@@ -258,7 +258,7 @@ export const computeRuleNotes: Readonly<Partial<Record<ComputeRule, string>>> = 
   'os-migrate-server:migrate:host': '`host` at `migrate`',
   'os-migrate-server:migrate_live:host': '`host` at `os-migrateLive`',
   'os-migrations:index:all_projects': 'migrations of all projects',
-  'os-migrations:index:host': 'hosts in views of migrations, and filters by host',
+  'os-migrations:index:host': 'hosts in views of migrations',
   'os-server-groups:index:all_projects': '`all_projects` at `GET /os-server-groups`',
   'os-shelve:unshelve_to_host': '`host` at `unshelve`',
   'os-volumes-attachments:swap': 'another volume at `PUT` of an attachment; servers have none yet',
