@@ -26,6 +26,7 @@ export function embeddedNetworkProxies(parts: Parts): NetworkProxies {
 
 type GroupCalls =
   | 'groups'
+  | 'allGroups'
   | 'createGroup'
   | 'changeGroup'
   | 'removeGroup'
@@ -88,6 +89,7 @@ function groupCalls({ env, router, networks, groups }: Parts): Pick<NetworkProxi
       const own = [...networks.groups.all()].filter((each) => each.projectId === projectId);
       return own.flatMap(({ group }) => groups.find(group.id) ?? []);
     },
+    allGroups: () => [...networks.groups.all()].flatMap(({ group }) => groups.find(group.id) ?? []),
     createGroup: async ({ projectId, name, description }, requestId) => {
       await networks.groups.ensureDefault(projectId, requestId);
       const id = env.random.uuid();

@@ -46,6 +46,8 @@ export interface NetworkProxies {
   ): Done;
   /** With the default one, which is made when it is missing. */
   groups(projectId: string, requestId: string): Promise<readonly SecurityGroupRecord[]>;
+  /** Of every project. */
+  allGroups(): readonly SecurityGroupRecord[];
   createGroup(
     group: { readonly projectId: string; readonly name: string; readonly description: string },
     requestId: string,

@@ -203,6 +203,12 @@ describe('a filter', () => {
     ]).toEqual([['alpha'], ['delta', 'gamma', 'beta', 'alpha'], ['delta', 'gamma', 'beta']]);
   });
 
+  it('changed before the moment that is shown of it are in', async () => {
+    const { updatedAtMs } = cloud.state(ids.alpha);
+    const shown = new Date(updatedAtMs - (updatedAtMs % 1_000)).toISOString();
+    expect(await list(`?changes-before=${shown}`, { version: '2.66' })).toContain('alpha');
+  });
+
   it.each<[string, string, string, number, string]>([
     ['?status=NONSENSE', '2.38', 'anna', 400, 'Invalid status value'],
     ['?status=DELETED', '2.1', 'anna', 403, 'Only administrators may list deleted instances'],

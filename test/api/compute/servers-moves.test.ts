@@ -98,6 +98,19 @@ describe('resize', () => {
     expect(small.state(id)).toMatchObject({ vmState: 'active', operation: undefined });
   });
 
+  it('changes who partitions the disk, and taking it back keeps that', async () => {
+    const id = await cloud.bootActive();
+    const diskConfig = async () =>
+      (await cloud.get(`/servers/${id}`)).body.server['OS-DCF:diskConfig'];
+    expect(await diskConfig()).toBe('MANUAL');
+    await act(id, { resize: { flavorRef: larger, 'OS-DCF:diskConfig': 'AUTO' } });
+    await cloud.settle(id);
+    expect(await diskConfig()).toBe('AUTO');
+    await act(id, { revertResize: null });
+    await cloud.settle(id);
+    expect(await diskConfig()).toBe('AUTO');
+  });
+
   it('of a paused server, and two at once, are refused with 409', async () => {
     const id = await cloud.bootActive();
     await act(id, { pause: null });

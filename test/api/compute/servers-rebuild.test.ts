@@ -60,6 +60,15 @@ describe('rebuild', () => {
     expect([after.hostId, after.addresses]).toEqual([before.hostId, before.addresses]);
   });
 
+  it('shows administrators the user data under the name that replies to rebuilds have for it', async () => {
+    const id = await cloud.bootActive();
+    const asked = { rebuild: { imageRef: OTHER } };
+    const { body } = await act(id, asked, { version: '2.75', as: 'admin' });
+    expect(body.server).toMatchObject({ user_data: null, 'OS-EXT-SRV-ATTR:launch_index': 0 });
+    expect(body.server).not.toHaveProperty('OS-EXT-SRV-ATTR:user_data');
+    await cloud.settle(id);
+  });
+
   it('of a server that is shut off leaves it shut off; one in error becomes active', async () => {
     const id = await cloud.bootActive();
     await act(id, { 'os-stop': null });

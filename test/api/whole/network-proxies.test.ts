@@ -192,6 +192,24 @@ describe('security groups', () => {
     await ask('DELETE', `/os-security-groups/${group.id}`);
   });
 
+  it('of all projects are listed for administrators who ask for them', async () => {
+    const names = async (who: typeof cloud.admin, query: string) => {
+      const reply = await who.call(
+        'GET',
+        `/compute/v2.1/os-security-groups${query}`,
+        undefined,
+        '2.1',
+      );
+      const { security_groups: groups } = reply.body as {
+        security_groups: { tenant_id: string }[];
+      };
+      return new Set(groups.map((group) => group.tenant_id)).size;
+    };
+    expect(await names(cloud.admin, '?all_tenants=true')).toBeGreaterThan(1);
+    expect(await names(cloud.admin, '')).toBe(1);
+    expect(await names(cloud.demo, '?all_tenants=true')).toBe(1);
+  });
+
   it('have names, and the default one is there', async () => {
     const { security_groups: groups } = await bodyOf('GET', '/os-security-groups');
     expect((groups as { name: string }[]).map(({ name }) => name)).toEqual(['default']);

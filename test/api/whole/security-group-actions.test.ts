@@ -62,6 +62,15 @@ describe('security groups of a server', () => {
     });
   });
 
+  it('are left out of a server that has none', async () => {
+    await act({ removeSecurityGroup: { name: 'web' } });
+    const { server } = await cloud.demo.get<{ server: object }>(
+      `/compute/v2.1/servers/${id}`,
+    );
+    expect(server).not.toHaveProperty('security_groups');
+    expect((await act({ addSecurityGroup: { name: 'web' } })).status).toBe(202);
+  });
+
   it('are named by one name of the project', async () => {
     expect(await act({ addSecurityGroup: { name: 'none' } })).toMatchObject({
       status: 404,

@@ -168,8 +168,13 @@ function changeTimes(options: Options): readonly Test[] {
     throw badRequest('The value of changes-since must be less than or equal to changes-before.');
   const tests: Test[] = [];
   if (since !== undefined) tests.push((state) => state.updatedAtMs >= since);
-  if (before !== undefined) tests.push((state) => state.updatedAtMs <= before);
+  // Times are shown, and meant, to the second: what is shown as changed at that moment is in.
+  if (before !== undefined) tests.push((state) => wholeSeconds(state.updatedAtMs) <= before);
   return tests;
+}
+
+function wholeSeconds(atMs: number): number {
+  return atMs - (atMs % 1_000);
 }
 
 function momentOf(options: Options, name: string): number | undefined {

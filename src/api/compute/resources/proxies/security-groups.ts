@@ -78,8 +78,10 @@ function shown(call: ComputeCall, group: SecurityGroupRecord): object {
 async function list(call: ComputeCall): Promise<object> {
   const { caller, requestId, query } = call;
   const service = await proxies(call);
-  const groups = [...(await service.groups(caller.projectId ?? '', requestId))].sort(
-    (one, other) => (one.name < other.name ? -1 : 1),
+  const own = await service.groups(caller.projectId ?? '', requestId);
+  const isWide = caller.isAdmin && query['all_tenants'] !== undefined;
+  const groups = [...(isWide ? service.allGroups() : own)].sort((one, other) =>
+    one.name < other.name ? -1 : 1,
   );
   const [limit, offset] = ['limit', 'offset'].map((name) => {
     const text = query[name]?.at(-1);

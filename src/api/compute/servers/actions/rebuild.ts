@@ -89,11 +89,16 @@ function reply(call: ComputeCall, password: string): unknown {
   const { id } = call.server;
   const server = call.reads.find(id, call.caller);
   if (server?.request === undefined) throw notFound(`Instance ${id} could not be found.`);
-  const view = oneServer(call, call.from(75) ? 'whole' : 'small', server);
+  // Its user data stands under a name of its own here.
+  const { 'OS-EXT-SRV-ATTR:user_data': _, ...view } = oneServer(
+    call,
+    call.from(75) ? 'whole' : 'small',
+    server,
+  ).server;
   call.setHeader('Location', serverLinks(call, id)[0]?.href ?? '');
   return {
     server: {
-      ...view.server,
+      ...view,
       ...(call.from(54) ? { key_name: server.request.key?.name ?? null } : {}),
       ...(call.from(57) ? { user_data: server.request.userData ?? null } : {}),
       adminPass: password,

@@ -6,7 +6,8 @@ import { badRequest, refusalFault } from '../../envelope.ts';
 import type { ComputeAction, ComputeCall } from '../../route.ts';
 import { findFlavor } from '../create-checks.ts';
 import { checkDestination, confirmWindow, maySameHost } from '../move-checks.ts';
-import { operateWith } from '../operate.ts';
+import { diskConfigOf } from '../create.ts';
+import { actorOf, askServer, operateWith } from '../operate.ts';
 
 const resizeBody = {
   type: 'object',
@@ -26,7 +27,10 @@ const resizeBody = {
 } as const;
 
 interface ResizeBody {
-  readonly resize: { readonly flavorRef: string | number };
+  readonly resize: {
+    readonly flavorRef: string | number;
+    readonly 'OS-DCF:diskConfig'?: 'AUTO' | 'MANUAL';
+  };
 }
 
 export const resizeAction: ComputeAction = {
@@ -35,11 +39,22 @@ export const resizeAction: ComputeAction = {
   body: [{ schema: resizeBody }],
   success: 202,
   handler: async (call) => {
-    const flavor = newFlavor(call, (call.body as ResizeBody).resize.flavorRef);
+    const { flavorRef, ...asked } = (call.body as ResizeBody).resize;
+    const flavor = newFlavor(call, flavorRef);
+    const image = call.server.request?.image;
+    const hasDiskConfig = asked['OS-DCF:diskConfig'] !== undefined;
+    const diskConfig = diskConfigOf(asked, image?.properties ?? {}, image?.id ?? '');
     const sameHost = maySameHost(call);
-    await checkDestination(call, { action: 'resize', flavor, host: undefined, sameHost });
     await checkQuota(call, flavor);
+    await checkDestination(call, { action: 'resize', flavor, host: undefined, sameHost });
     await operateWith(call, 'resize', { flavor, sameHost, ...confirmWindow(call) });
+    // It stays when the resize is taken back, as in Nova.
+    if (hasDiskConfig)
+      await askServer(call, 'resize', {
+        type: 'instance.rename',
+        actor: actorOf(call),
+        diskConfig,
+      });
   },
 };
 

@@ -148,19 +148,20 @@ function wholeView(state: InstanceState, request: ServerRequest, options: ViewOp
     key_name: request.key?.name ?? null,
     'OS-SRV-USG:launched_at': isoMicrosecondsOrNull(state.launchedAtMs),
     'OS-SRV-USG:terminated_at': isoMicrosecondsOrNull(state.terminatedAtMs),
-    ...(state.ports.length > 0
-      ? {
-          security_groups: (options.securityGroups ?? request.securityGroups).map((name) => ({
-            name,
-          })),
-        }
-      : {}),
+    ...groupsView(state, request, options),
     ...(options.seesHosts ? adminView(state, request, options.microversion) : {}),
     'OS-EXT-STS:task_state': state.taskState ?? null,
     'OS-EXT-STS:vm_state': state.vmState,
     'OS-EXT-STS:power_state': powerStates[state.powerState],
     'os-extended-volumes:volumes_attached': [],
   };
+}
+
+/** Left out, not empty, for a server without any. */
+function groupsView(state: InstanceState, request: ServerRequest, options: ViewOptions): View {
+  const names = options.securityGroups ?? request.securityGroups;
+  if (state.ports.length === 0 || names.length === 0) return {};
+  return { security_groups: names.map((name) => ({ name })) };
 }
 
 function zoneView({ grant }: InstanceState, request: ServerRequest, options: ViewOptions): string {
