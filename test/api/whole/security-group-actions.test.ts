@@ -64,9 +64,7 @@ describe('security groups of a server', () => {
 
   it('are left out of a server that has none', async () => {
     await act({ removeSecurityGroup: { name: 'web' } });
-    const { server } = await cloud.demo.get<{ server: object }>(
-      `/compute/v2.1/servers/${id}`,
-    );
+    const { server } = await cloud.demo.get<{ server: object }>(`/compute/v2.1/servers/${id}`);
     expect(server).not.toHaveProperty('security_groups');
     expect((await act({ addSecurityGroup: { name: 'web' } })).status).toBe(202);
   });
