@@ -186,6 +186,19 @@ export interface Guests {
   restore(spec: GuestSpec, path: string): Promise<GuestState>;
 }
 
+/** Network interfaces of a guest that is there: what is plugged in or out while it runs. */
+export interface Interfaces {
+  /** Their MAC addresses, in the order in which the guest got them. Fault guest-not-found. */
+  interfacesOf(id: string): Promise<readonly string[]>;
+  /** Plugs one in; silent if there is one with its MAC. Fault failed when the guest has no slot left. */
+  attachInterface(id: string, given: GuestInterface): Promise<void>;
+  /**
+   * Asks the guest to let go of one, and resolves when it has; silent if there is none. Fault timeout when the guest does
+   * not in good time (it may do so later), wrong-state when it stands still and can't.
+   */
+  detachInterface(id: string, mac: string): Promise<void>;
+}
+
 /** A live serial console. `output` ends when the guest does. */
 export interface ConsoleStream {
   readonly output: AsyncIterable<Uint8Array>;
@@ -202,7 +215,7 @@ export interface Consoles {
   ): Promise<Uint8Array>;
 }
 
-export interface Hypervisor extends Guests, Consoles {
+export interface Hypervisor extends Guests, Consoles, Interfaces {
   readonly migrations: Migrations;
   readonly kind: 'libvirt' | 'simulated';
   /** Calls `listener` for every event until the returned function is called. */

@@ -75,6 +75,7 @@ export function cutEffects(
 /** Calls that change nothing are no boundaries. */
 const reads: ReadonlySet<string> = new Set([
   'find',
+  'interfacesOf',
   'list',
   'subscribe',
   'paths',

@@ -2,8 +2,10 @@
 // After the next start every server must be where it was going, or in error with a reason, with nothing left over.
 import { afterEach, describe, expect, it } from 'vitest';
 import type { OperationName } from '#actors/instance/protocol.ts';
+import type { InstanceState } from '#actors/instance/state.ts';
 import { operations } from '#actors/instance/operations/all.ts';
 import type { OperationParameters } from '#actors/instance/parameters.ts';
+import { interfaceParameters } from '#test/support/operation-parameters.ts';
 import { testFlavor } from '#test/support/servers.ts';
 import { type Answer, SimulatedCloud } from '#test/support/simulated-cloud.ts';
 
@@ -14,7 +16,7 @@ interface Scenario {
   /** Brings the server to where the operation starts; not cut. */
   readonly before: readonly OperationName[];
   readonly operation: OperationName;
-  readonly parameters?: OperationParameters;
+  readonly parameters?: OperationParameters | ((server: InstanceState) => OperationParameters);
   /** The server's host dies before, and comes back when all is over. */
   readonly dies?: true;
   /** Default 1. */
@@ -22,6 +24,7 @@ interface Scenario {
   readonly ends: string;
 }
 
+const newPort = 'bbbbbbbb-0000-4000-8000-000000000001';
 const larger = { ...testFlavor, id: 'larger', vcpus: 2, ramMiB: 192, diskGiB: 2, swapMiB: 64 };
 
 const scenarios: readonly Scenario[] = [
@@ -97,6 +100,27 @@ const scenarios: readonly Scenario[] = [
   { name: 'backup', before: [], operation: 'backup', ends: 'active' },
   { name: 'soft delete', before: [], operation: 'soft-delete', ends: 'soft-delete' },
   { name: 'restore', before: ['soft-delete'], operation: 'restore', ends: 'active' },
+  {
+    name: 'attach of an interface',
+    before: [],
+    operation: 'attach-interface',
+    parameters: ({ ports }) => interfaceParameters('attach-interface', newPort, ports),
+    ends: 'active',
+  },
+  {
+    name: 'attach of an interface to a stopped server',
+    before: ['stop'],
+    operation: 'attach-interface',
+    parameters: ({ ports }) => interfaceParameters('attach-interface', newPort, ports),
+    ends: 'stopped',
+  },
+  {
+    name: 'detach of an interface',
+    before: [],
+    operation: 'detach-interface',
+    parameters: ({ ports }) => interfaceParameters('detach-interface', newPort, ports),
+    ends: 'active',
+  },
   { name: 'unrescue', before: ['rescue'], operation: 'unrescue', ends: 'active' },
 ];
 
@@ -119,6 +143,13 @@ async function prepared(scenario: Scenario): Promise<void> {
   cloud.kill();
 }
 
+function told({ parameters }: Scenario): OperationParameters | undefined {
+  const server = cloud.server(one);
+  return typeof parameters === 'function' && server !== undefined
+    ? parameters(server)
+    : (parameters as OperationParameters | undefined);
+}
+
 /** Number of the server's host. */
 function hostOf(): number {
   return Number(cloud.server(one)?.grant?.host.slice('host-'.length));
@@ -135,7 +166,7 @@ async function cut(
     answer =
       scenario.operation === 'create'
         ? await cloud.create(one)
-        : await cloud.operate(one, scenario.operation, scenario.parameters);
+        : await cloud.operate(one, scenario.operation, told(scenario));
   if (!running.isDead) await cloud.rest();
   const { passed, names } = running.boundaries;
   cloud.kill();

@@ -10,6 +10,8 @@ export interface HoldingsOptions {
 
 export class Holdings {
   readonly #options: HoldingsOptions;
+  /** Ports that their servers have let go of. */
+  readonly #loose = new Set<string>();
   /** Claim id by `provider consumer`. */
   readonly #claims = new Map<string, string>();
   /** Server by port. */
@@ -17,6 +19,11 @@ export class Holdings {
 
   constructor(options: HoldingsOptions) {
     this.#options = options;
+  }
+
+  /** The guest has let go of it, or never had it. */
+  letGo(portId: string): void {
+    this.#loose.add(portId);
   }
 
   hear(kind: string, id: string, { type, data }: StoredEvent): void {
@@ -62,7 +69,8 @@ export class Holdings {
     if (portId === undefined) return;
     const before = this.#ports.get(portId);
     const deviceId = data.port?.deviceId ?? '';
-    if (before !== undefined && deviceId !== before) this.#checkReleased('a port', before);
+    if (before !== undefined && deviceId !== before && !this.#loose.delete(portId))
+      this.#checkReleased('a port', before);
     if (deviceId === '') this.#ports.delete(portId);
     else if (type === 'network.port-set') this.#ports.set(portId, deviceId);
   }

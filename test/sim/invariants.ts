@@ -15,7 +15,7 @@ import { auditNetwork } from '#actors/services/network/audit.ts';
 import { networkDefinition } from '#actors/services/network/entity.ts';
 import { imageKey } from '#hypervisor/image/image-cache.ts';
 import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
-import type { SimulatedGuest } from '#hypervisor/simulated/guest.ts';
+import { macsOf, type SimulatedGuest } from '#hypervisor/simulated/guest.ts';
 import type { StateView } from '#runtime/events/projection.ts';
 
 interface View {
@@ -263,11 +263,14 @@ function guestFindings(
   const server = here.find(({ id }) => id === guest.id);
   if (server === undefined) return [`${host.name}: guest ${guest.id} runs without a grant`];
   const { runEpoch } = server.grant;
-  return guest.mark?.runEpoch === runEpoch
-    ? []
-    : [
-        `${host.name}: guest ${guest.id} runs under ${guest.mark?.runEpoch}, granted is ${runEpoch}`,
-      ];
+  if (guest.mark?.runEpoch !== runEpoch)
+    return [
+      `${host.name}: guest ${guest.id} runs under ${guest.mark?.runEpoch}, granted is ${runEpoch}`,
+    ];
+  // A server in error may be half attached.
+  if (server.vmState === 'error') return [];
+  const wanted = server.ports.map(({ mac }) => mac);
+  return difference(`${host.name}: interfaces of guest ${guest.id}`, macsOf(guest), wanted);
 }
 
 function powerFindings(

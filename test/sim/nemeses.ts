@@ -237,7 +237,11 @@ export const nemeses = {
       const { id } = guest;
       if (kind === 'ignore') {
         host.heedShutdown(id, false);
-        world.endLater(forMs, () => host.heedShutdown(id, true));
+        host.heedUnplug(id, false);
+        world.endLater(forMs, () => {
+          host.heedShutdown(id, true);
+          host.heedUnplug(id, true);
+        });
       } else {
         if (kind === 'unheard') host.faults.loseEvents(1);
         if (kind === 'kill') host.killGuest(id);

@@ -5,7 +5,7 @@ import type { OperationParameters } from '#actors/instance/parameters.ts';
 import { instances, type OperationName, operationNames } from '#actors/instance/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
-import { parametersFor } from '#test/support/operation-parameters.ts';
+import { interfaceParameters, parametersFor } from '#test/support/operation-parameters.ts';
 import { testFlavor } from '#test/support/servers.ts';
 import { type Act, act, chosen } from './acts.ts';
 import type { Walk } from './walk.ts';
@@ -53,8 +53,9 @@ export const userActs = {
     (walk, { via, server, pick, isFitting }) => {
       const id = chosen(walk.book.servers, server);
       if (id === undefined) return undefined;
-      const operation = operationFor(walk.world.seen(via, id), pick, isFitting);
-      const parameters = parametersOf(operation, pick, id);
+      const seen = walk.world.seen(via, id);
+      const operation = operationFor(seen, pick, isFitting);
+      const parameters = parametersOf(operation, pick, { id, ports: seen?.ports ?? [] });
       return walk.book.operate(walk.world, via, { serverId: id, operation, parameters });
     },
   ),
@@ -120,9 +121,11 @@ const sizes = [testFlavor, { ...testFlavor, id: 'larger', vcpus: 2, ramMiB: 192,
 function parametersOf(
   operation: OperationName,
   pick: number,
-  serverId: string,
+  { id, ports }: Pick<InstanceState, 'id' | 'ports'>,
 ): OperationParameters {
-  const imageId = `image-${pick}-of-${serverId}`;
+  const imageId = `image-${pick}-of-${id}`;
+  if (operation === 'attach-interface' || operation === 'detach-interface')
+    return interfaceParameters(operation, `port-${pick}-of-${id}`, ports);
   if (operation !== 'resize') return parametersFor(operation, pick, imageId).parameters ?? {};
   const flavor = { ...(chosen(sizes, pick >> 3) ?? testFlavor), ephemeralGiB: 1 };
   return { flavor, sameHost: pick % 5 === 0 };

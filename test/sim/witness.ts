@@ -2,6 +2,7 @@
 // guest on two hosts, none without a grant that its host has saved (I1, R1), one grant per run-epoch and only while none
 // stands (I3, R3), no owner after its successor, no request twice, no step out of turn. It knows nothing of the actors'
 // own states: what it says, it has seen.
+import type { OperationParameters } from '#actors/instance/parameters.ts';
 import type { InstanceEvent, OperationName } from '#actors/instance/protocol.ts';
 import { operations } from '#actors/instance/operations/all.ts';
 import type { SimulatedGuest } from '#hypervisor/simulated/guest.ts';
@@ -38,6 +39,13 @@ interface Running {
   sinceMs: number;
   isUndoing: boolean;
   readonly failedHosts: Set<string>;
+  /** That it attaches or detaches. */
+  readonly portId: string | undefined;
+}
+
+interface Started {
+  readonly operationId: string;
+  readonly parameters?: OperationParameters;
 }
 
 export interface WitnessOptions {
@@ -182,9 +190,9 @@ export class Witness {
     const history = this.historyOf(id);
     switch (event.type) {
       case 'instance.requested':
-        return this.#start(id, 'create', event.operationId);
+        return this.#start(id, 'create', event);
       case 'instance.operation-started':
-        return this.#start(id, event.operation, event.operationId);
+        return this.#start(id, event.operation, event);
       case 'instance.step-completed':
         return this.#step(id, event.operationId, event.step);
       case 'instance.undone':
@@ -221,7 +229,7 @@ export class Witness {
       .map(([key, { runEpoch }]) => `${key.slice(host.length + 1)}@${runEpoch}`);
   }
 
-  #start(id: string, name: OperationName, operationId: string): void {
+  #start(id: string, name: OperationName, { operationId, parameters }: Started): void {
     const history = this.historyOf(id);
     history.started.set(operationId, (history.started.get(operationId) ?? 0) + 1);
     if (name === 'delete') history.deletes += 1;
@@ -235,6 +243,7 @@ export class Witness {
       sinceMs: this.#options.nowMs(),
       isUndoing: false,
       failedHosts: new Set(),
+      portId: parameters?.attach?.port.portId ?? parameters?.detach?.portId,
     };
   }
 
@@ -289,6 +298,9 @@ export class Witness {
     const { length } = operations[operation.name].steps;
     if (succeeded && operation.step !== length)
       this.#found(`steps: ${operationId} succeeded after ${operation.step} of ${length} steps`);
+    const lets = succeeded ? 'detach-interface' : 'attach-interface';
+    if (operation.name === lets && operation.portId !== undefined)
+      this.#holdings.letGo(operation.portId);
     if (succeeded && operation.name === 'delete') history.isGone = true;
     if (succeeded && operation.name === 'suspend') history.hasRunSince = false;
   }

@@ -1,4 +1,5 @@
 // What each operation is told in tests, where it must be told something; `pick` chooses among the possible.
+import type { ServerPort } from '#actors/domain/server.ts';
 import type { ServerSnapshot } from '#actors/domain/server-snapshot.ts';
 import type { OperationParameters } from '#actors/instance/parameters.ts';
 import type { OperationName } from '#actors/instance/protocol.ts';
@@ -20,9 +21,24 @@ export function parametersFor(
     case 'snapshot':
     case 'backup':
       return { parameters: { snapshot: snapshotOf(operation, pick, imageId ?? nextImageId()) } };
+    case 'attach-interface':
+    case 'detach-interface':
+      return { parameters: interfaceParameters(operation, `port-${pick}`) };
     default:
       return {};
   }
+}
+
+/** Another port on the network of the server's first one, or the last one that it has. */
+export function interfaceParameters(
+  operation: 'attach-interface' | 'detach-interface',
+  newPortId: string,
+  ports: readonly Pick<ServerPort, 'portId' | 'networkId'>[] = [],
+): OperationParameters {
+  const networkId = ports[0]?.networkId ?? 'network-1';
+  return operation === 'attach-interface'
+    ? { attach: { port: { portId: newPortId, existing: false, networkId } } }
+    : { detach: { portId: ports.at(-1)?.portId ?? newPortId, networkId } };
 }
 
 let made = 0;

@@ -69,6 +69,7 @@ export function failAction(
       ...event,
       finishedAtMs: atMs,
       result: 'Error',
+      ...(fault === undefined ? {} : { code: fault.code }),
       details:
         fault === undefined
           ? 'Given up for a later request.'

@@ -23,6 +23,7 @@ export function decide(state: InstanceState, command: InstanceCommand, facts: Fa
   if (command.type === 'instance.abandon') return abandon(state, facts);
   if (command.type === 'instance.operate' && wasDone(state, command, facts)) return nothing;
   if (command.type === 'instance.image-discarded') return imageDiscarded(state, command, facts);
+  if (command.type === 'instance.port-released') return portReleased(state, command, facts);
   if (command.type === 'instance.observed' || command.type === 'instance.left') {
     const over = ofFenced(state, command, facts);
     if (over !== undefined) return over;
@@ -98,6 +99,16 @@ function imageDiscarded(
   return accept([{ type: 'instance.image-discarded', imageId, atMs: nowMs }], done);
 }
 
+/** Also of a server that is gone. */
+function portReleased(
+  { loosePorts = [] }: InstanceState,
+  { portId }: Named<'instance.port-released'>,
+  { nowMs }: Facts,
+): Outcome {
+  if (!loosePorts.some((port) => port.portId === portId)) return nothing;
+  return accept([{ type: 'instance.port-released', portId, atMs: nowMs }], done);
+}
+
 function abandon(state: InstanceState, facts: Facts): Outcome {
   if (state.existence === 'none')
     return accept([{ type: 'instance.abandoned', atMs: facts.nowMs }], { exists: false });
@@ -124,6 +135,10 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
   ) {
     return wrongState(state, table.action, 'task_state', state.taskState);
   }
+  // Given back and taken again at once, nobody could say whose it is.
+  const attached = name === 'attach-interface' ? parameters?.attach?.port.portId : undefined;
+  if (state.loosePorts?.some(({ portId }) => portId === attached) === true)
+    return wrongState(state, table.action, 'task_state', 'networking');
   const mayMeetMove = table.needsMove === true || name === 'delete';
   if (mayMeetMove ? !hasMoveFor(state, name) : state.move !== undefined)
     return wrongState(state, table.action, 'vm_state', state.vmState);

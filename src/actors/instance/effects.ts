@@ -13,6 +13,8 @@ import type { Networks } from '../ports/networks.ts';
 import { projects } from '../project/protocol.ts';
 import { explainNoHost } from '../scheduler/explain.ts';
 import type { HostRefusal } from '../scheduler/protocol.ts';
+import { attachFault } from './attach-fault.ts';
+import { releaseLoosePort, serverPort, takePort } from './interface-effects.ts';
 import { isMoveEffect, type MoveResult, performMoveEffect } from './move-effects.ts';
 import { networkFaultMessage } from './network-fault.ts';
 import { orderOf, planOf } from './orders.ts';
@@ -28,7 +30,8 @@ type Outcome =
   | Report<'instance.step-done'>
   | Report<'instance.step-undone'>
   | Report<'instance.step-failed'>
-  | Report<'instance.image-discarded'>;
+  | Report<'instance.image-discarded'>
+  | Report<'instance.port-released'>;
 type Result = Report<'instance.step-done'>['result'];
 type Fault = Report<'instance.step-failed'>['fault'];
 
@@ -53,7 +56,7 @@ export function instanceEffects(
     if (effect.kind.startsWith('release-') || effect.kind === 'discard-image')
       await placing.get(context.entityId)?.catch(() => undefined);
     const attempted = attempt(services, effect, context);
-    if (effect.kind.startsWith('place') || effect.kind === 'register-image')
+    if (effect.kind.startsWith('place') || isTaken.has(effect.kind))
       remember(placing, context.entityId, attempted);
     const outcome = await attempted;
     if (outcome?.type === 'instance.step-failed' && !context.signal.aborted) {
@@ -67,6 +70,9 @@ export function instanceEffects(
     return outcome;
   };
 }
+
+/** What is made for a server without its host, beside its place. */
+const isTaken: ReadonlySet<InstanceEffect['kind']> = new Set(['register-image', 'take-port']);
 
 function remember(
   placing: Map<string, Promise<unknown>>,
@@ -133,6 +139,12 @@ async function run(
       return reclaim(services, effect, context, state);
     case 'discard-image':
       return discardImage(services, effect);
+    case 'take-port':
+      return takenPort(services, effect, context, state);
+    case 'release-port': {
+      const portId = await releaseLoosePort(services.networks, effect, state);
+      return portId === undefined ? undefined : { type: 'instance.port-released', portId };
+    }
     case 'deadline':
       return undefined;
     default:
@@ -242,6 +254,19 @@ async function discardImage(
   return { type: 'instance.image-discarded', imageId };
 }
 
+async function takenPort(
+  { networks }: InstanceServices,
+  effect: InstanceEffect,
+  context: EffectContext,
+  state: InstanceState,
+): Promise<Outcome | undefined> {
+  const taken = await takePort(networks, effect, state, context);
+  if (taken === undefined) return undefined;
+  if (!isRefusal(taken)) return ended(effect, { ports: [taken] });
+  const networkId = state.operation?.parameters.attach?.port.networkId ?? '';
+  return failed(effect, attachFault(taken, { serverId: state.id, networkId }), false);
+}
+
 /** Host and ports at once: neither needs the other. */
 async function place(
   services: InstanceServices,
@@ -287,15 +312,7 @@ async function place(
   if (isRefusal(placed.value)) return failed(effect, placementFault(placed.value, state), false);
   if (isRefusal(allocated.value)) return failed(effect, networkFault(allocated.value), false);
   const { host, node, providerId, availabilityZone } = placed.value;
-  const ports = allocated.value.map(({ tag, ...port }) => ({
-    ...port,
-    fixedIps: port.fixedIps.map(({ gateway, dnsServers, ...ip }) => ({
-      ...ip,
-      dnsServers: [...dnsServers],
-      ...(gateway === undefined ? {} : { gateway }),
-    })),
-    ...(tag === undefined ? {} : { tag }),
-  }));
+  const ports = allocated.value.map(serverPort);
   return ended(effect, { host, node, providerId, availabilityZone, ports });
 }
 
@@ -381,7 +398,7 @@ async function order(
       { ...orderOf(effect, state, grant), ownerEpoch },
       { signal },
     ),
-    effect.kind === 'build-guest'
+    effect.kind === 'build-guest' || effect.kind === 'attach-interface'
       ? services.networks.bind(state.id, grant.host, effect.requestId)
       : undefined,
   ]);

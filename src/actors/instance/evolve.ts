@@ -4,6 +4,7 @@ import type { ServerRequest } from '../domain/server.ts';
 import type { PowerState, VmState } from '../domain/states.ts';
 import { beginAction, endAction, failAction } from './actions.ts';
 import { nextUndo } from './decide.ts';
+import { portReleased, portsAfterFailure, portsAfterStep } from './interfaces.ts';
 import {
   cutShortPlacement,
   diskPlace,
@@ -74,6 +75,8 @@ export function evolve(state: InstanceState, event: InstanceEvent): InstanceStat
       return stateReset(state, event);
     case 'instance.image-discarded':
       return imageDiscarded(state, event.imageId);
+    case 'instance.port-released':
+      return { ...state, ...portReleased(state, event.portId) };
     case 'instance.abandoned':
       return { ...state, existence: 'gone', vmState: 'deleted', terminatedAtMs: event.atMs };
     default:
@@ -194,7 +197,10 @@ function stepCompleted(
   const table = operations[operation.name];
   const step = operation.step + 1;
   const [done, next] = [stepAt(operation.name, operation.step), table.steps[step]];
-  const moved = stepMoved(state, operation, { table, step: done, next }, event);
+  const moved = {
+    ...stepMoved(state, operation, { table, step: done, next }, event),
+    ...portsAfterStep(state, operation, done, event.result),
+  };
   if (next === undefined) return { ...state, ...moved, powerState, updatedAtMs: event.atMs };
   return {
     ...state,
@@ -312,6 +318,7 @@ function operationEnded(
   const base = {
     ...state,
     ...recordEnded(state, operation, table, event),
+    ...(event.succeeded ? {} : portsAfterFailure(state, operation)),
     operation: undefined,
     taskState: undefined,
     updatedAtMs: event.atMs,

@@ -15,7 +15,10 @@ export function orderOf(effect: InstanceEffect, state: InstanceState, grant: Gra
     requestId: effect.requestId,
   };
   const plan = planOf(state, grant);
-  const order = guestOrder(effect, shared, plan) ?? diskOrder(effect, shared, { state, plan });
+  const order =
+    guestOrder(effect, shared, plan) ??
+    diskOrder(effect, shared, { state, plan }) ??
+    interfaceOrder(effect, shared, { state, plan });
   if (order === undefined) throw new Error(`effect ${effect.kind} is no order to a host`);
   const isMadeAnew = effect.kind !== 'rebuild-guest' && state.needsRebuild === true;
   if (order.type === 'node.build' && state.operation?.name === 'evacuate')
@@ -92,6 +95,20 @@ function diskOrder(
     default:
       return undefined;
   }
+}
+
+function interfaceOrder(
+  { kind }: InstanceEffect,
+  shared: Shared,
+  { state, plan }: { readonly state: InstanceState; readonly plan: GuestPlan },
+): NodeOrder | undefined {
+  const { attach, detach } = state.operation?.parameters ?? {};
+  const portId = (): string => told(attach?.port ?? detach, 'change of interfaces').portId;
+  if (kind === 'attach-interface')
+    return { type: 'node.attach-interface', ...shared, plan, portId: portId() };
+  if (kind === 'detach-interface')
+    return { type: 'node.detach-interface', ...shared, plan, portId: portId() };
+  return undefined;
 }
 
 function told<T>(parameter: T | undefined, name: string): T {

@@ -1,7 +1,7 @@
 // What an operation is asked with, beside its name: checked by the API, kept in the journal with the operation that it
 // belongs to. One object for all tables, each field optional; a table that needs one says so where it reads it. Pure.
 import { type Static, Type } from 'typebox';
-import { flavorSchema, serverImageSchema } from '../domain/server.ts';
+import { flavorSchema, portRequestSchema, serverImageSchema } from '../domain/server.ts';
 import { serverSnapshotSchema } from '../domain/server-snapshot.ts';
 import { rebuildSchema } from './rebuild.ts';
 
@@ -28,6 +28,10 @@ export const operationParametersSchema = Type.Object({
   reclaimAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
   /** snapshot, backup: the image that is made. */
   snapshot: Type.Optional(serverSnapshotSchema),
+  /** attach-interface: the port, made under this id or one that is there, and the groups of one that is made. */
+  attach: Type.Optional(Type.Object({ port: portRequestSchema })),
+  /** detach-interface: which port. */
+  detach: Type.Optional(Type.Object({ portId: text, networkId: text })),
 });
 export type OperationParameters = Static<typeof operationParametersSchema>;
 
@@ -38,4 +42,6 @@ export const neededParameters: Readonly<Record<string, keyof OperationParameters
   snapshot: 'snapshot',
   backup: 'snapshot',
   'soft-delete': 'reclaimAfterMs',
+  'attach-interface': 'attach',
+  'detach-interface': 'detach',
 };

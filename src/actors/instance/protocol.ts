@@ -43,6 +43,8 @@ export const operationNames = [
   'soft-delete',
   'restore',
   'evacuate',
+  'attach-interface',
+  'detach-interface',
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 const operationName = Type.Unsafe<OperationName>(Type.String({ enum: [...operationNames] }));
@@ -85,7 +87,7 @@ export const instanceCommands = {
   ),
   /** Starts any operation but create. Delete may interrupt every other one. */
   'instance.operate': command(
-    2,
+    3,
     Type.Object({
       operation: operationName,
       operationId: text,
@@ -164,6 +166,8 @@ export const instanceCommands = {
   'instance.reset-state': command(1, Type.Object({ vmState: resetState }), done),
   /** From the effect that follows an operation which left its image unfinished: there is no such image. */
   'instance.image-discarded': command(1, Type.Object({ imageId: text }), done),
+  /** From the effect that follows it: the network service has let go of a port that the server does not have. */
+  'instance.port-released': command(1, Type.Object({ portId: text }), done),
   /** A host that was fenced is back: nothing of the server runs there under this grant, and nothing ever will. */
   'instance.left': command(1, Type.Object({ host: text, runEpoch: Type.Integer() }), done),
   /** No server came of this id (a quota reservation was left behind): it can never be created any more. */
@@ -181,7 +185,7 @@ export const instanceEvents = {
     }),
   ),
   'instance.operation-started': event(
-    2,
+    3,
     Type.Object({
       operation: operationName,
       operationId: text,
@@ -191,7 +195,7 @@ export const instanceEvents = {
       parameters: Type.Optional(operationParametersSchema),
       atMs: Type.Number(),
     }),
-    { 1: (data) => data },
+    { 1: (data) => data, 2: (data) => data },
   ),
   'instance.step-completed': event(
     2,
@@ -294,6 +298,7 @@ export const instanceEvents = {
   ),
   'instance.state-reset': event(1, Type.Object({ vmState: resetState, atMs: Type.Number() })),
   'instance.image-discarded': event(1, Type.Object({ imageId: text, atMs: Type.Number() })),
+  'instance.port-released': event(1, Type.Object({ portId: text, atMs: Type.Number() })),
   'instance.abandoned': event(1, Type.Object({ atMs: Type.Number() })),
 } as const;
 

@@ -50,6 +50,11 @@ export interface Move {
   readonly isKept?: true;
 }
 
+export interface LoosePort {
+  readonly portId: string;
+  readonly networkId: string;
+}
+
 export interface RunningOperation {
   readonly id: string;
   readonly name: OperationName;
@@ -87,6 +92,8 @@ export interface ActionRecord {
     readonly startedAtMs: number;
     readonly finishedAtMs: number | undefined;
     readonly result: 'Success' | 'Error' | undefined;
+    /** Of the fault, for whoever waits for the operation. */
+    readonly code?: number;
     readonly host: string | undefined;
     /** For administrators. */
     readonly details: string | undefined;
@@ -121,6 +128,8 @@ export interface InstanceState {
   readonly unfinishedImage?: string | undefined;
   /** Such images of earlier operations that are still to be removed; bounded by MAX_LEFT_IMAGES. */
   readonly leftImages?: readonly string[];
+  /** Ports that are to be given back to the network service: at most as many as the server has had. */
+  readonly loosePorts?: readonly LoosePort[] | undefined;
   readonly locked: boolean;
   readonly lockedByAdmin: boolean;
   readonly lockedReason: string | undefined;

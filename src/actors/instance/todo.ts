@@ -3,16 +3,24 @@
 import type { Effect } from '#runtime/entity/definition.ts';
 import { stepAt } from './operations/all.ts';
 import type { EffectName } from './operations/table.ts';
-import type { InstanceState } from './state.ts';
+import type { InstanceState, LoosePort } from './state.ts';
 
 export interface InstanceEffect extends Effect {
-  readonly kind: EffectName | 'deadline' | 'auto-confirm' | 'discard-image' | 'reclaim';
+  readonly kind:
+    | EffectName
+    | 'deadline'
+    | 'auto-confirm'
+    | 'discard-image'
+    | 'reclaim'
+    | 'release-port';
   readonly operationId: string;
   readonly step: string;
   readonly attempt: number;
   readonly requestId: string;
   /** True when it takes a step back. */
   readonly undo: boolean;
+  /** For release-port. */
+  readonly portId?: string;
   readonly deadlineMs: number;
   /** Of `discard-image`. */
   readonly imageId?: string;
@@ -45,7 +53,14 @@ function confirmLater({ move, vmState }: InstanceState): readonly InstanceEffect
 export function todo(state: InstanceState): readonly InstanceEffect[] {
   const reclaim = reclaimOf(state);
   const others = reclaim === undefined ? discardsOf(state) : [reclaim, ...discardsOf(state)];
-  return others.length === 0 ? ofOperation(state) : [...ofOperation(state), ...others];
+  const { loosePorts = [] } = state;
+  if (others.length + loosePorts.length === 0) return ofOperation(state);
+  return [...ofOperation(state), ...others, ...loosePorts.map(releaseOf)];
+}
+
+function releaseOf({ portId }: LoosePort): InstanceEffect {
+  const id = `release-port/${portId}`;
+  return { ...ofNoOperation, id, kind: 'release-port', requestId: `req-${id}`, portId };
 }
 
 /** Soft-deleted servers are deleted for good when their time is over, whoever owns them by then. */

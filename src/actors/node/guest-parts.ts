@@ -1,7 +1,7 @@
 // What a guest of a plan is made of on this host: disks, config drive, ports, and the specification that it starts from.
 // Each part may be made again: what is there is kept.
 import type { GuestSpec } from '#hypervisor/port.ts';
-import type { ServerImage } from '../domain/server.ts';
+import type { ServerImage, ServerPort } from '../domain/server.ts';
 import { guestSpec } from './guest-spec.ts';
 import type { Machine } from './machine.ts';
 import { type GuestPlan, NodeFault } from './protocol.ts';
@@ -64,25 +64,26 @@ export async function makeConfigDrive(
   await storage.createConfigDrive({ guestId: plan.serverId, files });
 }
 
-export async function plugPorts(
+export async function plugPorts(machine: Machine, plan: GuestPlan): Promise<Interfaces> {
+  return Promise.all(plan.ports.map((port) => plugPort(machine, plan, port)));
+}
+
+export async function plugPort(
   { network, networkSpec }: Machine,
-  plan: GuestPlan,
-): Promise<Interfaces> {
-  return Promise.all(
-    plan.ports.map(async (port) => {
-      const spec = await networkSpec(port.networkId);
-      if (spec === undefined)
-        throw new NodeFault('network', `network ${port.networkId} is not there any more`, {
-          retryable: false,
-        });
-      await network.ensureNetwork(spec);
-      const { portId: id, networkId, mac } = port;
-      // Addresses of subnets that have no data plane on hosts yet (IPv6) are the guest's own affair.
-      const served = new Set(spec.subnets.map((subnet) => subnet.id));
-      const fixedIps = port.fixedIps.filter(({ subnetId }) => served.has(subnetId));
-      return network.plug({ id, networkId, mac, fixedIps, hostname: plan.hostname });
-    }),
-  );
+  { hostname }: Pick<GuestPlan, 'hostname'>,
+  port: ServerPort,
+): Promise<Interfaces[number]> {
+  const spec = await networkSpec(port.networkId);
+  if (spec === undefined)
+    throw new NodeFault('network', `network ${port.networkId} is not there any more`, {
+      retryable: false,
+    });
+  await network.ensureNetwork(spec);
+  const { portId: id, networkId, mac } = port;
+  // Addresses of subnets that have no data plane on hosts yet (IPv6) are the guest's own affair.
+  const served = new Set(spec.subnets.map((subnet) => subnet.id));
+  const fixedIps = port.fixedIps.filter(({ subnetId }) => served.has(subnetId));
+  return network.plug({ id, networkId, mac, fixedIps, hostname });
 }
 
 /** As a start under this run-epoch needs it; its paths lead to the guest's files until the grant is over. */

@@ -1,6 +1,7 @@
 // From a server's plan to what the hypervisor is to start. Pure: paths and devices are handed in.
 import type { GuestDisk, GuestInterface, GuestSpec } from '#hypervisor/port.ts';
 import { instanceName } from '../domain/instance-name.ts';
+import type { ServerPort } from '../domain/server.ts';
 import type { GuestPlan } from './protocol.ts';
 
 export interface GuestParts {
@@ -33,17 +34,19 @@ export function guestSpec(plan: GuestPlan, parts: GuestParts): GuestSpec {
     interfaces: parts.interfaces.map((device, index): GuestInterface => {
       const port = plan.ports[index];
       if (port === undefined) throw new Error(`server ${plan.serverId} has no port ${index}`);
-      return {
-        mac: port.mac,
-        bridge: device.bridge,
-        tap: device.tap,
-        mtu: device.mtu,
-        model: interfaceModel(plan),
-      };
+      return interfaceOf(plan, port, device);
     }),
     consoleLogPath: parts.consoleLogPath,
     mark: { cluster: parts.cluster, host: parts.host, runEpoch: parts.runEpoch },
   };
+}
+
+export function interfaceOf(
+  plan: GuestPlan,
+  { mac }: Pick<ServerPort, 'mac'>,
+  { bridge, tap, mtu }: GuestParts['interfaces'][number],
+): GuestInterface {
+  return { mac, bridge, tap, mtu, model: interfaceModel(plan) };
 }
 
 function interfaceModel(plan: GuestPlan): GuestInterface['model'] {

@@ -15,6 +15,7 @@ import {
   RESCUE_DISK,
   specOf,
 } from './guest-parts.ts';
+import { performInterfaceOrder } from './guests/interfaces.ts';
 import type { Machine } from './machine.ts';
 import { type GuestPlan, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
 
@@ -114,6 +115,9 @@ export class GuestExecutor {
       case 'node.upload-snapshot':
       case 'node.drop-snapshot':
         return performDiskOrder(this.#withDisks(), order, signal);
+      case 'node.attach-interface':
+      case 'node.detach-interface':
+        return performInterfaceOrder(this.#withDisks(), order);
       case 'old-copy':
         return endOldCopy(this.#moving(), order);
       case 'stale-memory':
@@ -449,6 +453,8 @@ const verbs: Readonly<Record<GuestWork['type'], string>> = {
   'node.snapshot': 'Copying the disk of',
   'node.upload-snapshot': 'Uploading the image of',
   'node.drop-snapshot': 'Removing the copied disk of',
+  'node.attach-interface': 'Attaching an interface to',
+  'node.detach-interface': 'Detaching an interface of',
   'stale-memory': 'Removing old memory of',
   'old-copy': 'Taking away the old copy of',
 };

@@ -110,7 +110,19 @@ export type NodeOrder =
   /** That copy goes to the image service. */
   | (Order & { readonly type: 'node.upload-snapshot'; readonly imageId: string })
   /** It goes from the host. */
-  | (Order & { readonly type: 'node.drop-snapshot' });
+  | (Order & { readonly type: 'node.drop-snapshot' })
+  /** That port of the plan is on the host, and in the guest if there is one. */
+  | (Order & {
+      readonly type: 'node.attach-interface';
+      readonly plan: GuestPlan;
+      readonly portId: string;
+    })
+  /** That port of the plan is in no guest any more, and not on the host. */
+  | (Order & {
+      readonly type: 'node.detach-interface';
+      readonly plan: GuestPlan;
+      readonly portId: string;
+    });
 
 export interface NodeReport {
   readonly power: PowerState;

@@ -89,6 +89,23 @@ export interface Networks {
     readonly securityGroups: readonly string[];
     readonly requestId: string;
   }): Promise<readonly BoundPort[] | Refusal>;
+  /**
+   * Binds one more port to a server. A repeat answers as before. On a refusal the port may have been made all the same:
+   * `releasePort` gives it back. Refusals: those of `allocate`.
+   */
+  attach(request: {
+    readonly serverId: string;
+    readonly projectId: string;
+    readonly port: PortRequest;
+    readonly requestId: string;
+  }): Promise<BoundPort | Refusal>;
+  /** One port of the server: deleted if it was made for it, else free. Silent if it is not the server's. */
+  releasePort(port: {
+    readonly serverId: string;
+    readonly portId: string;
+    readonly networkId: string;
+    readonly requestId: string;
+  }): Promise<void>;
   /** Says where the server's ports are now in use. */
   bind(serverId: string, host: string, requestId: string): Promise<void>;
   /** Deletes ports made for the server, unbinds the user's own. Silent if there are none. */

@@ -6,6 +6,7 @@ import type { Migrations } from '../migration-port.ts';
 import type {
   ConsoleStream,
   GuestEvent,
+  GuestInterface,
   GuestSpec,
   GuestState,
   HostInfo,
@@ -18,9 +19,11 @@ import { Connections } from './connections.ts';
 import { consoleStream, readConsoleLog, removeOldConsoleLogs } from './console.ts';
 import { guestDomainXml } from './domain-xml/guest-domain.ts';
 import type { GuestHost } from './domain-xml/guest-domain.ts';
+import { layoutOf } from './domain-xml/layout.ts';
 import { guestEventOf } from './events.ts';
 import { absentIfNotFound, domainRef, GuestReader } from './guest-reader.ts';
 import { virError } from './rpc/faults.ts';
+import { LibvirtInterfaces } from './interfaces.ts';
 import { LibvirtMigrations } from './migrations.ts';
 import type { KeepaliveOptions } from './rpc/keepalive.ts';
 import { eventMessages, procedures } from './rpc/procedures.ts';
@@ -71,6 +74,7 @@ class Driver implements LibvirtDriver {
   readonly #options: LibvirtDriverOptions;
   readonly #connections: Connections;
   readonly #reader: GuestReader;
+  readonly #interfaces: LibvirtInterfaces;
   readonly #listeners = new Set<(event: GuestEvent) => void>();
   readonly #waitingForUp = new Set<() => void>();
   #architecture: string | undefined;
@@ -87,6 +91,11 @@ class Driver implements LibvirtDriver {
       onDown: (reason) => this.#tell({ type: 'connection.down', reason }),
     });
     this.#reader = new GuestReader(this.#connections);
+    this.#interfaces = new LibvirtInterfaces({
+      env: options.env,
+      connections: this.#connections,
+      reader: this.#reader,
+    });
     this.migrations = new LibvirtMigrations({
       connections: this.#connections,
       reader: this.#reader,
@@ -165,7 +174,10 @@ class Driver implements LibvirtDriver {
     // The saved memory fits the very machine type it ran on, which an alias may not name any more.
     const machine = machineOf(saved.xml) ?? spec.machine;
     const exact = machine === undefined ? spec : { ...spec, machine };
-    const xml = guestDomainXml(exact, await this.#guestHost(), { consoleLog: 'continued' });
+    const xml = guestDomainXml(exact, await this.#guestHost(), {
+      consoleLog: 'continued',
+      layout: layoutOf(saved.xml),
+    });
     const dom = await this.#start(spec, async () => {
       await this.#connections.work(
         procedures.domainRestoreFlags,
@@ -223,6 +235,18 @@ class Driver implements LibvirtDriver {
     this.#reader.forget(id);
   }
 
+  interfacesOf(id: string): Promise<readonly string[]> {
+    return this.#interfaces.macsOf(id);
+  }
+
+  attachInterface(id: string, given: GuestInterface): Promise<void> {
+    return this.#interfaces.attach(id, given);
+  }
+
+  detachInterface(id: string, mac: string): Promise<void> {
+    return this.#interfaces.detach(id, mac);
+  }
+
   async openConsole(id: string): Promise<ConsoleStream> {
     const { stream, release } = await this.#connections.openStream(procedures.domainOpenConsole, {
       dom: domainRef(id),
@@ -248,7 +272,10 @@ class Driver implements LibvirtDriver {
     });
     const machine = machineOf(running.xml) ?? spec.machine;
     const exact = machine === undefined ? spec : { ...spec, machine };
-    return guestDomainXml(exact, await this.#guestHost(), { consoleLog: 'continued' });
+    return guestDomainXml(exact, await this.#guestHost(), {
+      consoleLog: 'continued',
+      layout: layoutOf(running.xml),
+    });
   }
 
   async #act<A>(
@@ -305,8 +332,9 @@ class Driver implements LibvirtDriver {
   }
 
   #onMessage(procedure: number, payload: Uint8Array): void {
-    if (procedure !== eventMessages.domainLifecycle.number) return;
     try {
+      if (procedure === eventMessages.domainDeviceRemoved.number) this.#interfaces.heard(payload);
+      if (procedure !== eventMessages.domainLifecycle.number) return;
       const event = guestEventOf(decodeXdr(eventMessages.domainLifecycle.body, payload));
       if (event !== undefined) this.#tell(event);
     } catch (error) {

@@ -4,6 +4,7 @@
 import type {
   ConsoleStream,
   GuestEvent,
+  GuestInterface,
   GuestSpec,
   GuestState,
   HostInfo,
@@ -15,6 +16,7 @@ import type { SimulatedOperation } from './faults.ts';
 import {
   createGuest,
   failedSave,
+  macsOf,
   pauseGuest,
   rebootGuest,
   restoreGuest,
@@ -22,10 +24,14 @@ import {
   saveGuest,
   stopGuest,
   toGuestState,
+  withMacs,
 } from './guest.ts';
 import type { SimulatedGuest } from './guest.ts';
 import type { SimulatedHost } from './host.ts';
 import { SimulatedMigrations } from './migrations.ts';
+
+/** As many slots as a q35 machine has for devices that come while it runs, about. */
+const MAX_INTERFACES = 16;
 
 export class SimulatedHypervisor implements Hypervisor {
   readonly kind = 'simulated';
@@ -128,6 +134,37 @@ export class SimulatedHypervisor implements Hypervisor {
       }
       const before = this.#host.guests.find(spec.id);
       return this.#started(restoreGuest(spec, this.#host.nextIncarnation(), before));
+    });
+  }
+
+  interfacesOf(id: string): Promise<readonly string[]> {
+    return this.#call('interfacesOf', () => macsOf(this.#domain(id)));
+  }
+
+  attachInterface(id: string, { mac }: GuestInterface): Promise<void> {
+    return this.#call('attachInterface', () => {
+      const guest = this.#domain(id);
+      const macs = macsOf(guest);
+      if (macs.includes(mac)) return;
+      if (macs.length >= MAX_INTERFACES)
+        throw new HypervisorFault('failed', `guest ${id} has no slot left for an interface`);
+      this.#host.apply({ guest: withMacs(guest, [...macs, mac]), events: [] });
+    });
+  }
+
+  detachInterface(id: string, mac: string): Promise<void> {
+    return this.#call('detachInterface', () => {
+      const guest = this.#host.guests.find(id);
+      const macs = guest === undefined || guest.power === 'off' ? [] : macsOf(guest);
+      if (guest === undefined || !macs.includes(mac)) return;
+      if (guest.power === 'paused')
+        throw new HypervisorFault('wrong-state', `guest ${id} stands still and can't let go of it`);
+      if (!this.#host.heedsUnplug(id))
+        throw new HypervisorFault('timeout', `guest ${id} has not let go of its interface ${mac}`, {
+          retryable: true,
+        });
+      const left = macs.filter((one) => one !== mac);
+      this.#host.apply({ guest: withMacs(guest, left), events: [] });
     });
   }
 

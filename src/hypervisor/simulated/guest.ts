@@ -13,6 +13,8 @@ export interface SimulatedGuest {
   readonly vcpus: number;
   readonly memoryMiB: number;
   readonly mac: string | undefined;
+  /** Of its other interfaces, if there are some. */
+  readonly otherMacs?: readonly string[];
   /** Names this run of the domain, so that a late timer of an earlier run does nothing. */
   readonly incarnation: number;
   /** Created paused and not yet resumed: firmware has not run. */
@@ -73,7 +75,19 @@ function describe(
   spec: GuestSpec,
 ): Omit<SimulatedGuest, 'incarnation' | 'power' | 'awaitsBoot' | 'boots' | 'log'> {
   const { id, name, mark, vcpus, memoryMiB } = spec;
-  return { id, name, mark, vcpus, memoryMiB, mac: spec.interfaces[0]?.mac };
+  const [mac, ...others] = spec.interfaces.map((one) => one.mac);
+  const shared = { id, name, mark, vcpus, memoryMiB, mac };
+  return others.length === 0 ? shared : { ...shared, otherMacs: others };
+}
+
+export function macsOf({ mac, otherMacs = [] }: SimulatedGuest): readonly string[] {
+  return mac === undefined ? otherMacs : [mac, ...otherMacs];
+}
+
+export function withMacs(guest: SimulatedGuest, macs: readonly string[]): SimulatedGuest {
+  const { otherMacs: _, ...rest } = guest;
+  const [mac, ...others] = macs;
+  return others.length === 0 ? { ...rest, mac } : { ...rest, mac, otherMacs: others };
 }
 
 /** Pausing a paused guest changes and says nothing; so does resuming a running one. */

@@ -72,6 +72,7 @@ export class SimulatedHost {
   readonly #bootText: BootText;
   readonly #connections = new Set<HostConnection>();
   readonly #stubborn = new Set<string>();
+  readonly #clinging = new Set<string>();
   readonly #log: StateLog | undefined;
   #connected = true;
   #incarnations = 0;
@@ -212,6 +213,16 @@ export class SimulatedHost {
 
   heedsShutdown(id: string): boolean {
     return !this.#stubborn.has(id);
+  }
+
+  /** Whether the guest lets go of a device that is to be unplugged; by default it does. */
+  heedUnplug(id: string, heeds: boolean): void {
+    if (heeds) this.#clinging.delete(id);
+    else this.#clinging.add(id);
+  }
+
+  heedsUnplug(id: string): boolean {
+    return !this.#clinging.has(id);
   }
 
   /** A domain that somebody else started: it carries no mark. */

@@ -167,6 +167,8 @@ function networksOf(networks: TestNetworks): Networks {
     findNetwork: (networkId) => networks.all.get(networkId),
     findPort: (portId) => networks.ports.get(portId),
     allocate: refuse,
+    attach: refuse,
+    releasePort: refuse,
     bind: refuse,
     release: refuse,
     serversWithPorts: () => [],

@@ -5,6 +5,7 @@ import { describe } from 'vitest';
 import { connectionContract } from './connection-contract.ts';
 import { consoleContract } from './console-contract.ts';
 import { eventOrderContract } from './event-order-contract.ts';
+import { interfaceContract } from './interface-contract.ts';
 import { lifecycleContract } from './lifecycle-contract.ts';
 import { memoryContract } from './memory-contract.ts';
 import { Scene } from './scene.ts';
@@ -18,6 +19,7 @@ export function hypervisorContract(
     const scene = new Scene(makeHarness);
     lifecycleContract(scene);
     memoryContract(scene);
+    interfaceContract(scene);
     consoleContract(scene);
     connectionContract(scene);
     eventOrderContract(scene);

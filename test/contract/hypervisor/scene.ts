@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll } from 'vitest';
 import type {
   ConsoleStream,
   GuestEvent,
+  GuestInterface,
   GuestSpec,
   Hypervisor,
   HypervisorFaultCode,
@@ -22,6 +23,10 @@ export interface HypervisorHarness {
   readonly driver: Hypervisor;
   /** A spec that can be started: new id, name and disk, one vCPU, no interfaces. */
   newSpec(overrides?: Partial<GuestSpec>): Promise<GuestSpec>;
+  /** An interface on a bridge that is there, with a MAC and a device of its own. */
+  newInterface(): GuestInterface;
+  /** Whether the guests let go of a device that is to be unplugged. */
+  readonly heedsUnplug: boolean;
   /** An absolute path that does not exist yet, for saved memory. */
   newPath(): string;
   fileExists(path: string): Promise<boolean>;

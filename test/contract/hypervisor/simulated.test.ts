@@ -7,14 +7,32 @@ import type { SimulatedHostOptions } from '#hypervisor/simulated/host.ts';
 import type { GuestSpec } from '#hypervisor/port.ts';
 import { realEnv } from '#runtime/env/real.ts';
 import { silentLog } from '#runtime/telemetry/silent-log.ts';
+import type { GuestInterface } from '#hypervisor/port.ts';
 import { hypervisorContract } from './hypervisor-contract.ts';
 import { GUEST_BANNER, pollUntil } from './scene.ts';
 import type { HypervisorHarness } from './scene.ts';
 
 const directory = '/simulated/test';
 
-async function makeHarness(options: Partial<SimulatedHostOptions>): Promise<HypervisorHarness> {
-  const host = new SimulatedHost({
+let interfaces = 0;
+
+function newInterface(): GuestInterface {
+  interfaces += 1;
+  const number = interfaces.toString(16).padStart(2, '0');
+  return { mac: `fa:16:3e:00:00:${number}`, bridge: 'kbr1', tap: `tap${number}`, model: 'virtio' };
+}
+
+class ClingingHost extends SimulatedHost {
+  override heedsUnplug(): boolean {
+    return false;
+  }
+}
+
+async function makeHarness(
+  options: Partial<SimulatedHostOptions>,
+  Host = SimulatedHost,
+): Promise<HypervisorHarness> {
+  const host = new Host({
     env: realEnv(silentLog),
     bootText: () => GUEST_BANNER,
     ...options,
@@ -24,6 +42,8 @@ async function makeHarness(options: Partial<SimulatedHostOptions>): Promise<Hype
   return {
     driver,
     newSpec: async (overrides) => newSpec(host, overrides),
+    newInterface,
+    heedsUnplug: Host === SimulatedHost,
     newPath: () => `${directory}/${randomUUID()}.save`,
     fileExists: async (path) => host.files.has(path),
     powerOffInside: async (id) => host.powerOffGuest(id),
@@ -70,6 +90,9 @@ function newSpec(host: SimulatedHost, overrides: Partial<GuestSpec> = {}): Guest
 }
 
 hypervisorContract('a simulated host', () => makeHarness({}));
+hypervisorContract('a simulated host whose guests cling to devices', () =>
+  makeHarness({}, ClingingHost),
+);
 hypervisorContract('a slow simulated host', () =>
   makeHarness({ latencyMs: () => 2, shutdownMs: 5 }),
 );

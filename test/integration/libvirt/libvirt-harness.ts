@@ -1,10 +1,12 @@
 // The contract's harness on real libvirt: a private daemon in a temporary directory that only root may enter, tiny
 // guests, and the machine's own means (kill, virsh's XML) for what lies outside the port.
 
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { openLibvirtDriver } from '#hypervisor/libvirt/driver.ts';
 import type { LibvirtDriver } from '#hypervisor/libvirt/driver.ts';
 import { startPrivateDaemon } from '#hypervisor/libvirt/private-daemon.ts';
@@ -17,6 +19,8 @@ import { pollUntil } from '#test/contract/hypervisor/scene.ts';
 import type { HypervisorHarness } from '#test/contract/hypervisor/scene.ts';
 import { realEnv } from './real-env.ts';
 import { POWER_OFF_BYTE, writeTinyGuest } from './tiny-guest.ts';
+
+const run = promisify(execFile);
 
 export interface LibvirtHarness extends HypervisorHarness {
   readonly driver: LibvirtDriver;
@@ -43,6 +47,10 @@ export async function makeLibvirtHarness(listen?: DaemonSettings): Promise<Libvi
     return driver;
   };
   const driver = await open();
+  // Its own namespace of names: other tests make bridges at the same time.
+  const bridge = `kvti${process.pid % 100_000}`;
+  await run('ip', ['link', 'add', bridge, 'type', 'bridge']);
+  let lastInterface = 0;
   const names = new Map<string, string>();
   let lastNumber = 0;
 
@@ -83,6 +91,13 @@ export async function makeLibvirtHarness(listen?: DaemonSettings): Promise<Libvi
     env,
     directory,
     newSpec,
+    newInterface: () => {
+      lastInterface += 1;
+      const mac = `fa:16:3e:00:01:${lastInterface.toString(16).padStart(2, '0')}`;
+      return { mac, bridge, tap: `${bridge}n${lastInterface}`, model: 'virtio' };
+    },
+    // A boot sector has no driver for it.
+    heedsUnplug: false,
     newPath: () => join(directory, `memory-${randomUUID()}`),
     fileExists: (path) =>
       access(path).then(
@@ -109,6 +124,7 @@ export async function makeLibvirtHarness(listen?: DaemonSettings): Promise<Libvi
     close: async () => {
       await driver.close();
       await daemon.stop();
+      await run('ip', ['link', 'del', bridge]);
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -3,6 +3,7 @@ import type { OperationName } from '../protocol.ts';
 import { evacuate } from './evacuate.ts';
 import { confirmResize } from './confirm-resize.ts';
 import { create } from './create.ts';
+import { attachInterface, detachInterface } from './interfaces.ts';
 import { remove } from './delete.ts';
 import { pause, unpause } from './pause.ts';
 import { start, stop } from './power.ts';
@@ -39,6 +40,8 @@ export const operations: Readonly<Record<OperationName, OperationTable>> = {
   'soft-delete': softDelete,
   restore,
   evacuate,
+  'attach-interface': attachInterface,
+  'detach-interface': detachInterface,
 };
 
 /** The step with this index, which must exist: indices in states come from the same tables. */

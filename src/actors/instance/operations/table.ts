@@ -30,6 +30,10 @@ export type EffectName =
   | 'upload-snapshot'
   | 'drop-snapshot'
   | 'rotate-backups'
+  /** One port of a server: interfaces.ts. */
+  | 'take-port'
+  | 'attach-interface'
+  | 'detach-interface'
   /** Both ends of a move: move-effects.ts. */
   | 'place-move'
   | 'release-move'

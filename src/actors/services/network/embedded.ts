@@ -36,6 +36,7 @@ export interface EmbeddedNetworksOptions {
 }
 
 type AllocateRequest = Parameters<Networks['allocate']>[0];
+type AttachRequest = Parameters<Networks['attach']>[0];
 
 /** Answers for guests at this address on hosts' bridges of networks without a gateway. */
 const LINK_LOCAL_METADATA = '169.254.169.254';
@@ -135,8 +136,37 @@ export class EmbeddedNetworks implements Networks {
     });
   }
 
+  async attach(request: AttachRequest): Promise<BoundPort | Refusal> {
+    const { projectId, port, requestId } = request;
+    const groups = await this.groups.resolve(projectId, [], requestId);
+    if (isRefusal(groups)) return groups;
+    const refused = (await this.#take(request, port, groups)) ?? this.#overlap(port.networkId);
+    if (refused !== undefined) return refused;
+    const found = this.index.port(port.portId);
+    if (found === undefined) return refuse('port-not-found', { portId: port.portId });
+    return boundPort(found.network, found.port, { settings: this.settings, tag: port.tag });
+  }
+
+  async releasePort({
+    serverId,
+    portId,
+    networkId,
+    requestId,
+  }: Parameters<Networks['releasePort']>[0]): Promise<void> {
+    await this.#options.router.ask(
+      networks.ref(networkId),
+      {
+        type: 'network.release-ports',
+        deviceId: serverId,
+        portIds: [portId],
+        changeId: this.#options.env.random.uuid(),
+      },
+      { requestId },
+    );
+  }
+
   async #take(
-    request: AllocateRequest,
+    request: Pick<AllocateRequest, 'serverId' | 'projectId' | 'requestId'>,
     wanted: PortRequest,
     groups: readonly string[],
   ): Promise<Refusal | undefined> {

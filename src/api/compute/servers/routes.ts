@@ -1,7 +1,7 @@
 // The calls about servers, one row each; what a row does stands in the file it names.
 import type { ComputeRoute } from '../route.ts';
 import { serverActions } from './actions/all.ts';
-import { addressRoutes } from './addresses.ts';
+import { addressRoutes } from './interfaces/addresses.ts';
 import { createServers } from './create.ts';
 import { instanceActionRoutes } from './instance-actions.ts';
 import { listServers, listServersDetail } from './list.ts';

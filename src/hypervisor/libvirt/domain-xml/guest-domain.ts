@@ -4,6 +4,7 @@
 import type { GuestDisk, GuestInterface, GuestSpec } from '../../port.ts';
 import { element, renderXml, textElement } from './element.ts';
 import type { XmlElement } from './element.ts';
+import type { DeviceLayout } from './layout.ts';
 import { markElement } from './mark.ts';
 
 /** What the host lends to every guest on it. */
@@ -32,6 +33,8 @@ const DEFAULT_MACHINES: Readonly<Record<string, string>> = { x86_64: 'q35', aarc
 export interface GuestStart {
   /** Whether what stands in the console log goes first. Resets of the running domain always go on in it. */
   readonly consoleLog: 'new' | 'continued';
+  /** Of the domain that it goes on as. */
+  readonly layout?: DeviceLayout | undefined;
 }
 
 export function guestDomainXml(spec: GuestSpec, host: GuestHost, start: GuestStart): string {
@@ -111,11 +114,13 @@ function cpu(spec: GuestSpec, host: GuestHost): XmlElement {
 }
 
 function devices(spec: GuestSpec, start: GuestStart): XmlElement[] {
+  const { layout } = start;
   return [
-    ...spec.disks.map(disk),
+    ...spec.disks.map((one) => disk(one, layout?.addressOf('disk', one.target))),
     // Without this libvirt adds a USB controller that nothing here uses.
     element('controller', { type: 'usb', model: 'none' }),
-    ...spec.interfaces.map(networkInterface),
+    ...(layout?.controllers ?? rootPorts(spec)),
+    ...spec.interfaces.map((one) => networkInterface(one, layout?.addressOf('interface', one.mac))),
     element('serial', { type: 'pty' }, [
       element('log', {
         file: spec.consoleLogPath,
@@ -126,12 +131,31 @@ function devices(spec: GuestSpec, start: GuestStart): XmlElement[] {
     element('console', { type: 'pty' }, [element('target', { type: 'serial', port: 0 })]),
     element('rng', { model: 'virtio' }, [
       element('backend', { model: 'random' }, ['/dev/urandom']),
+      layout?.addressOf('rng', ''),
     ]),
-    element('memballoon', { model: 'virtio' }),
+    element('memballoon', { model: 'virtio' }, [layout?.addressOf('memballoon', '')]),
   ];
 }
 
-function disk(given: GuestDisk): XmlElement {
+/** Interfaces that may come while the guest runs. */
+const SPARE_PORTS = 4;
+/** Random numbers and the balloon. */
+const OTHER_DEVICES = 2;
+
+/** Each device on PCI Express has a port of its own, also one that comes later; libvirt alone would make one more than it needs. */
+function rootPorts({ disks, interfaces, machine }: GuestSpec): XmlElement[] {
+  if (machine !== undefined && !/q35|virt/.test(machine)) return [];
+  const onBus = disks.filter(({ bus }) => bus === 'virtio').length + interfaces.length;
+  const count = onBus + OTHER_DEVICES + SPARE_PORTS;
+  return [
+    element('controller', { type: 'pci', index: 0, model: 'pcie-root' }),
+    ...Array.from({ length: count }, () =>
+      element('controller', { type: 'pci', model: 'pcie-root-port' }),
+    ),
+  ];
+}
+
+function disk(given: GuestDisk, address?: XmlElement): XmlElement {
   return element('disk', { type: 'file', device: given.device }, [
     element('driver', {
       name: 'qemu',
@@ -144,15 +168,22 @@ function disk(given: GuestDisk): XmlElement {
     given.readonly ? element('readonly') : undefined,
     given.serial === undefined ? undefined : textElement('serial', given.serial),
     given.bootOrder === undefined ? undefined : element('boot', { order: given.bootOrder }),
+    address,
   ]);
 }
 
-function networkInterface(given: GuestInterface): XmlElement {
+/** One interface alone, as it is plugged into a guest that runs. */
+export function interfaceXml(given: GuestInterface): string {
+  return renderXml(networkInterface(given));
+}
+
+function networkInterface(given: GuestInterface, address?: XmlElement): XmlElement {
   return element('interface', { type: 'bridge' }, [
     element('mac', { address: given.mac }),
     element('source', { bridge: given.bridge }),
     element('target', { dev: given.tap }),
     element('model', { type: given.model }),
     given.mtu === undefined ? undefined : element('mtu', { size: given.mtu }),
+    address,
   ]);
 }

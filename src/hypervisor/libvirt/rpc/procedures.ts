@@ -57,6 +57,7 @@ function procedure<A, R>(
 
 const onDomain = struct({ dom: domain });
 const onDomainWithFlags = struct({ dom: domain, flags: uint });
+const onDevice = struct({ dom: domain, xml: text, flags: uint });
 const createdDomain = struct({ dom: domain });
 const migrationParameters = typedParameters(MAX_MIGRATION_PARAMETERS);
 
@@ -117,6 +118,8 @@ export const procedures = {
     nothing,
     struct({ version: smallUhyper }),
   ),
+  domainAttachDeviceFlags: procedure(160, 'domainAttachDeviceFlags', onDevice, nothing),
+  domainDetachDeviceFlags: procedure(161, 'domainDetachDeviceFlags', onDevice, nothing),
   domainOpenConsole: procedure(
     201,
     'domainOpenConsole',
@@ -250,6 +253,10 @@ export const eventMessages = {
   domainLifecycle: {
     number: 318,
     body: struct({ callbackId: int, dom: domain, event: int, detail: int }),
+  },
+  domainDeviceRemoved: {
+    number: 333,
+    body: struct({ callbackId: int, dom: domain, alias: text }),
   },
 } as const;
 

@@ -18,8 +18,8 @@ export interface SessionOptions extends RpcConnectionOptions {
   readonly events?: boolean;
 }
 
-/** VIR_DOMAIN_EVENT_ID_LIFECYCLE. */
-const LIFECYCLE_EVENT = 0;
+/** virDomainEventID: lifecycle, and that a guest has let go of a device. */
+const EVENTS = [0, 15] as const;
 
 /** Rejects with HypervisorFault: connection-lost if nobody answers, unsupported or failed if we are refused. */
 export async function openSession(options: SessionOptions): Promise<RpcConnection> {
@@ -75,9 +75,10 @@ async function registerEvents(connection: RpcConnection, timeoutMs: number): Pro
   if (!(await supports(connection, feature.eventCallbacks, timeoutMs))) {
     throw new HypervisorFault('unsupported', 'this libvirt daemon is too old: no event callbacks');
   }
-  await connection.call(
-    procedures.connectDomainEventCallbackRegisterAny,
-    { eventId: LIFECYCLE_EVENT, dom: undefined },
-    timeoutMs,
-  );
+  for (const eventId of EVENTS)
+    await connection.call(
+      procedures.connectDomainEventCallbackRegisterAny,
+      { eventId, dom: undefined },
+      timeoutMs,
+    );
 }

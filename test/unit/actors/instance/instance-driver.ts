@@ -70,6 +70,10 @@ export class InstanceDriver {
     const effect = this.#wanted();
     const { operationId, step, attempt } = effect;
     if (effect.kind === 'discard-image') return this.#discard(effect.imageId ?? '');
+    if (effect.kind === 'release-port') {
+      this.send({ type: 'instance.port-released', portId: effect.portId ?? '' });
+      return this;
+    }
     if (effect.undo) this.send({ type: 'instance.step-undone', operationId, step, attempt });
     else if (effect.kind.startsWith('place'))
       this.send({

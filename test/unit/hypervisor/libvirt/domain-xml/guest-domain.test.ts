@@ -97,6 +97,8 @@ describe('the domain XML', () => {
       '<readonly/>',
       '</disk>',
       "<controller type='usb' model='none'/>",
+      "<controller type='pci' index='0' model='pcie-root'/>",
+      ...Array.from({ length: 9 }, () => "<controller type='pci' model='pcie-root-port'/>"),
       "<interface type='bridge'>",
       "<mac address='fa:16:3e:00:00:01'/>",
       "<source bridge='br1'/>",

@@ -50,7 +50,7 @@ describe('opening a session', () => {
       return { supported: 1 };
     });
     await open({ keepalive: { intervalMs: 50, count: 1 }, events: true });
-    expect(daemon.calls).toEqual([66, 60, 1, 60, 316]);
+    expect(daemon.calls).toEqual([66, 60, 1, 60, 316, 316]);
     expect(features).toEqual([10, 14]);
     expect(env.pendingDelays()).toEqual([50]);
   });

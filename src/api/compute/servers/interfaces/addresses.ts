@@ -1,8 +1,9 @@
 // /servers/{id}/ips and /servers/{id}/os-interface: where a server can be reached, and by which ports.
 import type { ServerPort } from '#actors/domain/server.ts';
-import { notFound } from '../envelope.ts';
-import type { ComputeCall, ComputeRoute } from '../route.ts';
-import { addressesOf } from './views/addresses.ts';
+import { notFound } from '../../envelope.ts';
+import type { ComputeCall, ComputeRoute } from '../../route.ts';
+import { attachBodies, attachInterface, detachInterface } from './change.ts';
+import { addressesOf } from '../views/addresses.ts';
 
 function showNetwork(call: ComputeCall): unknown {
   const label = call.params['label'] ?? '';
@@ -10,6 +11,15 @@ function showNetwork(call: ComputeCall): unknown {
   if (!Object.hasOwn(addresses, label))
     throw notFound('Instance is not a member of specified network');
   return { [label]: addresses[label] };
+}
+
+/** Shown as it is by then: the call's own server is the one that it began with. */
+async function attached(call: ComputeCall): Promise<unknown> {
+  const portId = await attachInterface(call);
+  const { ports } = call.context.servers.get(call.server.id) ?? call.server;
+  const port = ports.find((one) => one.portId === portId);
+  if (port === undefined) throw notFound(`Port id ${portId} could not be found.`);
+  return { interfaceAttachment: interfaceView(call, port) };
 }
 
 function interfaceView(call: ComputeCall, port: ServerPort): unknown {
@@ -62,6 +72,21 @@ export const addressRoutes: readonly ComputeRoute[] = [
     handler: (call) => ({
       interfaceAttachments: call.server.ports.map((port) => interfaceView(call, port)),
     }),
+  },
+  {
+    ...onServer('/os-interface'),
+    method: 'POST',
+    body: attachBodies,
+    policy: 'os-attach-interfaces:create',
+    success: 200,
+    handler: attached,
+  },
+  {
+    ...onServer('/os-interface/:port_id'),
+    method: 'DELETE',
+    policy: 'os-attach-interfaces:delete',
+    success: 202,
+    handler: detachInterface,
   },
   {
     ...onServer('/os-interface/:port_id'),
