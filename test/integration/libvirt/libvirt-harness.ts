@@ -55,33 +55,9 @@ export async function makeLibvirtHarness(listen?: DaemonSettings): Promise<Libvi
   let lastNumber = 0;
 
   const newSpec = async (overrides: Partial<GuestSpec> = {}): Promise<GuestSpec> => {
-    const id = randomUUID();
     lastNumber++;
-    const path = join(directory, `${id}.raw`);
-    await writeTinyGuest(path);
-    const spec: GuestSpec = {
-      id,
-      name: `instance-${String(lastNumber).padStart(8, '0')}`,
-      title: `guest ${lastNumber}`,
-      vcpus: 1,
-      memoryMiB: 32,
-      disks: [
-        {
-          target: 'vda',
-          device: 'disk',
-          bus: 'virtio',
-          format: 'raw',
-          path,
-          readonly: false,
-          bootOrder: 1,
-        },
-      ],
-      interfaces: [],
-      consoleLogPath: join(directory, `${id}.log`),
-      mark: { cluster: 'test', host: 'host-a', runEpoch: 1 },
-      ...overrides,
-    };
-    names.set(id, spec.name);
+    const spec = { ...(await tinyGuestSpec(directory, lastNumber)), ...overrides };
+    names.set(spec.id, spec.name);
     return spec;
   };
 
@@ -151,4 +127,32 @@ async function startForeignGuest(
   await connection.call(procedures.domainCreateXml, { xml, flags: 0 }, 30_000);
   connection.close('the foreign guest runs');
   return { id, name };
+}
+
+/** A guest of one processor with a disk of its own, which prints and does no more. */
+export async function tinyGuestSpec(directory: string, number: number): Promise<GuestSpec> {
+  const id = randomUUID();
+  const path = join(directory, `${id}.raw`);
+  await writeTinyGuest(path);
+  return {
+    id,
+    name: `instance-${String(number).padStart(8, '0')}`,
+    title: `guest ${number}`,
+    vcpus: 1,
+    memoryMiB: 32,
+    disks: [
+      {
+        target: 'vda',
+        device: 'disk',
+        bus: 'virtio',
+        format: 'raw',
+        path,
+        readonly: false,
+        bootOrder: 1,
+      },
+    ],
+    interfaces: [],
+    consoleLogPath: join(directory, `${id}.log`),
+    mark: { cluster: 'test', host: 'host-a', runEpoch: 1 },
+  };
 }

@@ -13,8 +13,8 @@ import type { GuestSpec } from '#hypervisor/port.ts';
 import { migrationContract } from '#test/contract/hypervisor/migration-contract.ts';
 import type { MigrationHarness, Side } from '#test/contract/hypervisor/migration-contract.ts';
 import { GUEST_BANNER, pollUntil } from '#test/contract/hypervisor/scene.ts';
+import { tinyGuestSpec } from './libvirt-harness.ts';
 import { realEnv } from './real-env.ts';
-import { writeTinyGuest } from './tiny-guest.ts';
 
 const sides: readonly Side[] = ['source', 'destination'];
 
@@ -47,7 +47,7 @@ async function makeHarness(): Promise<MigrationHarness> {
     address: '127.0.0.1',
     newSpec: async () => {
       lastNumber += 1;
-      return newSpec(directory, lastNumber);
+      return tinyGuestSpec(directory, lastNumber);
     },
     there: (spec) => spec,
     slowly: () => ({ copiedDisks: [], autoConverge: true, bandwidthMiBps: 1 }),
@@ -74,33 +74,6 @@ async function makeHarness(): Promise<MigrationHarness> {
       await Promise.all(daemons.map((daemon) => daemon.stop()));
       await rm(directory, { recursive: true, force: true });
     },
-  };
-}
-
-async function newSpec(directory: string, number: number): Promise<GuestSpec> {
-  const id = randomUUID();
-  const path = join(directory, `${id}.raw`);
-  await writeTinyGuest(path);
-  return {
-    id,
-    name: `instance-${String(number).padStart(8, '0')}`,
-    title: `guest ${number}`,
-    vcpus: 1,
-    memoryMiB: 32,
-    disks: [
-      {
-        target: 'vda',
-        device: 'disk',
-        bus: 'virtio',
-        format: 'raw',
-        path,
-        readonly: false,
-        bootOrder: 1,
-      },
-    ],
-    interfaces: [],
-    consoleLogPath: join(directory, `${id}.log`),
-    mark: { cluster: 'test', host: 'here', runEpoch: 1 },
   };
 }
 
