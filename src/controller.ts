@@ -192,7 +192,19 @@ async function assemble(seat: Seat): Promise<Parts> {
   const members = membersIn(() => cluster.membership.table.members);
   const isController = (id: string): boolean =>
     cluster.membership.record(id)?.role === 'controller';
-  const remoteNodes = new RemoteNodes({ env, transport, members, isController });
+  const api: Parts['api'] = { url: undefined };
+  const urls = new ImageUrls({
+    clock: env.clock,
+    key: imageKey(secrets.tokenKeys[0]?.secret ?? ''),
+    apiUrl: () => api.url,
+  });
+  const remoteNodes = new RemoteNodes({
+    env,
+    transport,
+    members,
+    isController,
+    imageUrl: (imageId, host) => urls.urlOf(imageId, host),
+  });
   endings.add(() => remoteNodes.stop());
   const assembly = new Assembly({
     env,
@@ -209,12 +221,6 @@ async function assemble(seat: Seat): Promise<Parts> {
   const mark = `${seat.record.id.slice(-8).toLowerCase()}i${incarnation}`;
   const options = { env, config, secrets, sharing: { mark, owners } };
   const neighbours = addNeighbours(assembly, options);
-  const api: Parts['api'] = { url: undefined };
-  const urls = new ImageUrls({
-    clock: env.clock,
-    key: imageKey(secrets.tokenKeys[0]?.secret ?? ''),
-    apiUrl: () => api.url,
-  });
   const parts = { ...seat, cluster, assembly, neighbours, members, urls, api };
   desk.open({ ...parts, remoteNodes, controllers: () => livingControllers(parts) });
   await assembly.recover();

@@ -178,6 +178,8 @@ export interface Guests {
   reboot(id: string): Promise<void>;
   /** Presses the reset button: the same domain starts its firmware anew. */
   reset(id: string): Promise<void>;
+  /** Interrupts the guest's processors as a hardware fault does (NMI): a system that is set up for it dumps its memory. */
+  injectNmi(id: string): Promise<void>;
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
   /** Writes memory to `path` and stops the guest. On fault no file is left and the guest is as it was. */

@@ -1,4 +1,5 @@
 // The nodes of this process first, then those of compute members: one client for whoever has orders to give.
+import type { ServerImage } from '../domain/server.ts';
 import type { NodeClient, PerformOptions } from './client.ts';
 import type { LocalNodes } from './local-nodes.ts';
 import type { DiskRange, HostName, NodeOrder, NodeReport } from './protocol.ts';
@@ -26,6 +27,10 @@ export class AllNodes implements NodeClient {
 
   readDisk(host: HostName, range: DiskRange): Promise<Uint8Array> {
     return this.#of(host).readDisk(host, range);
+  }
+
+  cacheImage(host: HostName, image: ServerImage): Promise<void> {
+    return this.#of(host).cacheImage(host, image);
   }
 
   #of(host: HostName): NodeClient {

@@ -1,5 +1,6 @@
 // How the rest of the cluster reaches a compute node: orders go to the node actor of a host, wherever that is.
 // In one process: local-nodes.ts; in a cluster: remote-nodes.ts, over the transport. Orders may be repeated.
+import type { ServerImage } from '../domain/server.ts';
 import type { DiskRange, HostName, NodeOrder, NodeReport } from './protocol.ts';
 
 export interface PerformOptions {
@@ -17,6 +18,11 @@ export interface NodeClient {
   consoleOutput(host: HostName, serverId: string, maxBytes: number): Promise<Uint8Array>;
   /** A piece of a disk's file, for the other end of a move; fewer bytes at its end. Rejects with a NodeFault. */
   readDisk(host: HostName, range: DiskRange): Promise<Uint8Array>;
+  /**
+   * Has an image on the host before a server wants it. Resolves when it is there, or when a host elsewhere has begun to
+   * fetch it; what becomes of that is in the host's log. Rejects with a NodeFault.
+   */
+  cacheImage(host: HostName, image: ServerImage): Promise<void>;
   /** Hosts that answer now. */
   isUp(host: HostName): boolean;
 }

@@ -58,14 +58,16 @@ export function controllerWorld(options: ControllerWorldOptions): ControllerWorl
     });
   const world = async () => answerOf('world', await ask('node.world', {}, 'bulk'));
   return {
-    imageSource: (image, serverId) => ({
+    imageSource: (image, { serverId = '', url }) => ({
       id: image.id,
       format: image.format,
       sha512: image.sha512,
       sizeBytes: image.sizeBytes,
       open: () =>
         imageBytes(options, image, async () =>
-          answerOf('image', await ask('node.image', { serverId, imageId: image.id }, 'control')),
+          url === undefined
+            ? answerOf('image', await ask('node.image', { serverId, imageId: image.id }, 'control'))
+            : { url },
         ),
     }),
     imageSink: async ({ imageId, serverId, bytes }) => {

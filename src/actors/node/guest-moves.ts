@@ -123,7 +123,7 @@ async function takeOver(
 ): Promise<void> {
   const { storage, imageSource, sourceDisk } = machine;
   const { serverId, image } = plan;
-  if (image !== undefined) await storage.ensureImage(imageSource(image, serverId));
+  if (image !== undefined) await storage.ensureImage(imageSource(image, { serverId }));
   for (const { name, sizeBytes } of disks) {
     if (signal.aborted)
       throw new NodeFault('hypervisor', 'the order was given up for a later one', {

@@ -2,6 +2,7 @@
 // Each part may be made again: what is there is kept.
 import type { GuestSpec } from '#hypervisor/port.ts';
 import type { ServerImage, ServerPort } from '../domain/server.ts';
+import { nodeFaultOf } from './faults.ts';
 import { guestSpec } from './guest-spec.ts';
 import type { Machine } from './machine.ts';
 import { type GuestPlan, NodeFault } from './protocol.ts';
@@ -22,7 +23,7 @@ export function fetchImage(
   image: ServerImage,
   { serverId, signal }: { readonly serverId: string; readonly signal: AbortSignal },
 ): Promise<void> {
-  return unlessAborted(storage.ensureImage(imageSource(image, serverId)), signal);
+  return unlessAborted(storage.ensureImage(imageSource(image, { serverId })), signal);
 }
 
 export async function makeRootDisk(
@@ -130,4 +131,21 @@ export function givenUp(): NodeFault {
   return new NodeFault('hypervisor', 'the order was given up for a later one', {
     retryable: false,
   });
+}
+
+/**
+ * For servers to come: the same fetch as for one that is there, and nothing is lost if it fails. `url`: where the bytes are,
+ * on a host that must ask controllers for such. Rejects with a NodeFault.
+ */
+export async function cacheImage(
+  machine: Machine,
+  image: ServerImage,
+  url?: string,
+): Promise<void> {
+  const { storage, imageSource, host } = machine;
+  try {
+    await storage.ensureImage(imageSource(image, url === undefined ? {} : { url }));
+  } catch (error) {
+    throw nodeFaultOf(error, `Fetching image ${image.id} to host ${host}`);
+  }
 }

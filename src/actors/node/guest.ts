@@ -93,6 +93,8 @@ export class GuestExecutor {
         return this.#stop(order, signal);
       case 'node.reboot':
         return this.#reboot(order, signal);
+      case 'node.crash-dump':
+        return this.#crashDump(order);
       case 'node.pause':
         return this.#pause(order);
       case 'node.unpause':
@@ -217,6 +219,13 @@ export class GuestExecutor {
     await this.#admitted(order);
     await this.#shutDown(order, order.hard ? undefined : order.graceMs, signal);
     return this.#start(order, order.plan, signal);
+  }
+
+  async #crashDump(order: Named<'node.crash-dump'>): Promise<NodeReport> {
+    await this.#admitted(order);
+    const { power } = await this.#present(order);
+    await this.#machine.hypervisor.injectNmi(order.serverId);
+    return { power, stopped: false };
   }
 
   async #pause(order: Named<'node.pause'>): Promise<NodeReport> {
@@ -437,6 +446,7 @@ const verbs: Readonly<Record<GuestWork['type'], string>> = {
   'node.start': 'Starting',
   'node.stop': 'Stopping',
   'node.reboot': 'Rebooting',
+  'node.crash-dump': 'Interrupting',
   'node.pause': 'Pausing',
   'node.unpause': 'Unpausing',
   'node.suspend': 'Suspending',

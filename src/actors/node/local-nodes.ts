@@ -1,7 +1,9 @@
 // The nodes of this process, by host: what instances and the API reach them through. Those of compute members are reached
 // by remote-nodes.ts, and all of them by all-nodes.ts.
+import type { ServerImage } from '../domain/server.ts';
 import type { NodeActor } from './actor.ts';
 import type { NodeClient } from './client.ts';
+import { cacheImage } from './guest-parts.ts';
 import {
   type DiskRange,
   type HostName,
@@ -45,6 +47,10 @@ export class LocalNodes implements NodeClient {
 
   async readDisk(host: HostName, range: DiskRange): Promise<Uint8Array> {
     return this.#node(host).readDisk(range);
+  }
+
+  async cacheImage(host: HostName, image: ServerImage): Promise<void> {
+    return cacheImage(this.#node(host).machine, image);
   }
 
   #node(host: HostName): NodeActor {

@@ -11,6 +11,12 @@ import type { DiskRange, HostName } from './protocol.ts';
 /** At once where it is known here, later where others must be asked. Then it rejects with a NodeFault when none answers. */
 export type Answer<T> = T | Promise<T>;
 
+/** By what a host may have an image. */
+export interface ImageClaim {
+  readonly serverId?: string;
+  readonly url?: string;
+}
+
 export interface Machine {
   readonly env: Env;
   /** This cloud's id: guests of another one on the same hypervisor are left alone. */
@@ -19,8 +25,8 @@ export interface Machine {
   readonly hypervisor: Hypervisor;
   readonly storage: GuestStorage;
   readonly network: HostNetwork;
-  /** Where an image's bytes come from, for a server that may run here. */
-  readonly imageSource: (image: ServerImage, serverId: string) => ImageSource;
+  /** Where an image's bytes come from: for a server that may run here, or by a link that a controller gave. */
+  readonly imageSource: (image: ServerImage, by: ImageClaim) => ImageSource;
   /** Gives the bytes of a server's image to the image service. Rejects with a NodeFault; `image-service`: not now. */
   readonly imageSink: (upload: {
     readonly imageId: string;

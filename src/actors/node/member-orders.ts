@@ -3,6 +3,7 @@
 import type { Received } from '#runtime/transport/port.ts';
 import type { NodeActor } from './actor.ts';
 import { nodeFaultOf } from './faults.ts';
+import { cacheImage } from './guest-parts.ts';
 import { NodeFault } from './protocol.ts';
 import { type BodyOf, bodyOf, orderOf, wireFaultOf } from './wire.ts';
 
@@ -31,6 +32,8 @@ export class MemberOrders {
         return this.#answer(async () => ({
           output: await this.#node.readDisk(bodyOf(message, 'node.read-disk')),
         }));
+      case 'node.cache-image':
+        return this.#answer(async () => this.#cacheImage(bodyOf(message, 'node.cache-image')));
       case 'node.console':
         return this.#answer(() => this.#console(bodyOf(message, 'node.console')));
       default:
@@ -53,6 +56,15 @@ export class MemberOrders {
 
   async #perform(body: BodyOf<'node.perform'>): Promise<unknown> {
     return { report: await this.#node.perform(orderOf(body)) };
+  }
+
+  /** Images take long: the answer is that it has begun. */
+  #cacheImage({ image, url }: BodyOf<'node.cache-image'>): object {
+    const { machine, host } = this.#node;
+    cacheImage(machine, image, url).catch((error: unknown) => {
+      machine.env.log.warn({ err: error, host, image: image.id }, 'an image was not cached');
+    });
+    return {};
   }
 
   async #console({ serverId, maxBytes }: BodyOf<'node.console'>): Promise<unknown> {

@@ -79,6 +79,8 @@ export type NodeOrder =
       readonly hard: boolean;
       readonly graceMs: number;
     })
+  /** Once, and never again for the same order: the guest's own system dumps its memory, if it is set up for it. */
+  | (Order & { readonly type: 'node.crash-dump' })
   | (Order & { readonly type: 'node.pause' })
   | (Order & { readonly type: 'node.unpause' })
   | (Order & { readonly type: 'node.suspend' })

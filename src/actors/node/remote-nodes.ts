@@ -10,6 +10,7 @@ import {
   TransportFault,
 } from '#runtime/transport/port.ts';
 import type { MemberId, MemberRecord } from '#runtime/membership/store.ts';
+import type { ServerImage } from '../domain/server.ts';
 import type { NodeClient, PerformOptions } from './client.ts';
 import { HostSightings } from './host-sightings.ts';
 import type { Members } from './members.ts';
@@ -20,7 +21,7 @@ import {
   type NodeOrder,
   type NodeReport,
 } from './protocol.ts';
-import { type BodyOf, bodyOf, nodeMessage, outputFrom, reportFrom } from './wire.ts';
+import { begunFrom, type BodyOf, bodyOf, nodeMessage, outputFrom, reportFrom } from './wire.ts';
 
 export interface RemoteNodesOptions {
   readonly env: Env;
@@ -28,6 +29,8 @@ export interface RemoteNodesOptions {
   readonly members: Members;
   /** Whether a member is a controller, which may pass orders on. */
   readonly isController: (member: MemberId) => boolean;
+  /** A link by which a host fetches an image from this controller, if it can say one. */
+  readonly imageUrl?: (imageId: string, host: HostName) => string | undefined;
 }
 
 /** A lost message is noticed after this; an order under way is joined by the next ask. */
@@ -92,13 +95,20 @@ export class RemoteNodes implements NodeClient {
       this.#sightings.heard(sender.id, bodyOf(message, 'node.sight'));
       return {};
     }
+    if (message.type === 'node.relay-image') {
+      const { host, cached } = bodyOf(message, 'node.relay-image');
+      return this.#passOn(host, nodeMessage('node.cache-image', cached), 'bulk');
+    }
     const { host, type, body } = bodyOf(message, 'node.relay');
+    const lane = type === 'node.perform' ? 'control' : 'bulk';
+    return this.#passOn(host, nodeMessage(type, body as never, message.requestId), lane);
+  }
+
+  #passOn(host: HostName, message: Message, lane: Lane): Promise<unknown> {
     const member = this.#options.members.ofHost(host);
     if (member === undefined || !this.#isLinked(member))
       throw new Error(`host ${host} is not reachable from here either`);
-    const lane = type === 'node.perform' ? 'control' : 'bulk';
-    const order = nodeMessage(type, body as never, message.requestId);
-    return this.#options.transport.ask(member, order, { deadlineMs: ASK_MS, lane });
+    return this.#options.transport.ask(member, message, { deadlineMs: ASK_MS, lane });
   }
 
   async perform(
@@ -141,16 +151,31 @@ export class RemoteNodes implements NodeClient {
     }
   }
 
-  #ask(host: HostName, message: Message, lane: Lane): Promise<unknown> {
+  async cacheImage(host: HostName, image: ServerImage): Promise<void> {
+    const url = this.#options.imageUrl?.(image.id, host);
+    if (url === undefined) throw unreachable(host, 'this controller has no address for images yet');
+    const cached = { image, url };
+    const message = nodeMessage('node.cache-image', cached);
+    const relayed = nodeMessage('node.relay-image', { host, cached });
+    try {
+      begunFrom(host, await this.#ask(host, message, 'bulk', relayed));
+    } catch (error) {
+      if (!(error instanceof TransportFault)) throw error;
+      throw unreachable(host, error.message, error);
+    }
+  }
+
+  #ask(host: HostName, message: Message, lane: Lane, relayed?: Message): Promise<unknown> {
     const { members, transport } = this.#options;
     const member = members.ofHost(host);
     if (member === undefined) throw unreachable(host, 'no member of the cluster runs it');
     const options = { deadlineMs: ASK_MS, lane };
     const via = this.#isLinked(member) ? undefined : this.#sightings.via(host);
     if (via === undefined) return transport.ask(member, message, options);
+    if (relayed !== undefined) return transport.ask(via, relayed, options);
     const { type, body, requestId } = message;
-    const relayed = { host, type: type as BodyOf<'node.relay'>['type'], body };
-    return transport.ask(via, nodeMessage('node.relay', relayed, requestId), options);
+    const wrapped = { host, type: type as BodyOf<'node.relay'>['type'], body };
+    return transport.ask(via, nodeMessage('node.relay', wrapped, requestId), options);
   }
 }
 

@@ -4,6 +4,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Message, Received } from '#runtime/transport/port.ts';
 import { RuntimeFault, type RuntimeFaultCode } from '#runtime/system/faults.ts';
+import { serverImageSchema } from '../domain/server.ts';
 import { type PowerState, powerStates } from '../domain/states.ts';
 import { NodeFault, type NodeFaultCode, type NodeOrder, type NodeReport } from './protocol.ts';
 
@@ -19,6 +20,11 @@ const diskRange = Type.Object({
   length: Type.Integer({ minimum: 1, maximum: 4 * 1024 ** 2 }),
 });
 
+const cachedImage = Type.Object({
+  image: serverImageSchema,
+  url: Type.String({ maxLength: 4_096 }),
+});
+
 /** Of controllers to compute members. */
 export const orderBodies = {
   /** Carries out an order, or joins the one of that name which is under way, or answers as before. */
@@ -32,6 +38,8 @@ export const orderBodies = {
       requestId: text,
     }),
   }),
+  /** An image for servers to come; the link is good for the host alone, and not for long. */
+  'node.cache-image': cachedImage,
   'node.console': Type.Object({ serverId: text, maxBytes: count }),
   /** A piece of a disk's file, for the other end of a move. */
   'node.read-disk': diskRange,
@@ -55,6 +63,8 @@ export const relayBodies = {
     ]),
     body: Type.Any(),
   }),
+  /** The same for an image that the host is to have. */
+  'node.relay-image': Type.Object({ host: text, cached: cachedImage }),
 } as const;
 
 /** Of compute members to controllers. */
@@ -130,6 +140,7 @@ const answers = {
     }),
     faulty,
   ]),
+  begun: Type.Union([faulty, Type.Object({})]),
   output: Type.Union([Type.Object({ output: Type.Any() }), faulty]),
   asked: Type.Object({ reply: Type.Any() }),
   world: Type.Object({ imageIds: Type.Array(text), networkIds: Type.Array(text) }),
@@ -212,6 +223,12 @@ export function reportFrom(host: string, answer: unknown): NodeReport {
     ...(storageId === undefined ? {} : { storageId }),
     ...(disks === undefined ? {} : { disks }),
   };
+}
+
+/** Throws a NodeFault if the host did not even begin. */
+export function begunFrom(host: string, answer: unknown): void {
+  const begun = answerFrom(host, 'begun', answer);
+  if ('fault' in begun) throw nodeFaultFrom(begun.fault);
 }
 
 export function outputFrom(host: string, answer: unknown): Uint8Array {

@@ -215,6 +215,10 @@ class Driver implements LibvirtDriver {
     await this.#act(procedures.domainReset, { dom: domainRef(id), flags: 0 });
   }
 
+  async injectNmi(id: string): Promise<void> {
+    await this.#act(procedures.domainInjectNmi, { dom: domainRef(id), flags: 0 });
+  }
+
   async pause(id: string): Promise<void> {
     await this.#act(procedures.domainSuspend, { dom: domainRef(id) });
   }

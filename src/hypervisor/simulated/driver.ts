@@ -18,6 +18,7 @@ import {
   failedSave,
   macsOf,
   pauseGuest,
+  interruptGuest,
   rebootGuest,
   restoreGuest,
   resumeGuest,
@@ -102,6 +103,13 @@ export class SimulatedHypervisor implements Hypervisor {
 
   reset(id: string): Promise<void> {
     return this.#call('reset', () => this.#reboot(this.#domain(id)));
+  }
+
+  injectNmi(id: string): Promise<void> {
+    return this.#call('injectNmi', () => {
+      const guest = this.#domain(id);
+      this.#host.apply(interruptGuest(guest, this.#host.bootTextOf(guest)));
+    });
   }
 
   pause(id: string): Promise<void> {

@@ -2,6 +2,9 @@
 // The event orders are those of libvirt 9.0, read from a real one (`virsh event --all` beside each call).
 
 import type { GuestEvent, GuestMark, GuestPower, GuestSpec, GuestState } from '../port.ts';
+import { writeConsole } from './console-text.ts';
+
+const NMI_TEXT = '[   60.000000] NMI received, no crash kernel is loaded (simulated)\r\n';
 
 /** Small on purpose: a simulated cell has a million of these. */
 export interface SimulatedGuest {
@@ -88,6 +91,12 @@ export function withMacs(guest: SimulatedGuest, macs: readonly string[]): Simula
   const { otherMacs: _, ...rest } = guest;
   const [mac, ...others] = macs;
   return others.length === 0 ? { ...rest, mac } : { ...rest, mac, otherMacs: others };
+}
+
+/** What a system that is not set up for it does: it says so, and goes on. No lifecycle event tells of it. */
+export function interruptGuest(guest: SimulatedGuest, bootText: string): GuestStep {
+  if (guest.power !== 'running') return { guest, events: [] };
+  return { guest: writeConsole(guest, bootText, NMI_TEXT), events: [] };
 }
 
 /** Pausing a paused guest changes and says nothing; so does resuming a running one. */

@@ -182,6 +182,7 @@ function nodesOf(consoles: ReadonlyMap<string, string>): NodeClient {
     consoleOutput: async (_host, serverId, maxBytes) =>
       new TextEncoder().encode((consoles.get(serverId) ?? '').slice(-maxBytes)),
     readDisk: () => Promise.reject(new Error('no disk is read in this test')),
+    cacheImage: () => Promise.reject(new Error('no image is cached in this test')),
     isUp: (host) => host !== 'dead',
   };
 }

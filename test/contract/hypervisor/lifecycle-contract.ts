@@ -70,6 +70,7 @@ export function lifecycleContract(scene: Scene): void {
       expect(await faultOf(scene.driver.shutdown(id))).toBe('guest-not-found');
       expect(await faultOf(scene.driver.reboot(id))).toBe('guest-not-found');
       expect(await faultOf(scene.driver.reset(id))).toBe('guest-not-found');
+      expect(await faultOf(scene.driver.injectNmi(id))).toBe('guest-not-found');
       expect(await faultOf(scene.driver.save(id, scene.harness.newPath()))).toBe('guest-not-found');
       expect(await faultOf(scene.driver.openConsole(id))).toBe('guest-not-found');
     });
@@ -98,6 +99,12 @@ export function lifecycleContract(scene: Scene): void {
       expect((await scene.driver.find(spec.id))?.power).toBe('paused');
       await scene.driver.resume(spec.id);
       await scene.driver.resume(spec.id);
+      expect((await scene.driver.find(spec.id))?.power).toBe('running');
+    });
+
+    test('a guest that is interrupted is not ended by it', async () => {
+      const spec = await scene.startReadyGuest();
+      await scene.driver.injectNmi(spec.id);
       expect((await scene.driver.find(spec.id))?.power).toBe('running');
     });
 

@@ -4,6 +4,7 @@ import type { NodeClient } from '#actors/node/client.ts';
 import type { NodeOrder } from '#actors/node/protocol.ts';
 import { HypervisorFault } from '#hypervisor/port.ts';
 import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
+import { testImage } from '#test/support/test-image.ts';
 import { serverId } from '#test/unit/actors/node/node-world.ts';
 
 export interface NodeClientSubject {
@@ -103,6 +104,26 @@ export function describeNodeClient(subject: NodeClientSubject): void {
       await subject.until(() => !isUp(), 'the host to be down');
       subject.host().restoreConnection();
       await subject.until(isUp, 'the host to be up');
+    });
+  });
+
+  describe('an image', () => {
+    const cache = (host: string) =>
+      subject.complete(subject.client().cacheImage(host, testImage), 'the image');
+
+    it('is fetched before any server wants it, and no second time', async () => {
+      await cache('host-1');
+      await subject.until(() => subject.host().images.size === 1, 'the image to be there');
+      subject.host().faults.next('ensureImage', new HypervisorFault('failed', 'fetched again'));
+      await cache('host-1');
+      expect(await perform(subject.order('node.build'))).toEqual(running);
+    });
+
+    it('for a host that is not there may be sent again later', async () => {
+      await expect(cache('host-9')).rejects.toMatchObject({
+        code: 'host-unreachable',
+        retryable: true,
+      });
     });
   });
 

@@ -126,6 +126,7 @@ export const procedures = {
     struct({ dom: domain, device: optionalText, flags: uint }),
     nothing,
   ),
+  domainInjectNmi: procedure(210, 'domainInjectNmi', onDomainWithFlags, nothing),
   domainGetState: procedure(
     212,
     'domainGetState',

@@ -28,6 +28,7 @@ const orders = [
     report: { power: 'paused', stopped: false },
     guest: 'paused',
   },
+  { type: 'node.crash-dump', before: ['node.build'], report: running, guest: 'running' },
   { type: 'node.unpause', before: ['node.build', 'node.pause'], report: running, guest: 'running' },
   { type: 'node.suspend', before: ['node.build'], report: shutDown, guest: undefined },
   {

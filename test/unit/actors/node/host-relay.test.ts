@@ -1,6 +1,7 @@
 // Controllers that have no link to a host, and reach it through one that has.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NodeFault } from '#actors/node/protocol.ts';
+import { testImage } from '#test/support/test-image.ts';
 import { type Controller, type Member, MemberWorld } from './member-world.ts';
 
 const running = { power: 'running', stopped: false };
@@ -39,6 +40,12 @@ describe('a host that this controller has no link to', () => {
     expect(world.incarnation()).toBe(1);
   });
 
+  it('gets images to keep through the other one, by a link of the one that asks', async () => {
+    await world.complete(cut.nodes.cacheImage('host-1', testImage), 'the image');
+    await world.until(() => world.host('host-1').images.size === 1, 'the image to be there');
+    expect(world.fetches.map(({ url }) => new URL(url).host)).toEqual([cut.id]);
+  });
+
   it('tells its own faults through the other one', async () => {
     const asked = cut.nodes.perform('host-1', world.order('node.build', { runEpoch: 2 }));
     await world.complete(asked, 'the build');
@@ -71,7 +78,7 @@ describe('a host that this controller has no link to', () => {
 describe('a controller', () => {
   it('takes no sightings and relays from compute members', async () => {
     const impostor = await world.impostor('host-2');
-    for (const type of ['node.sight', 'node.relay']) {
+    for (const type of ['node.sight', 'node.relay', 'node.relay-image']) {
       const body = { isAll: true, up: ['host-9'], down: [], host: 'host-1', type: 'node.perform' };
       const asked = impostor.ask(other.id, { type, version: 1, body }, { deadlineMs: 1_000 });
       const code = asked.catch((fault: { code: string }) => fault.code);

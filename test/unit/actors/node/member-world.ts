@@ -101,7 +101,8 @@ export class MemberWorld {
     const urls = new ImageUrls({ clock: env.clock, key, apiUrl: () => `http://${id}` });
     const isController = (other: string): boolean =>
       this.records.some((record) => record.id === other && record.role === 'controller');
-    const nodes = new RemoteNodes({ env, transport, members, isController });
+    const imageUrl = (imageId: string, host: string) => urls.urlOf(imageId, host);
+    const nodes = new RemoteNodes({ env, transport, members, isController, imageUrl });
     const controller: Controller = {
       id,
       transport,

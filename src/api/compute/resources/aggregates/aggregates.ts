@@ -23,6 +23,8 @@ import {
   updateAggregate,
 } from './aggregate-schemas.ts';
 
+import { cacheImages, cacheImagesBody } from './image-cache.ts';
+
 const policy = <N extends string>(name: N) => `os-aggregates:${name}` as const;
 
 export const aggregateRoutes: readonly ComputeRoute[] = [
@@ -52,6 +54,15 @@ export const aggregateRoutes: readonly ComputeRoute[] = [
     path: '/os-aggregates/:id',
     policy: policy('delete'),
     handler: (call) => tell(call, { type: 'aggregate.delete', number: numberOf(call) }),
+  },
+  {
+    method: 'POST',
+    path: '/os-aggregates/:id/images',
+    since: 81,
+    policy: 'compute:aggregates:images',
+    body: cacheImagesBody,
+    success: 202,
+    handler: async (call) => cacheImages(call, (await find(call)).hosts),
   },
   {
     method: 'POST',

@@ -4,6 +4,7 @@ import { floatingIpActions } from '../../resources/proxies/floating-ips.ts';
 import { consoleActions } from '../../resources/consoles/consoles.ts';
 import { changePasswordAction } from './change-password.ts';
 import { consoleOutputAction } from './console-output.ts';
+import { crashDumpAction } from './crash-dump.ts';
 import { createBackupAction, createImageAction } from './create-image.ts';
 import { evacuateAction } from './evacuate.ts';
 import { forceDeleteAction } from './force-delete.ts';
@@ -44,6 +45,7 @@ export const serverActions: readonly ComputeAction[] = [
   resetStateAction,
   injectNetworkInfoAction,
   consoleOutputAction,
+  crashDumpAction,
   changePasswordAction,
   resizeAction,
   confirmResizeAction,
