@@ -41,6 +41,11 @@ const testNeeds: readonly Need[] = [
     proof: '/usr/lib/python3/dist-packages/osc_placement/__init__.py',
     purpose: 'the placement commands of the real client',
   },
+  {
+    package: 'python3-tempest',
+    proof: '/usr/lib/python3/dist-packages/tempest/__init__.py',
+    purpose: 'the OpenStack integration suite, a part of which runs here',
+  },
   { package: 'openssh-client', proof: 'ssh', purpose: 'logs in to guests' },
   { package: 'genisoimage', proof: 'isoinfo', purpose: 'checks config drives' },
   { package: 'openssl', proof: 'openssl', purpose: 'makes certificates for TLS tests' },

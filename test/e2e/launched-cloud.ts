@@ -18,14 +18,19 @@ export interface CommandResult {
 export function run(
   command: string,
   args: readonly string[],
-  options: { readonly env?: NodeJS.ProcessEnv; readonly timeoutMs?: number } = {},
+  options: {
+    readonly env?: NodeJS.ProcessEnv;
+    readonly timeoutMs?: number;
+    /** Default: this checkout. */
+    readonly cwd?: string;
+  } = {},
 ): Promise<CommandResult> {
   return new Promise((done) => {
     execFile(
       command,
       [...args],
       {
-        cwd: root,
+        cwd: options.cwd ?? root,
         env: { ...process.env, ...options.env },
         timeout: options.timeoutMs ?? 120_000,
         maxBuffer: 16 * 1024 ** 2,

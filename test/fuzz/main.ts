@@ -1,5 +1,5 @@
-// `npm run fuzz -- --requests 100000 [--seed N]`: fuzzed requests to a whole cloud in this process. Ends with 1 if an
-// answer was wrong or memory grew.
+// `npm run fuzz -- --requests 100000 [--seed N] [--only 'image POST /image/v2/tasks']`: fuzzed requests to a whole cloud in
+// this process. Ends with 1 if an answer was wrong or memory grew.
 import { parseArgs } from 'node:util';
 import { fuzz, type FuzzReport } from './run.ts';
 import { growthComplaint } from './growth.ts';
@@ -7,6 +7,7 @@ import { growthComplaint } from './growth.ts';
 const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '100000' },
+    only: { type: 'string', default: '.' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
   },
 });
@@ -17,7 +18,7 @@ if (!Number.isSafeInteger(requests) || requests < 1 || !Number.isSafeInteger(see
 
 say(`seed ${seed}`);
 const started = performance.now();
-const report = await fuzz({ requests, seed, onProgress: say });
+const report = await fuzz({ requests, seed, only: new RegExp(values.only), onProgress: say });
 tell(report, (performance.now() - started) / 1_000);
 const growth = growthComplaint(report);
 if (growth !== undefined) say(`FAILED ${growth}`);

@@ -15,6 +15,8 @@ import { fuzzRows } from './rows.ts';
 export interface FuzzOptions {
   readonly requests: number;
   readonly seed: number;
+  /** Only calls whose `service METHOD path` it finds. */
+  readonly only?: RegExp;
   /** Told every few thousand requests. */
   readonly onProgress?: (line: string) => void;
 }
@@ -68,10 +70,13 @@ class Run {
   }
 
   async all(): Promise<FuzzReport> {
-    const { requests, seed, onProgress } = this.#options;
+    const { requests, seed, only = /./, onProgress } = this.#options;
     const housekeeping = await Housekeeping.start(this.#cloud);
+    const rows = (await fuzzRows()).filter(({ service, method, path }) =>
+      only.test(`${service} ${method} ${path}`),
+    );
     const ids = new Ids(housekeeping.protectedIds);
-    const generator = new Generator(await fuzzRows(), seededRandom(seed), ids);
+    const generator = new Generator(rows, seededRandom(seed), ids);
     let early = 0;
     while (this.#sent < requests) {
       await housekeeping.tidy(ids);

@@ -215,7 +215,8 @@ function parseTask(
       400,
       "Only tasks of type 'import' can be made; others are the service's own",
     );
-  const input = body['input'] as Record<string, unknown>;
+  // The schema lets it be null.
+  const input = (body['input'] ?? {}) as Record<string, unknown>;
   for (const name of ['import_from', 'import_from_format', 'image_properties'])
     if (input[name] === undefined)
       throw new ImageHttpError(400, `Input does not contain '${name}' field`);

@@ -349,6 +349,7 @@ describe('tasks', () => {
     [{ type: 'import' }, "Task 'input' is required"],
     [{ type: 'clone', input: {} }, /'clone' is not one of \['import', 'api_image_import'\]/],
     [{ type: 'import', input: {} }, "Input does not contain 'import_from' field"],
+    [{ type: 'import', input: null }, "Input does not contain 'import_from' field"],
     [
       {
         type: 'import',
