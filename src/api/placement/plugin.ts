@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyReque
 import { refuse } from '#runtime/message/refusal.ts';
 import { authenticate } from '../authenticate.ts';
 import type { ApiContext } from '../context.ts';
+import { defaultPolicy, type Enforcer } from '../policy/enforcer.ts';
 import { passingTrouble } from '../passing-trouble.ts';
 import { baseUrl, messageOf, statusOf } from '../server.ts';
 import { type PlacementSources, ProviderCatalogue } from './catalogue.ts';
@@ -31,9 +32,10 @@ declare module 'fastify' {
 
 export function placementPlugin(
   context: ApiContext,
-  sources: PlacementSources & Pick<WriterSources, 'writes'>,
+  sources: PlacementSources & Pick<WriterSources, 'writes'> & { readonly policy?: Enforcer },
 ): FastifyPluginCallback {
   return (app, _options, done) => {
+    const { writes, policy = defaultPolicy } = sources;
     const catalogue = new ProviderCatalogue(sources);
     app.decorateRequest('placementMinor', undefined);
     app.decorateRequest('placementRoute', undefined);
@@ -56,7 +58,7 @@ export function placementPlugin(
       sendFault(request, reply, new PlacementFault(404, '')),
     );
     for (const [path, rows] of Map.groupBy(placementRoutes, (row) => row.path))
-      addPath(app, path, { rows, context, catalogue, writes: sources.writes });
+      addPath(app, path, { rows, context, catalogue, writes, policy });
     done();
   };
 }
@@ -66,17 +68,18 @@ interface PathOptions {
   readonly context: ApiContext;
   readonly catalogue: ProviderCatalogue;
   readonly writes: WriterSources['writes'];
+  readonly policy: Enforcer;
 }
 
 function addPath(app: FastifyInstance, path: string, options: PathOptions): void {
-  const { rows, context, catalogue, writes } = options;
+  const { rows, context, catalogue, writes, policy } = options;
   app.route({
     method: METHODS,
     url: path,
     exposeHeadRoute: false,
     // What can be refused without its body is refused before that is read.
     onRequest: (request, _reply, next) => {
-      request.placementRoute = chooseRoute(rows, request);
+      request.placementRoute = chooseRoute(rows, request, policy);
       next();
     },
     handler: async (request, reply) => {
@@ -111,6 +114,7 @@ function addPath(app: FastifyInstance, path: string, options: PathOptions): void
 function chooseRoute(
   rows: readonly PlacementRoute[],
   request: FastifyRequest,
+  policy: Enforcer,
 ): FastifyRequest['placementRoute'] {
   const row = rows.find(({ method }) => method === request.method);
   if (row === undefined)
@@ -121,7 +125,7 @@ function chooseRoute(
   if (minor < row.since) throw new PlacementFault(row.statusBefore ?? 404, '');
   if (row.takesBody !== undefined && minor <= row.takesBody.upTo) requireJson(request);
   if (row.givesBody === true) requireAccepted(request);
-  if (!mayCall(request.caller, row, new Query(request.url)))
+  if (!mayCall(request.caller, row, { policy, query: new Query(request.url) }))
     throw faultOf(refuse('placement-forbidden', { rule: row.rule }));
   return row;
 }

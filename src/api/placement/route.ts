@@ -1,5 +1,7 @@
 // The shape of a row in the table of routes, what a handler is given, and who may call what. Pure.
 import type { Caller } from '#actors/ports/identity.ts';
+import type { Enforcer } from '../policy/enforcer.ts';
+import type { PlacementRule } from '../policy/placement-rules-table.ts';
 import type { ProviderCatalogue } from './catalogue.ts';
 import type { Query } from './query.ts';
 import type { PlacementWriter } from './writer.ts';
@@ -32,8 +34,8 @@ export interface PlacementRoute {
   readonly path: string;
   /** The first minor version that has it. */
   readonly since: number;
-  /** Placement's policy rule; undefined where no token is asked for. */
-  readonly rule: string | undefined;
+  /** Undefined where no token is asked for. */
+  readonly rule: PlacementRule | undefined;
   readonly handle: PlacementHandler;
   /** The status before `since`; 404 unless it is said otherwise. */
   readonly statusBefore?: 405;
@@ -51,18 +53,11 @@ export function answer(body: unknown): PlacementAnswer {
 
 export const noContent: PlacementAnswer = { status: 204 };
 
-/** Administrators and services may do all, system readers may look, a project's readers may see its usage. */
+/** Rules are asked about the project that the query names, if it does. */
 export function mayCall(
   caller: Caller,
-  { method, rule }: Pick<PlacementRoute, 'method' | 'rule'>,
-  query: Query,
+  { rule }: Pick<PlacementRoute, 'rule'>,
+  { policy, query }: { readonly policy: Enforcer; readonly query: Query },
 ): boolean {
-  if (rule === undefined || caller.isAdmin || caller.roles.includes('service')) return true;
-  if (method !== 'GET' || !caller.roles.includes('reader')) return false;
-  if (caller.system) return true;
-  return (
-    rule === 'placement:usages' &&
-    caller.projectId !== undefined &&
-    caller.projectId === query.get('project_id')
-  );
+  return rule === undefined || policy.allows(rule, caller, { projectId: query.get('project_id') });
 }

@@ -27,6 +27,7 @@ import {
   showProvider,
   showProviderUsages,
 } from './providers.ts';
+import type { PlacementRule } from '../policy/placement-rules-table.ts';
 import { answer, type PlacementAnswer, type PlacementRoute } from './route.ts';
 import {
   createResourceClass,
@@ -47,7 +48,8 @@ const always = { upTo: MAX_MINOR };
 /** Replies to writes with a body say that they may not be kept, from this minor version on. */
 const FRESHNESS_SINCE = 15;
 
-type Row = readonly [rule: string, handle: PlacementRoute['handle']];
+type Named<R> = R extends `placement:${infer Name}` ? Name : never;
+type Row = readonly [rule: Named<PlacementRule>, handle: PlacementRoute['handle']];
 type Method = PlacementRoute['method'];
 
 function read(path: string, since: number, [rule, handle]: Row): PlacementRoute {

@@ -11,6 +11,7 @@ import {
   formerComputeRules,
   wholeRuleName,
 } from './compute-rules-table.ts';
+import { placementRules } from './placement-rules-table.ts';
 import { type PolicyProblem, readPolicyText } from './policy-text.ts';
 
 /** One rule in force. */
@@ -36,11 +37,12 @@ export class Enforcer {
   }
 
   /**
-   * Whether the caller may do what `rule`, by its whole name, is about. Rules are for tokens of projects, as Nova's are:
-   * one for a domain or for the system may do nothing.
+   * Whether the caller may do what `rule`, by its whole name, is about. Compute's rules are for tokens of projects, as
+   * Nova's are: one for a domain or for the system may do nothing.
    */
   allows(rule: string, caller: Caller, target: PolicyTarget): boolean {
-    if (caller.system || caller.domainId !== undefined) return false;
+    const isOfProject = !caller.system && caller.domainId === undefined;
+    if (!isOfProject && !rule.startsWith('placement:')) return false;
     return present(this.#judgements.get(rule), `policy rule ${rule}`)(caller, target);
   }
 
@@ -63,6 +65,7 @@ const defaults: ReadonlyMap<string, string> = new Map([
     wholeRuleName(rule as ComputeRule),
     check,
   ]),
+  ...Object.entries(placementRules),
 ]);
 
 export type PolicyReading =

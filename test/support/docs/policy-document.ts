@@ -1,4 +1,4 @@
-// docs/policy.md: every rule of the compute API with its default and what it is about, from the rule table and the routes.
+// docs/policy.md: every rule of compute and placement with its default and what it is about, from the rule table and the routes.
 import type { ComputeAction, ComputeRoute } from '#api/compute/route.ts';
 import { computeRoutes } from '#api/compute/routes.ts';
 import {
@@ -9,6 +9,8 @@ import {
   formerComputeRules,
   wholeRuleName,
 } from '#api/policy/compute-rules-table.ts';
+import { placementRoutes } from '#api/placement/routes.ts';
+import { placementRules } from '#api/policy/placement-rules-table.ts';
 import { credentialNames, targetNames } from '#api/policy/check.ts';
 import { code, row, table } from './markdown.ts';
 
@@ -22,12 +24,13 @@ Generated from \`src/api/policy/compute-rules-table.ts\` by \`test/support/docs/
 
 ## How it works
 
-Every call of the compute API asks one rule before it does anything, and some ask more for single fields and options.
+Every call of compute and placement asks one rule before it does anything, and some ask more for single fields and options.
 A refusal is a 403: \`Policy doesn't allow os_compute_api:servers:create to be performed.\` Servers of other projects
 are a 404 for all but administrators. Rules are for tokens of projects: one for a domain or for the system may do
 nothing here, as with Nova's \`enforce_scope\`. Who is an administrator, and so sees the things of all projects, the
 rule \`context_is_admin\` says. What Nova from 2023.1 on leaves to the service role alone administrators may do here,
-too. Placement, identity, image and network have the defaults of OpenStack's in their code; a policy file is for compute.
+too. Placement's rules take tokens of any scope. Identity, image and network have OpenStack's defaults in their code; a policy
+file is for compute and placement.
 
 ## A policy file
 
@@ -70,6 +73,14 @@ ${table(
     row(code(wholeRuleName(name)), code(computeRules[name]), aboutOf(name, calls.get(name) ?? [])),
   ),
 )}
+## Placement's rules: ${Object.keys(placementRules).length}
+
+${table(
+  ['rule', 'default', 'operations'],
+  Object.entries(placementRules).map(([name, check]) =>
+    row(code(name), code(check), placementCalls(name).map(code).join('; ')),
+  ),
+)}
 ## Names of former releases
 
 A file may still use these; they stand for all the rules beside them that it does not name itself.
@@ -85,6 +96,12 @@ ${table(
 function aboutOf(rule: ComputeRule, calls: readonly string[]): string {
   const note = computeRuleNotes[rule];
   return [...calls.map(code), ...(note === undefined ? [] : [note])].join('; ');
+}
+
+function placementCalls(rule: string): readonly string[] {
+  return placementRoutes
+    .filter((route) => route.rule === rule)
+    .map(({ method, path }) => `${method} ${path}`);
 }
 
 /** Rules that neither gate a call nor are explained. */
