@@ -130,14 +130,9 @@ export function buildApi(options: FrontDoorOptions): Door {
     floatingOf: (serverId) => neighbours.networks.floatingIps.ofServer(serverId),
     nodes: assembly.allNodes,
     scheduler: assembly.scheduler,
-    resize: {
-      allowSameHost: config.resize.allowSameHost,
-      confirmAfterMs:
-        config.resize.confirmWindowSeconds === 0
-          ? undefined
-          : config.resize.confirmWindowSeconds * 1_000,
-    },
+    resize: resizeSettings(config),
     reclaimMs: config.reclaimInstanceSeconds * 1_000,
+    shelve: { offloadAfterMs: offloadTime(config.shelvedOffloadSeconds) },
     controllerName: hostname(),
     hostUptime: () => machineUptime(),
     policy: loadPolicy(config.policyFile),
@@ -173,4 +168,14 @@ function withBarrier(identity: Identity, views: Views): Identity {
     },
     projectExists: (projectId) => identity.projectExists(projectId),
   };
+}
+
+/** Undefined for never. */
+function offloadTime(seconds: number): number | undefined {
+  return seconds < 0 ? undefined : seconds * 1_000;
+}
+
+function resizeSettings({ resize }: Config): NonNullable<ComputeContext['resize']> {
+  const { allowSameHost, confirmWindowSeconds: seconds } = resize;
+  return { allowSameHost, confirmAfterMs: seconds === 0 ? undefined : seconds * 1_000 };
 }

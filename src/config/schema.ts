@@ -134,6 +134,11 @@ export const configSchema = Type.Object(
      * How long a deleted server can be restored (nova.conf reclaim_instance_interval); 0: deletes are at once.
      */
     reclaimInstanceSeconds: Type.Integer({ minimum: 0, maximum: 31_536_000 }),
+    /**
+     * How long a shelved server keeps its host (nova.conf shelved_offload_time); 0: not at all, -1: until an administrator
+     * says so.
+     */
+    shelvedOffloadSeconds: Type.Integer({ minimum: -1, maximum: 31_536_000 }),
     scheduler: schedulerSchema,
     /** Rules that differ from the defaults, in oslo.policy's YAML (docs/policy.md); in a cluster the same for all controllers. */
     policyFile: Type.Optional(Type.String({ minLength: 1 })),
@@ -198,6 +203,7 @@ export const defaultConfig: Config = {
   },
   allocationRatios: { cpu: 16, ram: 1, disk: 1 },
   reclaimInstanceSeconds: 0,
+  shelvedOffloadSeconds: 0,
   scheduler: {},
   tokenLifetimeMs: 24 * 3_600_000,
   logLevel: 'info',

@@ -74,6 +74,13 @@ export interface GuestStorage extends MovingDisks {
     imageId: string;
     sizeBytes: number;
   }): Promise<string>;
+  /** The same, but the disk has the image's content in itself and stands on nothing: the image may go. */
+  createWhole(disk: {
+    guestId: string;
+    name: string;
+    imageId: string;
+    sizeBytes: number;
+  }): Promise<string>;
   /** An empty qcow2 disk. */
   createBlank(disk: { guestId: string; name: string; sizeBytes: number }): Promise<string>;
   /** Silent if there is none. No guest may use it any more. */

@@ -56,7 +56,10 @@ export function violationsOf(
     ...[...entities.view(projectDefinition).values()].flatMap(({ id, pending }) =>
       pending.size === 0 ? [] : [`project ${id} has ${pending.size} reservations unsettled`],
     ),
-    ...ports(entities, placed),
+    ...ports(
+      entities,
+      live.filter((server) => server.grant !== undefined || server.shelved !== undefined),
+    ),
     ...groupClaims(entities, live),
     ...groupPolicies(entities, placed),
     ...hosts.flatMap((host) => onHost(host, known, placed)),
@@ -157,18 +160,18 @@ function shown(resources: Readonly<Record<string, number>>): string {
     .join(' ');
 }
 
-function ports(entities: View, placed: readonly Placed[]): readonly string[] {
+function ports(entities: View, holders: readonly InstanceState[]): readonly string[] {
   const networks = [...entities.view(networkDefinition).values()];
   const bound = networks.flatMap((network) =>
     [...bucketEntries(network.ports)]
       .filter(([, port]) => port.deviceId !== '')
       .map(([portId, port]) => `${portId} of ${port.deviceId} ${port.mac}`),
   );
-  const wanted = placed.flatMap(({ id, ports: theirs }) =>
+  const wanted = holders.flatMap(({ id, ports: theirs }) =>
     theirs.map(({ portId, mac }) => `${portId} of ${id} ${mac}`),
   );
   return [
-    ...difference('ports = placed servers', bound, wanted),
+    ...difference('ports = placed and shelved servers', bound, wanted),
     ...networks.flatMap((network) => auditNetwork(network)),
   ];
 }
@@ -235,7 +238,7 @@ function memoryFindings(server: Placed, host: SimulatedHost, known: Known): read
 /** The copy of a disk goes when it was given away, or with the next start after a snapshot that failed. */
 function copyFindings({ id, actions }: Placed, host: SimulatedHost): readonly string[] {
   const hasFailed = actions.some(
-    ({ action, message }) => action.startsWith('create') && message === 'Error',
+    ({ action, message }) => /^(create|shelve$)/.test(action) && message === 'Error',
   );
   const isThere = host.files.find(id, 'snapshot.qcow2') !== undefined;
   return isThere && !hasFailed ? [`${host.name}: a copy of the disk of ${id} is left over`] : [];
@@ -243,10 +246,11 @@ function copyFindings({ id, actions }: Placed, host: SimulatedHost): readonly st
 
 /** The root disk of a server that has not moved is of its image, and the rescue disk of a rescued server is there. */
 function diskFindings(server: Placed, host: SimulatedHost): readonly string[] {
-  const { id, request, vmState, needsRebuild, migrations } = server;
+  const { id, request, vmState, needsRebuild, migrations, hasWholeDisk } = server;
   const found: string[] = [];
   const root = host.files.find(id, 'disk.qcow2');
-  const wanted = request?.image === undefined ? undefined : imageKey(request.image);
+  const image = hasWholeDisk === true ? undefined : request?.image;
+  const wanted = image === undefined ? undefined : imageKey(image);
   if (root?.base !== wanted && needsRebuild !== true && migrations.length === 0)
     found.push(`${host.name}: the root disk of ${id} stands on ${root?.base}, not on ${wanted}`);
   const rescueDisk = host.files.find(id, 'disk.rescue.qcow2');
@@ -284,6 +288,7 @@ function powerFindings(
     paused: 'paused',
     stopped: 'off',
     suspended: 'off',
+    shelved: { running: 'running', paused: 'paused' }[server.powerState as string] ?? 'off',
     // Guests that go off, or come up late, leave these as they are.
     'soft-delete': { running: 'running', paused: 'paused' }[server.powerState as string] ?? 'off',
     rescued: { running: 'running', paused: 'paused' }[server.powerState as string] ?? 'off',

@@ -18,6 +18,15 @@ export function parametersFor(
       return { parameters: { rescue: { image } } };
     case 'soft-delete':
       return { parameters: { reclaimAfterMs: pick % 2 === 0 ? 20_000 : 3_600_000 } };
+    case 'shelve':
+      return {
+        parameters: {
+          snapshot: snapshotOf(operation, pick, imageId ?? nextImageId()),
+          ...[{ offloadAfterMs: 0 }, {}, { offloadAfterMs: 20_000 }][pick % 3],
+        },
+      };
+    case 'unshelve-offloaded':
+      return { parameters: { shelvedImage: otherImage } };
     case 'snapshot':
     case 'backup':
       return { parameters: { snapshot: snapshotOf(operation, pick, imageId ?? nextImageId()) } };
@@ -50,7 +59,7 @@ function nextImageId(): string {
 }
 
 function snapshotOf(
-  operation: 'snapshot' | 'backup',
+  operation: 'snapshot' | 'backup' | 'shelve',
   pick: number,
   imageId: string,
 ): ServerSnapshot {

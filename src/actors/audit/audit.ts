@@ -75,14 +75,15 @@ export function lostProviders({
     .filter((state) => state !== undefined);
 }
 
-/** Pure: servers whose ports nobody accounts for. One without a host has none, unless an operation is giving it one. */
+/** Pure: servers whose ports nobody accounts for. One without a host has none, unless it is to get one again. */
 export function strayPorts(
   networks: Pick<Networks, 'serversWithPorts'>,
   servers: Pick<StateView<InstanceState>, 'get'>,
 ): readonly string[] {
   return [...networks.serversWithPorts()].filter((serverId) => {
     const server = servers.get(serverId);
-    const awaitsHost = server?.existence === 'exists' && server.fenced.length > 0;
+    const keepsPorts = server?.shelved !== undefined || (server?.fenced.length ?? 0) > 0;
+    const awaitsHost = server?.existence === 'exists' && keepsPorts;
     return server?.operation === undefined && server?.grant === undefined && !awaitsHost;
   });
 }

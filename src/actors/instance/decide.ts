@@ -135,6 +135,8 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
   ) {
     return wrongState(state, table.action, 'task_state', state.taskState);
   }
+  if (isLeaving(state) && name !== 'shelve-offload' && name !== 'delete')
+    return wrongState(state, table.action, 'vm_state', state.vmState);
   // Given back and taken again at once, nobody could say whose it is.
   const attached = name === 'attach-interface' ? parameters?.attach?.port.portId : undefined;
   if (state.loosePorts?.some(({ portId }) => portId === attached) === true)
@@ -143,7 +145,8 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
   if (mayMeetMove ? !hasMoveFor(state, name) : state.move !== undefined)
     return wrongState(state, table.action, 'vm_state', state.vmState);
   const isFenced = name === 'evacuate' && state.fenced.length > 0;
-  if (name !== 'delete' && state.grant === undefined && !isFenced)
+  const needsHost = name !== 'delete' && table.worksWithoutHost !== true;
+  if (needsHost && state.grant === undefined && !isFenced)
     return refuse('instance-not-ready', { id: state.id });
   const events: InstanceEvent[] = [];
   if (running !== undefined)
@@ -174,6 +177,11 @@ function hasMoveFor({ grant, move }: InstanceState, name: RunningOperation['name
   if (name === 'delete') return true;
   if (name === 'confirm-resize') return move !== undefined && grant?.side === 'destination';
   return move !== undefined && move.isKept !== true;
+}
+
+/** An offload that came to nothing so far is done again, by itself. */
+function isLeaving({ shelved }: InstanceState): boolean {
+  return shelved?.isLeaving === true;
 }
 
 /** A request may arrive again after it has ended: what was done for it once is not done again. */
@@ -245,8 +253,9 @@ function reset(
   const action = 'os-resetState';
   if (operation !== undefined && !mayBeGivenUp(operations[operation.name]))
     return wrongState(state, action, 'task_state', taskState);
-  if (move !== undefined) return wrongState(state, action, 'vm_state', vmState);
-  if (command.vmState === 'active' && state.grant === undefined)
+  if (move !== undefined || isLeaving(state)) return wrongState(state, action, 'vm_state', vmState);
+  const wasOffloaded = state.shelved !== undefined && state.vmState !== 'shelved_offloaded';
+  if (command.vmState === 'active' && state.grant === undefined && !wasOffloaded)
     return refuse('instance-not-ready', { id: state.id });
   const atMs = facts.nowMs;
   const events: InstanceEvent[] = [];
@@ -292,8 +301,24 @@ function stepDone(
   events.push(...grantEvents(state, finished, { operationId, result, atMs, isUndo: false }));
   if (operation.step + 1 === operations[operation.name].steps.length) {
     events.push({ type: 'instance.operation-ended', operationId, succeeded: true, atMs });
+    events.push(...followUp(state, operation, atMs));
   }
   return accept(events, done);
+}
+
+/** With no time between a shelve and its offload nobody sees the one without the other. */
+function followUp(
+  { request }: InstanceState,
+  { id, name, parameters }: RunningOperation,
+  atMs: number,
+): readonly InstanceEvent[] {
+  if (name !== 'shelve' || parameters.offloadAfterMs !== 0 || request === undefined) return [];
+  const operationId = `${id}/offload`;
+  const { userId, projectId } = request;
+  const requestId = `req-${operationId}`;
+  const operation = 'shelve-offload';
+  const type = 'instance.operation-started';
+  return [{ type, operation, operationId, requestId, userId, projectId, atMs }];
 }
 
 function stepFailed(

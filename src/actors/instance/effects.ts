@@ -19,9 +19,11 @@ import { isMoveEffect, type MoveResult, performMoveEffect } from './move-effects
 import { networkFaultMessage } from './network-fault.ts';
 import { orderOf, planOf } from './orders.ts';
 import { checkOwner, type Placement } from './placement.ts';
+import { isShelveEffect, performShelveEffect } from './shelve-effects.ts';
 import { refusedImage, workOnImage } from './snapshot-effects.ts';
 import type { instanceCommands } from './protocol.ts';
 import type { InstanceState, Move } from './state.ts';
+import { timedOperation } from './timed-effects.ts';
 import type { InstanceEffect } from './todo.ts';
 
 type Report<T extends keyof typeof instanceCommands> = CommandNamed<typeof instanceCommands, T>;
@@ -126,7 +128,9 @@ async function run(
       await releaseAll(services, effect, { state, context });
       return ended(effect, {});
     case 'auto-confirm':
-      return autoConfirm(effect, state);
+    case 'reclaim':
+    case 'auto-offload':
+      return timedOperation(services.env, { kind: effect.kind, effect, state, context });
     case 'register-image':
     case 'rotate-backups': {
       const { kind, requestId } = effect;
@@ -135,8 +139,6 @@ async function run(
         ? ended(effect, {})
         : failed(effect, refusedImage(refused), false);
     }
-    case 'reclaim':
-      return reclaim(services, effect, context, state);
     case 'discard-image':
       return discardImage(services, effect);
     case 'take-port':
@@ -145,9 +147,17 @@ async function run(
       const portId = await releaseLoosePort(services.networks, effect, state);
       return portId === undefined ? undefined : { type: 'instance.port-released', portId };
     }
+    case 'restart-guest':
+      // Only a guest that ran is to run again.
+      if (state.operation?.fromVmState !== 'active') return ended(effect, {});
+      return order(services, effect, context, state);
     case 'deadline':
       return undefined;
     default:
+      if (isShelveEffect(effect.kind)) {
+        const work = { kind: effect.kind, effect, state, context };
+        return shelveOutcome(effect, state, await performShelveEffect(services.placement, work));
+      }
       if (isMoveEffect(effect.kind)) {
         const moved = { ...effect, kind: effect.kind };
         const result = await performMoveEffect(services, moved, { state, context, planOf });
@@ -155,42 +165,6 @@ async function run(
       }
       return order(services, effect, context, state);
   }
-}
-
-/** In the owner's name: it is what they agreed to by asking for the move. */
-function autoConfirm({ operationId }: InstanceEffect, { request }: InstanceState): Outcome {
-  const { userId = '', projectId = '' } = request ?? {};
-  return {
-    type: 'instance.operate',
-    operation: 'confirm-resize',
-    operationId,
-    actor: { userId, projectId, isAdmin: true },
-  };
-}
-
-/** Waits for the moment, by the clock on the wall: the wait goes on after a crash, and does not begin anew. */
-async function reclaim(
-  { env }: InstanceServices,
-  effect: InstanceEffect,
-  { signal }: EffectContext,
-  { id, request, reclaimAtMs = 0 }: InstanceState,
-): Promise<Outcome | undefined> {
-  for (;;) {
-    const leftMs = reclaimAtMs - env.clock.now();
-    if (signal.aborted || request === undefined) return undefined;
-    if (leftMs <= 0) break;
-    await new Promise<void>((resolve) => {
-      const cancel = env.timers.after(Math.min(leftMs, LOOK_MS), resolve);
-      signal.addEventListener('abort', () => (cancel(), resolve()), { once: true });
-    });
-  }
-  const { userId, projectId } = request;
-  return {
-    type: 'instance.operate',
-    operation: 'delete',
-    operationId: `${effect.id}-${id}`,
-    actor: { userId, projectId, isAdmin: true },
-  };
 }
 
 /** Nova's words. */
@@ -242,9 +216,6 @@ function moveOutcome(
       );
 }
 
-/** Clocks are set now and then. */
-const LOOK_MS = 60_000;
-
 async function discardImage(
   { images }: InstanceServices,
   { requestId, imageId }: InstanceEffect,
@@ -265,6 +236,18 @@ async function takenPort(
   if (!isRefusal(taken)) return ended(effect, { ports: [taken] });
   const networkId = state.operation?.parameters.attach?.port.networkId ?? '';
   return failed(effect, attachFault(taken, { serverId: state.id, networkId }), false);
+}
+
+function shelveOutcome(
+  effect: InstanceEffect,
+  state: InstanceState,
+  result: Awaited<ReturnType<typeof performShelveEffect>>,
+): Outcome | undefined {
+  if (result === undefined) return undefined;
+  if (result === 'done') return ended(effect, {});
+  return isRefusal(result)
+    ? failed(effect, placementFault(result, state), false)
+    : ended(effect, result);
 }
 
 /** Host and ports at once: neither needs the other. */

@@ -16,10 +16,18 @@ import {
   stepMoved,
 } from './moves.ts';
 import { operations, stepAt } from './operations/all.ts';
-import { type EffectName, makesDisk } from './operations/table.ts';
+import { type EffectName, givesDisk } from './operations/table.ts';
 import type { OperationParameters } from './parameters.ts';
 import { rebuiltRequest } from './rebuild.ts';
 import { restState } from './rest-state.ts';
+import {
+  shelvingBegun,
+  shelvingEnded,
+  shelvingFailed,
+  shelvingReleased,
+  shelvingReset,
+  shelvingStepped,
+} from './shelving.ts';
 import type { InstanceEvent } from './protocol.ts';
 import { type InstanceState, MAX_FENCED, MAX_LEFT_IMAGES, type RunningOperation } from './state.ts';
 
@@ -36,7 +44,13 @@ export function evolve(state: InstanceState, event: InstanceEvent): InstanceStat
     case 'instance.granted':
       return granted(state, event);
     case 'instance.released-by-host':
-      return { ...state, grant: undefined, powerState: 'nostate', updatedAtMs: event.atMs };
+      return {
+        ...state,
+        ...shelvingReleased(state),
+        grant: undefined,
+        powerState: 'nostate',
+        updatedAtMs: event.atMs,
+      };
     case 'instance.fenced':
       return fenced(state, event.atMs);
     case 'instance.fenced-host-returned':
@@ -127,8 +141,8 @@ function operationStarted(
   return {
     ...state,
     ...recordBegun(state, operations[event.operation], event),
-    request:
-      request === undefined || rebuild === undefined ? request : rebuiltRequest(request, rebuild),
+    ...shelvingBegun(state, event),
+    request: requestedBy(event, request),
     ...(event.parameters?.snapshot === undefined
       ? {}
       : imageBegun(state, event.parameters.snapshot.id)),
@@ -160,6 +174,19 @@ function imageDiscarded(state: InstanceState, imageId: string): InstanceState {
   const { leftImages = [], ...others } = state;
   const left = leftImages.filter((id) => id !== imageId);
   return left.length === 0 ? others : { ...others, leftImages: left };
+}
+
+/** What the server is asked to be from the operation's start on. */
+function requestedBy(
+  { parameters = noParameters }: Named<'instance.operation-started'>,
+  request: ServerRequest | undefined,
+): ServerRequest | undefined {
+  const { rebuild, availabilityZone: zone } = parameters;
+  if (request === undefined) return request;
+  if (rebuild !== undefined) return rebuiltRequest(request, rebuild);
+  if (zone === undefined) return request;
+  const { availabilityZone: _, ...others } = request;
+  return zone === null ? others : { ...others, availabilityZone: zone };
 }
 
 function newOperation(
@@ -205,8 +232,10 @@ function stepCompleted(
   return {
     ...state,
     ...moved,
-    ...(operation.name === 'rebuild' ? { needsRebuild: true } : {}),
-    ...(done.effect === 'upload-snapshot' ? { unfinishedImage: undefined } : {}),
+    ...shelvingStepped(state, operation),
+    ...(done.effect === 'upload-snapshot' && operation.name !== 'shelve'
+      ? { unfinishedImage: undefined }
+      : {}),
     powerState,
     taskState: next.taskState,
     operation: { ...operation, step },
@@ -326,10 +355,10 @@ function operationEnded(
   if (event.succeeded) {
     const actions = endAction(state.actions, operation.requestId, event.atMs, state.grant?.host);
     const { vmState, power } = outcomeOf(table, state, operation.fromVmState);
-    const ended = { ...base, actions, fault: undefined, vmState };
+    const shelving = shelvingEnded(state, operation, { vmState, atMs: event.atMs });
+    const ended = { ...base, actions, fault: undefined, vmState, ...shelving };
     if (operation.name === 'delete') return deleted(ended, event.atMs);
-    const hasDisk = table.steps.some(({ effect }) => makesDisk(effect));
-    const needsRebuild = state.needsRebuild === true && !hasDisk;
+    const needsRebuild = state.needsRebuild === true && !givesDisk(table);
     const launchedAtMs = operation.name === 'rebuild' ? event.atMs : state.launchedAtMs;
     const { reclaimAfterMs } = operation.parameters;
     const reclaimAtMs = reclaimAfterMs === undefined ? undefined : event.atMs + reclaimAfterMs;
@@ -340,7 +369,12 @@ function operationEnded(
   if (failure === undefined) return { ...base, actions };
   const step = table.steps[operation.step];
   if ((step?.failure ?? table.failure) === 'restore' && !operation.isUndoGivenUp)
-    return { ...base, actions, vmState: operation.fromVmState };
+    return {
+      ...base,
+      ...shelvingFailed(state, event.atMs),
+      actions,
+      vmState: operation.fromVmState,
+    };
   const message = operation.isUndoGivenUp ? failure.message : withPlace(failure.message, state);
   const { requestBefore } = operation;
   const isUntouched = requestBefore !== undefined && state.needsRebuild !== true;
@@ -405,7 +439,8 @@ function stateReset(state: InstanceState, event: Named<'instance.state-reset'>):
   const { vmState, atMs } = event;
   const message = 'An administrator has set the state to error.';
   const fault = vmState === 'error' ? { code: 500, message, details: '', atMs } : undefined;
-  return { ...state, vmState, fault, reclaimAtMs: undefined, updatedAtMs: atMs };
+  const reset = shelvingReset(state, vmState);
+  return { ...state, ...reset, fault, reclaimAtMs: undefined, updatedAtMs: atMs };
 }
 
 /** The hypervisor's word on a resting server (Nova: _sync_instance_power_state). */

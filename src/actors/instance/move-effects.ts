@@ -97,11 +97,16 @@ const done: MoveResult = { result: {} };
 const TRIES_FOR_SILENT_HOSTS = 5;
 
 function refusedNow(refused: Refusal, attempt: number): MoveResult {
+  waitForSilent(refused, attempt);
+  return { refused };
+}
+
+/** Throws where trying again may help. */
+export function waitForSilent(refused: Refusal, attempt: number): void {
   const refusals = (refused.detail['refusals'] ?? []) as readonly HostRefusal[];
   const silent = refusals.find(({ reason }) => reason === DOES_NOT_ANSWER);
   if (silent !== undefined && attempt < TRIES_FOR_SILENT_HOSTS)
     throw new Error(`no host fits now, and host ${silent.host} does not answer yet`);
-  return { refused };
 }
 
 class MoveWork {

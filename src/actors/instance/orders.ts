@@ -42,6 +42,7 @@ function guestOrder(
     case 'destroy-guest':
       return { type: 'node.destroy', ...shared, plan };
     case 'start-guest':
+    case 'restart-guest':
       return { type: 'node.start', ...shared, plan };
     case 'power-off-guest':
       return { type: 'node.stop', ...shared, plan, graceMs: 0 };
@@ -116,10 +117,12 @@ function told<T>(parameter: T | undefined, name: string): T {
   return parameter;
 }
 
+/** A server that is made from the image of its shelve has its disk whole, for that image is removed. */
 export function planOf(state: InstanceState, grant: Pick<Grant, 'availabilityZone'>): GuestPlan {
-  const { request } = state;
+  const { request, shelved } = state;
   if (request === undefined) throw new Error(`instance ${state.id} has no request`);
-  const { projectId, userId, name, hostname, flavor, image, configDrive } = request;
+  const { projectId, userId, name, hostname, flavor, configDrive } = request;
+  const hasWholeDisk = shelved?.image !== undefined || state.hasWholeDisk === true;
   return {
     serverId: state.id,
     projectId,
@@ -127,10 +130,11 @@ export function planOf(state: InstanceState, grant: Pick<Grant, 'availabilityZon
     name,
     hostname,
     flavor,
-    image,
+    image: shelved?.image ?? request.image,
     ports: state.ports,
     configDrive,
     availabilityZone: grant.availabilityZone,
+    ...(hasWholeDisk ? { hasWholeDisk } : {}),
   };
 }
 

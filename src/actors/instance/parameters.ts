@@ -26,7 +26,11 @@ export const operationParametersSchema = Type.Object({
   rescue: Type.Optional(Type.Object({ image: serverImageSchema, adminPass: Type.Optional(text) })),
   /** soft-delete: deleted for good after this long (reclaim_instance_interval). */
   reclaimAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
-  /** snapshot, backup: the image that is made. */
+  /** shelve: its host lets it go after this long (shelved_offload_time); left out for never. */
+  offloadAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** unshelve-offloaded: what the server is made from, which is the image of its shelve. */
+  shelvedImage: Type.Optional(serverImageSchema),
+  /** snapshot, backup, shelve: the image that is made. */
   snapshot: Type.Optional(serverSnapshotSchema),
   /** attach-interface: the port, made under this id or one that is there, and the groups of one that is made. */
   attach: Type.Optional(Type.Object({ port: portRequestSchema })),
@@ -41,6 +45,8 @@ export const neededParameters: Readonly<Record<string, keyof OperationParameters
   rescue: 'rescue',
   snapshot: 'snapshot',
   backup: 'snapshot',
+  shelve: 'snapshot',
+  'unshelve-offloaded': 'shelvedImage',
   'soft-delete': 'reclaimAfterMs',
   'attach-interface': 'attach',
   'detach-interface': 'detach',

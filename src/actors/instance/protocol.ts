@@ -45,6 +45,10 @@ export const operationNames = [
   'evacuate',
   'attach-interface',
   'detach-interface',
+  'shelve',
+  'shelve-offload',
+  'unshelve',
+  'unshelve-offloaded',
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 const operationName = Type.Unsafe<OperationName>(Type.String({ enum: [...operationNames] }));
@@ -87,7 +91,7 @@ export const instanceCommands = {
   ),
   /** Starts any operation but create. Delete may interrupt every other one. */
   'instance.operate': command(
-    3,
+    4,
     Type.Object({
       operation: operationName,
       operationId: text,
@@ -185,7 +189,7 @@ export const instanceEvents = {
     }),
   ),
   'instance.operation-started': event(
-    3,
+    4,
     Type.Object({
       operation: operationName,
       operationId: text,
@@ -195,7 +199,7 @@ export const instanceEvents = {
       parameters: Type.Optional(operationParametersSchema),
       atMs: Type.Number(),
     }),
-    { 1: (data) => data, 2: (data) => data },
+    { 1: (data) => data, 2: (data) => data, 3: (data) => data },
   ),
   'instance.step-completed': event(
     2,

@@ -1,5 +1,5 @@
 // What an instance remembers, and what must always be true of it. Pure; read by views, changed by evolve alone.
-import type { Flavor, ServerPort, ServerRequest } from '../domain/server.ts';
+import type { Flavor, ServerImage, ServerPort, ServerRequest } from '../domain/server.ts';
 import type { PowerState, TaskState, VmState } from '../domain/states.ts';
 import { type MigrationRecord, MAX_MIGRATIONS } from './migrations.ts';
 import type { OperationParameters } from './parameters.ts';
@@ -53,6 +53,19 @@ export interface Move {
 export interface LoosePort {
   readonly portId: string;
   readonly networkId: string;
+}
+
+export interface Shelved {
+  /** Of the server's disk. */
+  readonly imageId: string;
+  /** The image in full, once the server is made from it: from then on whatever builds it does so from this. */
+  readonly image?: ServerImage;
+  /** Its host lets it go then; undefined for never, or when an administrator says so. */
+  readonly offloadAtMs?: number | undefined;
+  /** An offload has begun: what the host still has of it nobody knows, so that nothing else can be done but a delete. */
+  readonly isLeaving?: true;
+  /** Its last grant, from the host's word that it is over until what was held under it is given back. */
+  readonly left?: Grant | undefined;
 }
 
 export interface RunningOperation {
@@ -126,10 +139,14 @@ export interface InstanceState {
   readonly reclaimAtMs?: number | undefined;
   /** An image of the server that an operation makes, or has left without bytes: then it is to be removed. */
   readonly unfinishedImage?: string | undefined;
-  /** Such images of earlier operations that are still to be removed; bounded by MAX_LEFT_IMAGES. */
+  /** Such images of earlier operations, and those of shelves that are over, that are still to be removed; bounded by MAX_LEFT_IMAGES. */
   readonly leftImages?: readonly string[];
   /** Ports that are to be given back to the network service: at most as many as the server has had. */
   readonly loosePorts?: readonly LoosePort[] | undefined;
+  /** From the end of a shelve until the server is made from its image, or started again where it is. */
+  readonly shelved?: Shelved | undefined;
+  /** Its root disk has all its content in itself, and stands on no image. */
+  readonly hasWholeDisk?: boolean;
   readonly locked: boolean;
   readonly lockedByAdmin: boolean;
   readonly lockedReason: string | undefined;
@@ -224,6 +241,13 @@ export function instanceInvariants(state: InstanceState): readonly string[] {
   must(
     state.vmState !== 'resized' || state.existence !== 'exists' || state.move !== undefined,
     'a resized server knows both ends of its move',
+  );
+  must(
+    state.vmState !== 'shelved_offloaded' ||
+      state.operation !== undefined ||
+      state.existence !== 'exists' ||
+      (state.grant === undefined && state.shelved !== undefined),
+    'a server that is shelved and offloaded has an image and no grant',
   );
   must(state.migrations.length <= MAX_MIGRATIONS, 'migration records are bounded');
   return broken;

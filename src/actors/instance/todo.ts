@@ -10,6 +10,7 @@ export interface InstanceEffect extends Effect {
     | EffectName
     | 'deadline'
     | 'auto-confirm'
+    | 'auto-offload'
     | 'discard-image'
     | 'reclaim'
     | 'release-port';
@@ -51,8 +52,8 @@ function confirmLater({ move, vmState }: InstanceState): readonly InstanceEffect
 }
 
 export function todo(state: InstanceState): readonly InstanceEffect[] {
-  const reclaim = reclaimOf(state);
-  const others = reclaim === undefined ? discardsOf(state) : [reclaim, ...discardsOf(state)];
+  const later = [reclaimOf(state), offloadOf(state)].filter((effect) => effect !== undefined);
+  const others = [...later, ...discardsOf(state)];
   const { loosePorts = [] } = state;
   if (others.length + loosePorts.length === 0) return ofOperation(state);
   return [...ofOperation(state), ...others, ...loosePorts.map(releaseOf)];
@@ -61,6 +62,15 @@ export function todo(state: InstanceState): readonly InstanceEffect[] {
 function releaseOf({ portId }: LoosePort): InstanceEffect {
   const id = `release-port/${portId}`;
   return { ...ofNoOperation, id, kind: 'release-port', requestId: `req-${id}`, portId };
+}
+
+/** Shelved servers are offloaded when their time has come, whoever owns them by then. */
+function offloadOf({ id, shelved, operation, vmState }: InstanceState): InstanceEffect | undefined {
+  const { offloadAtMs } = shelved ?? {};
+  if (offloadAtMs === undefined || operation !== undefined || vmState !== 'shelved')
+    return undefined;
+  const name = `offload/${offloadAtMs}`;
+  return { ...ofNoOperation, id: name, kind: 'auto-offload', requestId: `req-${name}-${id}` };
 }
 
 /** Soft-deleted servers are deleted for good when their time is over, whoever owns them by then. */

@@ -266,5 +266,6 @@ const MAX_REQUEST_ID = 100;
 function isMadeFrom(imageId: string, host: HostName, server: InstanceState | undefined): boolean {
   if (server?.grant?.host !== host) return false;
   const rescueImage = server.operation?.parameters.rescue?.image;
-  return server.request?.image?.id === imageId || rescueImage?.id === imageId;
+  const images = [server.request?.image, rescueImage, server.shelved?.image];
+  return images.some((image) => image?.id === imageId);
 }

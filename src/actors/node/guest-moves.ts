@@ -122,7 +122,8 @@ async function takeOver(
   signal: AbortSignal,
 ): Promise<void> {
   const { storage, imageSource, sourceDisk } = machine;
-  const { serverId, image } = plan;
+  const { serverId } = plan;
+  const image = plan.hasWholeDisk === true ? undefined : plan.image;
   if (image !== undefined) await storage.ensureImage(imageSource(image, { serverId }));
   for (const { name, sizeBytes } of disks) {
     if (signal.aborted)

@@ -43,7 +43,8 @@ export async function makeRootDisk(
     return;
   }
   await fetchImage(machine, image, { serverId, signal });
-  await storage.createOverlay({ ...disk, imageId: image.id });
+  const from = { ...disk, imageId: image.id };
+  await (plan.hasWholeDisk === true ? storage.createWhole(from) : storage.createOverlay(from));
 }
 
 export async function makeExtraDisks({ storage }: Machine, plan: GuestPlan): Promise<void> {

@@ -17,6 +17,8 @@ export interface GuestPlan {
   readonly ports: readonly ServerPort[];
   readonly configDrive: boolean;
   readonly availabilityZone: string;
+  /** The root disk has all its content in itself: the image that it was made from is not to be kept. */
+  readonly hasWholeDisk?: true;
 }
 
 interface Order {

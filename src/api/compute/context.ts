@@ -91,6 +91,8 @@ export interface ComputeContext extends ApiContext {
   };
   /** reclaim_instance_interval: how long a deleted server can be restored; 0: deletes are at once. */
   readonly reclaimMs?: number;
+  /** shelved_offload_time: how long a shelved server keeps its host; default at once, undefined for ever. */
+  readonly shelve?: { readonly offloadAfterMs: number | undefined };
   /** As given to makeProjectDefinition; default: defaultQuotaLimits. */
   readonly quotaDefaults?: QuotaLimits;
   /** Host of this process's own services (nova-scheduler, nova-conductor); default `controller`. */

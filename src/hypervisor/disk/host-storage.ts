@@ -87,6 +87,22 @@ export class HostStorage implements GuestStorage {
     );
   }
 
+  async createWhole(disk: {
+    readonly guestId: string;
+    readonly name: string;
+    readonly imageId: string;
+    readonly sizeBytes: number;
+  }): Promise<string> {
+    const path = this.diskPath(disk);
+    return withFileFaults(`creating a disk of guest ${disk.guestId}`, () =>
+      this.#images.use(disk.imageId, async (image) => {
+        await ensureDirectory(this.paths(disk.guestId).directory);
+        await this.#disks.createWhole(image, { path, sizeBytes: disk.sizeBytes });
+        return path;
+      }),
+    );
+  }
+
   async createBlank(disk: {
     readonly guestId: string;
     readonly name: string;

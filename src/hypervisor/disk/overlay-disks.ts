@@ -55,6 +55,26 @@ export class OverlayDisks {
     );
   }
 
+  /** The same, but with the image's content in the disk itself. */
+  async createWhole(image: CachedImage, wanted: WantedDisk): Promise<void> {
+    const sizeBytes = overlaySize(image, wanted.sizeBytes);
+    if (await keepExisting({ ...wanted, sizeBytes }, undefined)) return;
+    const formats = ['-f', image.format, '-O', 'qcow2'] as const;
+    await this.#putInPlace(wanted.path, (temporary) =>
+      this.#copies.run(async () => {
+        await this.#run(['qemu-img', 'convert', '-q', ...formats, image.path, temporary], {
+          timeoutMs: COPY_TIMEOUT_MS,
+        });
+        if (sizeBytes > image.virtualSizeBytes)
+          await this.#run(
+            ['qemu-img', 'resize', '-q', '-f', 'qcow2', temporary, String(sizeBytes)],
+            { timeoutMs: 60_000 },
+          );
+        await syncFile(temporary);
+      }),
+    );
+  }
+
   async createBlank(wanted: WantedDisk): Promise<void> {
     const sizeBytes = roundUp(wanted.sizeBytes);
     if (await keepExisting({ ...wanted, sizeBytes }, undefined)) return;

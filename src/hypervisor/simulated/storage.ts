@@ -73,13 +73,29 @@ export class SimulatedStorage implements GuestStorage {
     readonly sizeBytes: number;
   }): Promise<string> {
     return this.#host.perform('createOverlay', () => {
-      const base = this.#current.get(checkUuid(disk.imageId, 'image id'));
-      const image = base === undefined ? undefined : this.#host.images.get(base);
-      if (base === undefined || image === undefined) {
-        throw new HypervisorFault('failed', `image ${disk.imageId} is not in this host's cache`);
-      }
+      const { base, image } = this.#cached(disk.imageId);
       return this.#createDisk({ ...disk, sizeBytes: overlaySize(image, disk.sizeBytes), base });
     });
+  }
+
+  createWhole(disk: {
+    readonly guestId: string;
+    readonly name: string;
+    readonly imageId: string;
+    readonly sizeBytes: number;
+  }): Promise<string> {
+    return this.#host.perform('createWhole', () => {
+      const { guestId, name, sizeBytes } = disk;
+      const { image } = this.#cached(disk.imageId);
+      return this.#createDisk({ guestId, name, sizeBytes: overlaySize(image, sizeBytes) });
+    });
+  }
+
+  #cached(imageId: string): { readonly base: string; readonly image: SimulatedImage } {
+    const base = this.#current.get(checkUuid(imageId, 'image id'));
+    const image = base === undefined ? undefined : this.#host.images.get(base);
+    if (base !== undefined && image !== undefined) return { base, image };
+    throw new HypervisorFault('failed', `image ${imageId} is not in this host's cache`);
   }
 
   createBlank(disk: {

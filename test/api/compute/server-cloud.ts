@@ -110,6 +110,8 @@ const powerAfter: Partial<Record<OperationName, PowerState>> = {
   stop: 'shutdown',
   pause: 'paused',
   suspend: 'suspended',
+  shelve: 'shutdown',
+  'shelve-offload': 'shutdown',
 };
 
 export async function serverCloud(
@@ -188,7 +190,7 @@ export async function serverCloud(
           result:
             step.effect === 'place'
               ? placement(now)
-              : step.effect === 'place-move'
+              : step.effect.startsWith('place-')
                 ? { host: 'compute2', node: 'compute2', providerId: 'provider-2' }
                 : { power: powerAfterStep(now, operation) },
         });

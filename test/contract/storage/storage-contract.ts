@@ -81,6 +81,22 @@ export function storageContract(name: string, makeHarness: () => Promise<Storage
       expect(await harness.exists(storage.diskPath({ ...disk, name: 'disk.swap' }))).toBe(true);
     });
 
+    test('a disk can have the content of its image in itself', async () => {
+      const imageId = await cachedImage();
+      const disk = { guestId: randomUUID(), name: 'disk', imageId, sizeBytes: 3 * mebibyte };
+      const path = await storage.createWhole(disk);
+      expect(await harness.base(path)).toBeUndefined();
+      expect(await harness.virtualSize(path)).toBe(3 * mebibyte);
+      expect(await storage.createWhole(disk)).toBe(path);
+      await storage.pruneImages(new Set());
+      const later = storage.createWhole({ ...disk, guestId: randomUUID() });
+      expect(await codeOf(later)).toBe('failed');
+      expect(await harness.exists(path)).toBe(true);
+      expect(await codeOf(storage.createOverlay({ ...disk, imageId: await cachedImage() }))).toBe(
+        'failed',
+      );
+    });
+
     test('a copy of a disk is made whole, and read as a qcow2 image that passes for one', async () => {
       const imageId = await cachedImage();
       const guestId = randomUUID();

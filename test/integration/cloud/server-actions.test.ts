@@ -1,6 +1,6 @@
 // Actions that change what a guest is made of, on real libvirt under emulation: what QEMU has open afterwards, and what the
 // guest says on its console.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '#test/e2e/launched-cloud.ts';
@@ -105,6 +105,47 @@ describe('a server on real libvirt', () => {
     }
   });
 });
+
+describe('a server that is shelved on real libvirt', () => {
+  it('leaves nothing on its host, and comes back from its image with its address', async () => {
+    const id = await cloud.create('shelved');
+    await cloud.untilStatus(id, 'ACTIVE');
+    await untilBooted(id, 'shelved');
+    const { addresses } = await shown(id);
+    await cloud.act(id, { shelve: null });
+    await cloud.untilStatus(id, 'SHELVED_OFFLOADED', 120_000);
+    expect(await cloud.guestPid(id)).toBeUndefined();
+    expect(existsSync(filesOf(id))).toBe(false);
+    expect(await imagesNamed('shelved-shelved')).toEqual(['active']);
+    await cloud.act(id, { unshelve: null });
+    await cloud.untilStatus(id, 'ACTIVE', 120_000);
+    expect(await disksInUse(id)).toEqual(['disk']);
+    expect((await shown(id)).addresses).toEqual(addresses);
+    await untilBooted(id, 'shelved');
+    await until(
+      'the image of the shelve to be removed',
+      async () => ((await imagesNamed('shelved-shelved')).length === 0 ? true : undefined),
+      BOOT_MS,
+    );
+    // Its disk stands on no image: it can be copied as any other.
+    await imageOf(id, 'again');
+    await cloud.delete(id);
+  });
+});
+
+async function shown(id: string): Promise<{ readonly addresses: unknown }> {
+  const reply = await cloud.admin.get<{ server: { readonly addresses: unknown } }>(
+    `/compute/v2.1/servers/${id}`,
+  );
+  return reply.server;
+}
+
+async function imagesNamed(name: string): Promise<readonly string[]> {
+  const { images } = await cloud.admin.get<{ images: readonly ImageRow[] }>(
+    `/image/v2/images?name=${name}`,
+  );
+  return images.map(({ status }) => status);
+}
 
 /** Asks for an image and waits until it has its bytes. */
 async function imageOf(id: string, name: string): Promise<string> {

@@ -15,6 +15,8 @@ import { rescue, unrescue } from './rescue.ts';
 import { backup, snapshot } from './snapshot.ts';
 import { restore, softDelete } from './soft-delete.ts';
 import { resume, suspend } from './suspend.ts';
+import { shelve, shelveOffload } from './shelve.ts';
+import { unshelve, unshelveOffloaded } from './unshelve.ts';
 import type { OperationTable, Step } from './table.ts';
 
 export const operations: Readonly<Record<OperationName, OperationTable>> = {
@@ -42,6 +44,10 @@ export const operations: Readonly<Record<OperationName, OperationTable>> = {
   evacuate,
   'attach-interface': attachInterface,
   'detach-interface': detachInterface,
+  shelve,
+  'shelve-offload': shelveOffload,
+  unshelve,
+  'unshelve-offloaded': unshelveOffloaded,
 };
 
 /** The step with this index, which must exist: indices in states come from the same tables. */

@@ -6,7 +6,7 @@ export const softDelete: OperationTable = {
   name: 'soft-delete',
   action: 'delete',
   actionEvent: 'compute_soft_delete_instance',
-  vmStates: ['active', 'paused', 'suspended', 'stopped', 'rescued', 'error'],
+  vmStates: ['active', 'paused', 'suspended', 'stopped', 'rescued', 'shelved', 'error'],
   interrupts: [
     'powering-on',
     'powering-off',

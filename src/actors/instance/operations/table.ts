@@ -34,6 +34,11 @@ export type EffectName =
   | 'take-port'
   | 'attach-interface'
   | 'detach-interface'
+  /** Shelving: shelve-effects.ts. */
+  | 'restart-guest'
+  | 'release-offloaded'
+  | 'place-unshelved'
+  | 'release-unshelved'
   /** Both ends of a move: move-effects.ts. */
   | 'place-move'
   | 'release-move'
@@ -112,6 +117,8 @@ export interface OperationTable {
   readonly needsMove?: true;
   /** From its beginning on the move can not be taken back: what the source has is being removed. */
   readonly keepsMove?: true;
+  /** Also without a standing grant. */
+  readonly worksWithoutHost?: true;
   /** Ends `stopped` instead, for a server whose guest does not run. */
   readonly followsPower?: true;
 }
@@ -145,6 +152,11 @@ const harmless: ReadonlySet<EffectName> = new Set([
   'drop-snapshot',
   'rotate-backups',
 ]);
+
+/** Operations that leave the server with a root disk, whatever there was of one before. */
+export function givesDisk({ steps }: OperationTable): boolean {
+  return steps.some(({ effect }) => makesDisk(effect) || effect === 'build-guest');
+}
 
 /** Work that gives a server its root disk, if that is wanting. */
 export function makesDisk(effect: string): boolean {

@@ -2,6 +2,7 @@
 import { decide } from '#actors/instance/decide.ts';
 import { evolve } from '#actors/instance/evolve.ts';
 import type { InstanceCommand, InstanceEvent, OperationName } from '#actors/instance/protocol.ts';
+import type { OperationParameters } from '#actors/instance/parameters.ts';
 import { initialInstance, instanceInvariants, type InstanceState } from '#actors/instance/state.ts';
 import { type InstanceEffect, todo } from '#actors/instance/todo.ts';
 import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
@@ -48,21 +49,25 @@ export class InstanceDriver {
     return this;
   }
 
-  operate(operation: OperationName, actor = user): Refusal | undefined {
+  operate(
+    operation: OperationName,
+    actor = user,
+    parameters?: OperationParameters,
+  ): Refusal | undefined {
     this.#operations += 1;
     const answer = this.send({
       type: 'instance.operate',
       operation,
       operationId: `op-${this.#operations}`,
       actor,
-      ...parametersFor(operation),
+      ...(parameters === undefined ? parametersFor(operation) : { parameters }),
     });
     return isRefusal(answer) ? answer : undefined;
   }
 
   /** The one piece of work that is under way; undefined at rest. */
   effect(): InstanceEffect | undefined {
-    const later = new Set(['deadline', 'auto-confirm', 'reclaim']);
+    const later = new Set(['deadline', 'auto-confirm', 'auto-offload', 'reclaim']);
     return todo(this.state).find(({ kind }) => !later.has(kind));
   }
 
@@ -152,6 +157,13 @@ export function instanceIn(vmState: InstanceState['vmState']): InstanceDriver {
       return driver.rest();
     case 'rescued':
       driver.rest().operate('rescue');
+      return driver.rest();
+    case 'shelved':
+      driver.rest().operate('shelve');
+      return driver.rest();
+    case 'shelved_offloaded':
+      driver.rest().operate('shelve');
+      driver.rest().operate('shelve-offload');
       return driver.rest();
     case 'error':
       driver.rest().operate('reboot-hard');

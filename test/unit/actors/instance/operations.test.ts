@@ -15,6 +15,8 @@ const restStates = [
   'resized',
   'rescued',
   'soft-delete',
+  'shelved',
+  'shelved_offloaded',
   'error',
 ] as const satisfies readonly VmState[];
 const others = operationNames.filter((name) => name !== 'create');

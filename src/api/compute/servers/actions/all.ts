@@ -20,6 +20,7 @@ import { injectNetworkInfoAction, resetStateAction } from './reset-state.ts';
 import { restoreAction } from './restore.ts';
 import { resumeAction } from './resume.ts';
 import { securityGroupActions } from './security-groups.ts';
+import { shelveAction, shelveOffloadAction, unshelveAction } from './shelve.ts';
 import { startAction } from './start.ts';
 import { stopAction } from './stop.ts';
 import { suspendAction } from './suspend.ts';
@@ -52,6 +53,9 @@ export const serverActions: readonly ComputeAction[] = [
   revertResizeAction,
   migrateAction,
   evacuateAction,
+  shelveAction,
+  shelveOffloadAction,
+  unshelveAction,
   ...consoleActions,
   ...securityGroupActions,
   ...floatingIpActions,

@@ -116,7 +116,8 @@ const notInherited: ReadonlySet<string> = new Set([
   'os_hash_value',
 ]);
 
-function snapshotOf(call: ComputeCall, name: string, extra: Metadata): ServerSnapshot {
+/** An image as it is to be made of the call's server. */
+export function snapshotOf(call: ComputeCall, name: string, extra: Metadata): ServerSnapshot {
   const { caller, server } = call;
   const request = present(server.request, `request of server ${server.id}`);
   const { image, flavor, projectId } = request;
