@@ -5,6 +5,7 @@ import type { NetworkRecord } from '#actors/ports/networks.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
 import { badRequest, ComputeFault, conflict, forbidden, notFound } from '../../envelope.ts';
 import { ipAddress, tagParam, uuidParam } from '../../parameter-types.ts';
+import { allows } from '../../policy.ts';
 import type { ComputeCall, SchemaRange } from '../../route.ts';
 import type { JsonSchema } from '../../validation.ts';
 import { operateToEnd, untilServer } from './await-operation.ts';
@@ -177,7 +178,8 @@ function usable(call: ComputeCall, networkId: string, projectId: string): Networ
   if (!isVisible) throw notFound(`Network ${networkId} could not be found.`);
   if (network.subnetIds.length === 0)
     throw badRequest(`Network ${networkId} requires a subnet in order to boot instances on.`);
-  if (network.external && !network.shared && !isAdmin)
+  const isClosed = network.external && !network.shared;
+  if (isClosed && !allows(call, 'network:attach_external_network'))
     throw forbidden(`It is not allowed to create an interface on external network ${networkId}`);
   return network;
 }
