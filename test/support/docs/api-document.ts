@@ -27,7 +27,7 @@ ${novaOperations.length} operations (routes and actions). Here ${done} of them a
 
 Paths stand below \`/compute/v2.1\` (and \`/compute/v2\`, which speaks 2.0), optionally with the project's id in between.
 Microversions: 2.1 to ${versionText(MAX_MINOR)}. The rule is Nova's policy rule (\`os_compute_api:\` left out); the role is the least that
-may call it; administrators always may.
+may call it; administrators always may. What a rule asks, and how to change it: [policy.md](policy.md).
 
 ## Served: ${served.length}
 
