@@ -9,6 +9,7 @@ import type { InstanceMetadata } from '#actors/domain/instance-metadata.ts';
 import { serverGroupsDefinition } from '#actors/group/entity.ts';
 import { instanceDefinition } from '#actors/instance/entity.ts';
 import { metadataOf } from '#actors/instance/metadata.ts';
+import { instances } from '#actors/instance/protocol.ts';
 import { machineUptime } from '#actors/node/machine-uptime.ts';
 import type { Identity } from '#actors/ports/identity.ts';
 import { placementDefinition, placementNamesDefinition } from '#actors/placement/entity.ts';
@@ -61,6 +62,10 @@ export function buildGuestDoor({ assembly, neighbours }: FrontDoorOptions): Door
     env: assembly.env,
     guestAt: (local, remote) => neighbours.networks.guestAt(local, remote),
     metadataFor: (serverId) => metadataFor({ assembly, neighbours }, serverId),
+    savePassword: async (serverId, password, requestId) => {
+      const command = { type: 'instance.save-password', password } as const;
+      await assembly.router.ask(instances.ref(serverId), command, { requestId });
+    },
   });
 }
 

@@ -15,6 +15,7 @@ export class GuestDoor {
       env,
       guestAt: (local, remote) => this.#guests?.guestAt(local, remote),
       metadataFor: (serverId) => this.#guests?.metadataFor(serverId),
+      savePassword: async (serverId, password) => this.#guests?.savePassword(serverId, password),
     });
   }
 

@@ -73,6 +73,8 @@ export interface GuestSpec {
   };
   readonly disks: readonly GuestDisk[];
   readonly interfaces: readonly GuestInterface[];
+  /** The guest has a channel for QEMU's agent; whether one answers there is the guest's matter. */
+  readonly hasAgentChannel?: true;
   /** The serial port's output is kept here (absolute path). */
   readonly consoleLogPath: string;
   readonly mark: GuestMark;
@@ -188,6 +190,51 @@ export interface Guests {
   restore(spec: GuestSpec, path: string): Promise<GuestState>;
 }
 
+/** What a guest has used since it started, as the hypervisor counts it. Undefined where it does not count. */
+export interface GuestStatistics {
+  /** One for each virtual CPU. */
+  readonly cpus: readonly { readonly timeNs: number | undefined }[];
+  readonly memory: { readonly maximumKiB: number; readonly usedKiB: number | undefined };
+  readonly disks: readonly {
+    /** Device name in the guest. */
+    readonly target: string;
+    readonly readBytes: number | undefined;
+    readonly readRequests: number | undefined;
+    readonly writeBytes: number | undefined;
+    readonly writeRequests: number | undefined;
+  }[];
+  readonly interfaces: readonly {
+    readonly mac: string;
+    /** On the host. */
+    readonly device: string;
+    readonly received: InterfaceCounts;
+    readonly sent: InterfaceCounts;
+  }[];
+}
+
+export interface InterfaceCounts {
+  readonly bytes: number | undefined;
+  readonly packets: number | undefined;
+  readonly errors: number | undefined;
+  readonly drops: number | undefined;
+}
+
+export interface GuestAgents {
+  /**
+   * Asks the guest's agent to give a user that password. Fault unsupported when the guest has no channel for an agent, or
+   * none answers; failed when the agent refuses.
+   */
+  setPassword(
+    id: string,
+    login: { readonly user: string; readonly password: string },
+  ): Promise<void>;
+}
+
+export interface Statistics {
+  /** Fault guest-not-found. */
+  statistics(id: string): Promise<GuestStatistics>;
+}
+
 /** Network interfaces of a guest that is there: what is plugged in or out while it runs. */
 export interface Interfaces {
   /** Their MAC addresses, in the order in which the guest got them. Fault guest-not-found. */
@@ -217,7 +264,7 @@ export interface Consoles {
   ): Promise<Uint8Array>;
 }
 
-export interface Hypervisor extends Guests, Consoles, Interfaces {
+export interface Hypervisor extends Guests, Consoles, Interfaces, Statistics, GuestAgents {
   readonly migrations: Migrations;
   readonly kind: 'libvirt' | 'simulated';
   /** Calls `listener` for every event until the returned function is called. */

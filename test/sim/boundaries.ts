@@ -76,6 +76,7 @@ export function cutEffects(
 const reads: ReadonlySet<string> = new Set([
   'find',
   'interfacesOf',
+  'statistics',
   'list',
   'subscribe',
   'paths',

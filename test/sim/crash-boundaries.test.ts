@@ -5,7 +5,7 @@ import type { OperationName } from '#actors/instance/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import { operations } from '#actors/instance/operations/all.ts';
 import type { OperationParameters } from '#actors/instance/parameters.ts';
-import { interfaceParameters } from '#test/support/operation-parameters.ts';
+import { addressParameters, interfaceParameters } from '#test/support/operation-parameters.ts';
 import { testFlavor } from '#test/support/servers.ts';
 import { type Answer, SimulatedCloud } from '#test/support/simulated-cloud.ts';
 
@@ -142,6 +142,20 @@ const scenarios: readonly Scenario[] = [
     before: [],
     operation: 'detach-interface',
     parameters: ({ ports }) => interfaceParameters('detach-interface', newPort, ports),
+    ends: 'active',
+  },
+  {
+    name: 'one address more',
+    before: [],
+    operation: 'change-addresses',
+    parameters: ({ ports }) => addressParameters(0, ports),
+    ends: 'active',
+  },
+  {
+    name: 'a password that no agent takes',
+    before: [],
+    operation: 'set-password',
+    parameters: { password: { user: 'root', adminPass: 'secret' } },
     ends: 'active',
   },
   { name: 'unrescue', before: ['rescue'], operation: 'unrescue', ends: 'active' },

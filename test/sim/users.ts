@@ -5,7 +5,11 @@ import type { OperationParameters } from '#actors/instance/parameters.ts';
 import { instances, type OperationName, operationNames } from '#actors/instance/protocol.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { ServerRequest } from '#actors/domain/server.ts';
-import { interfaceParameters, parametersFor } from '#test/support/operation-parameters.ts';
+import {
+  addressParameters,
+  interfaceParameters,
+  parametersFor,
+} from '#test/support/operation-parameters.ts';
 import { testFlavor } from '#test/support/servers.ts';
 import { type Act, act, chosen } from './acts.ts';
 import type { Walk } from './walk.ts';
@@ -126,6 +130,7 @@ function parametersOf(
   const imageId = `image-${pick}-of-${id}`;
   if (operation === 'attach-interface' || operation === 'detach-interface')
     return interfaceParameters(operation, `port-${pick}-of-${id}`, ports);
+  if (operation === 'change-addresses') return addressParameters(pick, ports);
   if (operation !== 'resize') return parametersFor(operation, pick, imageId).parameters ?? {};
   const flavor = { ...(chosen(sizes, pick >> 3) ?? testFlavor), ephemeralGiB: 1 };
   return { flavor, sameHost: pick % 5 === 0 };

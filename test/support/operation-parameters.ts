@@ -30,6 +30,10 @@ export function parametersFor(
     case 'snapshot':
     case 'backup':
       return { parameters: { snapshot: snapshotOf(operation, pick, imageId ?? nextImageId()) } };
+    case 'change-addresses':
+      return { parameters: addressParameters(pick) };
+    case 'set-password':
+      return { parameters: { password: { user: 'root', adminPass: `password-${pick}` } } };
     case 'attach-interface':
     case 'detach-interface':
       return { parameters: interfaceParameters(operation, `port-${pick}`) };
@@ -48,6 +52,20 @@ export function interfaceParameters(
   return operation === 'attach-interface'
     ? { attach: { port: { portId: newPortId, existing: false, networkId } } }
     : { detach: { portId: ports.at(-1)?.portId ?? newPortId, networkId } };
+}
+
+/** One address more on the server's last port, or its last one less. */
+export function addressParameters(
+  pick: number,
+  ports: readonly Pick<ServerPort, 'portId' | 'networkId' | 'fixedIps'>[] = [],
+): OperationParameters {
+  const { portId = 'port-1', networkId = 'network-1', fixedIps = [] } = ports.at(-1) ?? {};
+  const last = fixedIps.at(-1);
+  const change =
+    pick % 2 === 0 || fixedIps.length < 2
+      ? { add: last?.subnetId ?? 'subnet-1' }
+      : { remove: last?.address ?? '' };
+  return { addresses: { portId, networkId, ...change } };
 }
 
 let made = 0;

@@ -53,6 +53,12 @@ export function decide(state: InstanceState, command: InstanceCommand, facts: Fa
       );
     case 'instance.lock':
       return lock(state, command, facts);
+    case 'instance.save-password':
+      return state.savedPassword === undefined
+        ? savedPassword(state, command.password, facts)
+        : nothing;
+    case 'instance.clear-password':
+      return savedPassword(state, '', facts);
     case 'instance.reset-state':
       return reset(state, command, facts);
     case 'instance.step-done':
@@ -241,6 +247,15 @@ function lock(state: InstanceState, command: Named<'instance.lock'>, facts: Fact
     ],
     done,
   );
+}
+
+function savedPassword(
+  { savedPassword: before = '' }: InstanceState,
+  password: string,
+  { nowMs: atMs }: Facts,
+): Outcome {
+  if (before === password) return nothing;
+  return accept([{ type: 'instance.password-saved', password, atMs }], done);
 }
 
 /** Locks do not count: administrators ask. What runs and leaves nothing behind is given up. */

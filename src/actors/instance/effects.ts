@@ -14,7 +14,7 @@ import { projects } from '../project/protocol.ts';
 import { explainNoHost } from '../scheduler/explain.ts';
 import type { HostRefusal } from '../scheduler/protocol.ts';
 import { attachFault } from './attach-fault.ts';
-import { releaseLoosePort, serverPort, takePort } from './interface-effects.ts';
+import { newAddresses, releaseLoosePort, serverPort, takePort } from './interface-effects.ts';
 import { isMoveEffect, type MoveResult, performMoveEffect } from './move-effects.ts';
 import { networkFaultMessage } from './network-fault.ts';
 import { orderOf, planOf } from './orders.ts';
@@ -142,6 +142,7 @@ async function run(
     case 'discard-image':
       return discardImage(services, effect);
     case 'take-port':
+    case 'change-addresses':
       return takenPort(services, effect, context, state);
     case 'release-port': {
       const portId = await releaseLoosePort(services.networks, effect, state);
@@ -231,10 +232,12 @@ async function takenPort(
   context: EffectContext,
   state: InstanceState,
 ): Promise<Outcome | undefined> {
-  const taken = await takePort(networks, effect, state, context);
+  const work = effect.kind === 'take-port' ? takePort : newAddresses;
+  const taken = await work(networks, effect, state, context);
   if (taken === undefined) return undefined;
   if (!isRefusal(taken)) return ended(effect, { ports: [taken] });
-  const networkId = state.operation?.parameters.attach?.port.networkId ?? '';
+  const { attach, addresses } = state.operation?.parameters ?? {};
+  const { networkId = '' } = attach?.port ?? addresses ?? {};
   return failed(effect, attachFault(taken, { serverId: state.id, networkId }), false);
 }
 
@@ -450,9 +453,14 @@ function networkFault(refusal: Refusal): Fault {
   return { code: 400, message: networkFaultMessage(refusal), details: '' };
 }
 
+const faultCodes: Readonly<Partial<Record<NodeFaultCode, number>>> = {
+  'image-refused': 400,
+  'no-agent': 501,
+};
+
 function nodeFault(state: InstanceState, error: NodeFault): Fault {
   const host = state.grant?.host ?? 'no host';
-  const code = error.code === 'image-refused' ? 400 : 500;
+  const code = faultCodes[error.code] ?? 500;
   return {
     code,
     message: error.message.slice(0, 1000),

@@ -89,6 +89,8 @@ export function evolve(state: InstanceState, event: InstanceEvent): InstanceStat
       return stateReset(state, event);
     case 'instance.image-discarded':
       return imageDiscarded(state, event.imageId);
+    case 'instance.password-saved':
+      return { ...state, savedPassword: event.password === '' ? undefined : event.password };
     case 'instance.port-released':
       return { ...state, ...portReleased(state, event.portId) };
     case 'instance.abandoned':

@@ -29,6 +29,27 @@ export async function takePort(
   return isRefusal(taken) ? taken : serverPort(taken);
 }
 
+/** The port as it is afterwards. The change is named by the operation, so that a repeat changes nothing. */
+export async function newAddresses(
+  networks: Networks,
+  { id: changeId, requestId }: InstanceEffect,
+  { id: serverId, operation, ports }: InstanceState,
+  { signal }: EffectContext,
+): Promise<ServerPort | Refusal | undefined> {
+  const asked = operation?.parameters.addresses;
+  if (asked === undefined) return undefined;
+  const tag = ports.find(({ portId }) => portId === asked.portId)?.tag;
+  const changed = await networks.changeAddresses({
+    serverId,
+    ...asked,
+    tag,
+    changeId,
+    requestId,
+  });
+  if (signal.aborted) return undefined;
+  return isRefusal(changed) ? changed : serverPort(changed);
+}
+
 /** As the journal keeps it. */
 export function serverPort({ tag, ...port }: BoundPort): ServerPort {
   return {

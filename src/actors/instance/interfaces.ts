@@ -18,6 +18,8 @@ export function portsAfterStep(
   step: Step,
   { ports: [port] = [] }: Result,
 ): Changes {
+  if (step.effect === 'change-addresses' && port !== undefined)
+    return { ports: state.ports.map((one) => (one.portId === port.portId ? port : one)) };
   if (step.effect === 'take-port' && port !== undefined)
     return { ports: [...without(state.ports, port.portId), port] };
   if (name !== 'detach-interface' || step.effect !== 'detach-interface') return none;

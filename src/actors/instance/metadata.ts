@@ -43,7 +43,7 @@ export function metadataOf(
     adminPass: state.operation?.parameters.rescue?.adminPass ?? request.adminPass,
     randomSeed: parts.randomSeed,
     vendorData: {},
-    password: '',
+    password: state.savedPassword ?? '',
   };
 }
 

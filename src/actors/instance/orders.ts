@@ -18,7 +18,7 @@ export function orderOf(effect: InstanceEffect, state: InstanceState, grant: Gra
   const order =
     guestOrder(effect, shared, plan) ??
     diskOrder(effect, shared, { state, plan }) ??
-    interfaceOrder(effect, shared, { state, plan });
+    deviceOrder(effect, shared, { state, plan });
   if (order === undefined) throw new Error(`effect ${effect.kind} is no order to a host`);
   const isMadeAnew = effect.kind !== 'rebuild-guest' && state.needsRebuild === true;
   if (order.type === 'node.build' && state.operation?.name === 'evacuate')
@@ -98,13 +98,18 @@ function diskOrder(
   }
 }
 
-function interfaceOrder(
+function deviceOrder(
   { kind }: InstanceEffect,
   shared: Shared,
   { state, plan }: { readonly state: InstanceState; readonly plan: GuestPlan },
 ): NodeOrder | undefined {
-  const { attach, detach } = state.operation?.parameters ?? {};
-  const portId = (): string => told(attach?.port ?? detach, 'change of interfaces').portId;
+  const { attach, detach, addresses, password: login } = state.operation?.parameters ?? {};
+  if (kind === 'set-password') {
+    const { user, adminPass: password } = told(login, 'password');
+    return { type: 'node.set-password', ...shared, user, password };
+  }
+  const portId = (): string =>
+    told(attach?.port ?? detach ?? addresses, 'change of interfaces').portId;
   if (kind === 'attach-interface')
     return { type: 'node.attach-interface', ...shared, plan, portId: portId() };
   if (kind === 'detach-interface')

@@ -34,6 +34,17 @@ export const operationParametersSchema = Type.Object({
   snapshot: Type.Optional(serverSnapshotSchema),
   /** attach-interface: the port, made under this id or one that is there, and the groups of one that is made. */
   attach: Type.Optional(Type.Object({ port: portRequestSchema })),
+  /** change-addresses: of which port; one more of that subnet, or one less. */
+  addresses: Type.Optional(
+    Type.Object({
+      portId: text,
+      networkId: text,
+      add: Type.Optional(text),
+      remove: Type.Optional(text),
+    }),
+  ),
+  /** set-password: for whom, and which. */
+  password: Type.Optional(Type.Object({ user: text, adminPass: text })),
   /** detach-interface: which port. */
   detach: Type.Optional(Type.Object({ portId: text, networkId: text })),
 });
@@ -50,4 +61,6 @@ export const neededParameters: Readonly<Record<string, keyof OperationParameters
   'soft-delete': 'reclaimAfterMs',
   'attach-interface': 'attach',
   'detach-interface': 'detach',
+  'set-password': 'password',
+  'change-addresses': 'addresses',
 };

@@ -49,6 +49,8 @@ export const operationNames = [
   'shelve-offload',
   'unshelve',
   'unshelve-offloaded',
+  'set-password',
+  'change-addresses',
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 const operationName = Type.Unsafe<OperationName>(Type.String({ enum: [...operationNames] }));
@@ -172,6 +174,9 @@ export const instanceCommands = {
   'instance.image-discarded': command(1, Type.Object({ imageId: text }), done),
   /** From the effect that follows it: the network service has let go of a port that the server does not have. */
   'instance.port-released': command(1, Type.Object({ portId: text }), done),
+  /** What the guest has posted of itself, encrypted for its user; the first one stays until it is cleared. */
+  'instance.save-password': command(1, Type.Object({ password: text }), done),
+  'instance.clear-password': command(1, Type.Object({}), done),
   /** A host that was fenced is back: nothing of the server runs there under this grant, and nothing ever will. */
   'instance.left': command(1, Type.Object({ host: text, runEpoch: Type.Integer() }), done),
   /** No server came of this id (a quota reservation was left behind): it can never be created any more. */
@@ -302,6 +307,8 @@ export const instanceEvents = {
   ),
   'instance.state-reset': event(1, Type.Object({ vmState: resetState, atMs: Type.Number() })),
   'instance.image-discarded': event(1, Type.Object({ imageId: text, atMs: Type.Number() })),
+  /** Empty: cleared. */
+  'instance.password-saved': event(1, Type.Object({ password: text, atMs: Type.Number() })),
   'instance.port-released': event(1, Type.Object({ portId: text, atMs: Type.Number() })),
   'instance.abandoned': event(1, Type.Object({ atMs: Type.Number() })),
 } as const;

@@ -141,6 +141,8 @@ export interface InstanceState {
   readonly unfinishedImage?: string | undefined;
   /** Such images of earlier operations, and those of shelves that are over, that are still to be removed; bounded by MAX_LEFT_IMAGES. */
   readonly leftImages?: readonly string[];
+  /** As the guest posted it. */
+  readonly savedPassword?: string | undefined;
   /** Ports that are to be given back to the network service: at most as many as the server has had. */
   readonly loosePorts?: readonly LoosePort[] | undefined;
   /** From the end of a shelve until the server is made from its image, or started again where it is. */

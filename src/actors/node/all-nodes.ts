@@ -1,4 +1,5 @@
 // The nodes of this process first, then those of compute members: one client for whoever has orders to give.
+import type { GuestStatistics } from '#hypervisor/port.ts';
 import type { ServerImage } from '../domain/server.ts';
 import type { NodeClient, PerformOptions } from './client.ts';
 import type { LocalNodes } from './local-nodes.ts';
@@ -23,6 +24,10 @@ export class AllNodes implements NodeClient {
 
   consoleOutput(host: HostName, serverId: string, maxBytes: number): Promise<Uint8Array> {
     return this.#of(host).consoleOutput(host, serverId, maxBytes);
+  }
+
+  statistics(host: HostName, serverId: string): Promise<GuestStatistics> {
+    return this.#of(host).statistics(host, serverId);
   }
 
   readDisk(host: HostName, range: DiskRange): Promise<Uint8Array> {

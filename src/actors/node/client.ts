@@ -1,5 +1,6 @@
 // How the rest of the cluster reaches a compute node: orders go to the node actor of a host, wherever that is.
 // In one process: local-nodes.ts; in a cluster: remote-nodes.ts, over the transport. Orders may be repeated.
+import type { GuestStatistics } from '#hypervisor/port.ts';
 import type { ServerImage } from '../domain/server.ts';
 import type { DiskRange, HostName, NodeOrder, NodeReport } from './protocol.ts';
 
@@ -16,6 +17,8 @@ export interface NodeClient {
   perform(host: HostName, order: NodeOrder, options?: PerformOptions): Promise<NodeReport>;
   /** Last bytes of the serial console's log. */
   consoleOutput(host: HostName, serverId: string, maxBytes: number): Promise<Uint8Array>;
+  /** What is counted of the server's guest. Rejects with a NodeFault: not-found when there is none. */
+  statistics(host: HostName, serverId: string): Promise<GuestStatistics>;
   /** A piece of a disk's file, for the other end of a move; fewer bytes at its end. Rejects with a NodeFault. */
   readDisk(host: HostName, range: DiskRange): Promise<Uint8Array>;
   /**

@@ -21,6 +21,12 @@ export class ControllerGuests {
       .serverId;
   }
 
+  async savePassword(serverId: string, password: string): Promise<void> {
+    const command = { type: 'instance.save-password', password };
+    const asked = { kind: 'instance', id: serverId, command, deadlineMs: ASK_MS };
+    await this.#link.request('node.ask', asked, { deadlineMs: ASK_MS });
+  }
+
   async metadataFor(serverId: string): Promise<InstanceMetadata | undefined> {
     const options = { deadlineMs: ASK_MS, lane: 'bulk' } as const;
     const answer = await this.#link.request('node.metadata', { serverId }, options);

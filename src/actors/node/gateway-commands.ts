@@ -1,5 +1,5 @@
 // The few commands that a compute member may send to entities, each bound to its own host: registering it, describing
-// its provider, and telling what it sees of guests under a grant to it. Pure.
+// its provider, telling what it sees of guests under a grant to it, and what they post. Pure.
 import type { Static, TObject } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Env } from '#runtime/env/env.ts';
@@ -51,6 +51,8 @@ export function admitCommand(asked: Asked, host: HostName, known: KnownWorld): A
       return admitLeft(asked, host);
     case 'instance.observed':
       return admitObserved(asked, host, known);
+    case 'instance.save-password':
+      return admitPassword(asked, host, known);
     default:
       throw new Denied(
         `a compute member may not send ${asked.command.type.slice(0, 100)}`,
@@ -98,6 +100,18 @@ function admitObserved(asked: Asked, host: HostName, { servers }: KnownWorld): A
   if (grant === undefined) return { refusal };
   const message = `server ${asked.id} is granted to another host than ${host}`;
   return { refusal, suspicion: new Denied(message, `${type} of another host’s guest`) };
+}
+
+/** Of a guest that runs there, which posted it to the host's metadata service. */
+function admitPassword(asked: Asked, host: HostName, { servers }: KnownWorld): Admitted {
+  const { type } = asked.command;
+  const body = shaped(asked, instanceCommands['instance.save-password'].body);
+  const grant = servers.get(asked.id)?.grant;
+  if (asked.kind !== 'instance' || grant?.host !== host) {
+    const isLate = asked.kind === 'instance' && grant === undefined;
+    throw new Denied(`server ${asked.id} is not granted to host ${host}`, type, { isLate });
+  }
+  return { command: { ...body, type } };
 }
 
 /** A host that was fenced says that nothing is left there. */

@@ -36,9 +36,15 @@ export function guestSpec(plan: GuestPlan, parts: GuestParts): GuestSpec {
       if (port === undefined) throw new Error(`server ${plan.serverId} has no port ${index}`);
       return interfaceOf(plan, port, device);
     }),
+    ...(wantsAgent(plan) ? { hasAgentChannel: true } : {}),
     consoleLogPath: parts.consoleLogPath,
     mark: { cluster: parts.cluster, host: parts.host, runEpoch: parts.runEpoch },
   };
+}
+
+/** Nova's property of images whose system runs QEMU's agent. */
+function wantsAgent({ image }: GuestPlan): boolean {
+  return /^(1|t|true|on|y|yes)$/i.test(image?.properties['hw_qemu_guest_agent'] ?? '');
 }
 
 export function interfaceOf(

@@ -15,6 +15,7 @@ import {
   RESCUE_DISK,
   specOf,
 } from './guest-parts.ts';
+import { setPassword } from './guests/password.ts';
 import { performInterfaceOrder } from './guests/interfaces.ts';
 import type { Machine } from './machine.ts';
 import { type GuestPlan, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
@@ -117,6 +118,8 @@ export class GuestExecutor {
       case 'node.upload-snapshot':
       case 'node.drop-snapshot':
         return performDiskOrder(this.#withDisks(), order, signal);
+      case 'node.set-password':
+        return this.#setPassword(order);
       case 'node.attach-interface':
       case 'node.detach-interface':
         return performInterfaceOrder(this.#withDisks(), order);
@@ -233,6 +236,11 @@ export class GuestExecutor {
     const found = await this.#present(order);
     if (found.power !== 'paused') await this.#machine.hypervisor.pause(order.serverId);
     return { power: 'paused', stopped: false };
+  }
+
+  async #setPassword(order: Named<'node.set-password'>): Promise<NodeReport> {
+    await this.#admitted(order);
+    return setPassword(this.#machine, order, await this.#present(order));
   }
 
   async #unpause(order: Named<'node.unpause'>): Promise<NodeReport> {
@@ -463,6 +471,7 @@ const verbs: Readonly<Record<GuestWork['type'], string>> = {
   'node.snapshot': 'Copying the disk of',
   'node.upload-snapshot': 'Uploading the image of',
   'node.drop-snapshot': 'Removing the copied disk of',
+  'node.set-password': 'Setting a password of',
   'node.attach-interface': 'Attaching an interface to',
   'node.detach-interface': 'Detaching an interface of',
   'stale-memory': 'Removing old memory of',

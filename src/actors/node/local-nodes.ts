@@ -1,9 +1,11 @@
 // The nodes of this process, by host: what instances and the API reach them through. Those of compute members are reached
 // by remote-nodes.ts, and all of them by all-nodes.ts.
+import type { GuestStatistics } from '#hypervisor/port.ts';
 import type { ServerImage } from '../domain/server.ts';
 import type { NodeActor } from './actor.ts';
 import type { NodeClient } from './client.ts';
 import { cacheImage } from './guest-parts.ts';
+import { statisticsOn } from './guests/statistics.ts';
 import {
   type DiskRange,
   type HostName,
@@ -43,6 +45,10 @@ export class LocalNodes implements NodeClient {
     const { hypervisor, storage } = this.#node(host).machine;
     const { consoleLog } = storage.paths(serverId);
     return hypervisor.consoleOutput({ id: serverId, consoleLogPath: consoleLog }, maxBytes);
+  }
+
+  async statistics(host: HostName, serverId: string): Promise<GuestStatistics> {
+    return statisticsOn(this.#node(host).machine, serverId);
   }
 
   async readDisk(host: HostName, range: DiskRange): Promise<Uint8Array> {

@@ -4,6 +4,7 @@ import type { Received } from '#runtime/transport/port.ts';
 import type { NodeActor } from './actor.ts';
 import { nodeFaultOf } from './faults.ts';
 import { cacheImage } from './guest-parts.ts';
+import { statisticsOn } from './guests/statistics.ts';
 import { NodeFault } from './protocol.ts';
 import { type BodyOf, bodyOf, orderOf, wireFaultOf } from './wire.ts';
 
@@ -36,6 +37,12 @@ export class MemberOrders {
         return this.#answer(async () => this.#cacheImage(bodyOf(message, 'node.cache-image')));
       case 'node.console':
         return this.#answer(() => this.#console(bodyOf(message, 'node.console')));
+      case 'node.statistics': {
+        const { serverId } = bodyOf(message, 'node.statistics');
+        return this.#answer(async () => ({
+          statistics: await statisticsOn(this.#node.machine, serverId),
+        }));
+      }
       default:
         throw new Error(`a compute member does not handle ${message.type}`);
     }

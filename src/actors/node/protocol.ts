@@ -115,6 +115,12 @@ export type NodeOrder =
   | (Order & { readonly type: 'node.upload-snapshot'; readonly imageId: string })
   /** It goes from the host. */
   | (Order & { readonly type: 'node.drop-snapshot' })
+  /** The guest's agent gives a user that password. */
+  | (Order & {
+      readonly type: 'node.set-password';
+      readonly user: string;
+      readonly password: string;
+    })
   /** That port of the plan is on the host, and in the guest if there is one. */
   | (Order & {
       readonly type: 'node.attach-interface';
@@ -160,7 +166,8 @@ export type NodeFaultCode =
   | 'hypervisor'
   | 'network'
   | 'timeout'
-  | 'not-found';
+  | 'not-found'
+  | 'no-agent';
 
 /** Trouble on a host, in words for people. */
 export class NodeFault extends Error {

@@ -1,6 +1,7 @@
 // The nodes of compute members, reached over the transport. An order takes as long as it takes: the ask for it is made
 // again under the same name, which the node joins, for as long as somebody wants it. So no order is lost with a reply and
 // none is done twice. A host that this controller has no link to is reached through one that has. What a member does not say in time is not known to be undone: host-unreachable, to be tried again.
+import type { GuestStatistics } from '#hypervisor/port.ts';
 import type { Env } from '#runtime/env/env.ts';
 import {
   type Lane,
@@ -21,7 +22,15 @@ import {
   type NodeOrder,
   type NodeReport,
 } from './protocol.ts';
-import { begunFrom, type BodyOf, bodyOf, nodeMessage, outputFrom, reportFrom } from './wire.ts';
+import {
+  begunFrom,
+  type BodyOf,
+  bodyOf,
+  nodeMessage,
+  outputFrom,
+  reportFrom,
+  statisticsFrom,
+} from './wire.ts';
 
 export interface RemoteNodesOptions {
   readonly env: Env;
@@ -136,6 +145,16 @@ export class RemoteNodes implements NodeClient {
     const message = nodeMessage('node.console', { serverId, maxBytes });
     try {
       return outputFrom(host, await this.#ask(host, message, 'bulk')).subarray(-maxBytes);
+    } catch (error) {
+      if (!(error instanceof TransportFault)) throw error;
+      throw unreachable(host, error.message, error);
+    }
+  }
+
+  async statistics(host: HostName, serverId: string): Promise<GuestStatistics> {
+    const message = nodeMessage('node.statistics', { serverId });
+    try {
+      return statisticsFrom(host, await this.#ask(host, message, 'control'));
     } catch (error) {
       if (!(error instanceof TransportFault)) throw error;
       throw unreachable(host, error.message, error);

@@ -4,6 +4,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Message, Received } from '#runtime/transport/port.ts';
 import { RuntimeFault, type RuntimeFaultCode } from '#runtime/system/faults.ts';
+import type { GuestStatistics } from '#hypervisor/port.ts';
 import { serverImageSchema } from '../domain/server.ts';
 import { type PowerState, powerStates } from '../domain/states.ts';
 import { NodeFault, type NodeFaultCode, type NodeOrder, type NodeReport } from './protocol.ts';
@@ -43,6 +44,8 @@ export const orderBodies = {
   'node.console': Type.Object({ serverId: text, maxBytes: count }),
   /** A piece of a disk's file, for the other end of a move. */
   'node.read-disk': diskRange,
+  /** What is counted of a guest. */
+  'node.statistics': Type.Object({ serverId: text }),
 } as const;
 
 /** Of controllers to each other. */
@@ -60,6 +63,7 @@ export const relayBodies = {
       Type.Literal('node.perform'),
       Type.Literal('node.console'),
       Type.Literal('node.read-disk'),
+      Type.Literal('node.statistics'),
     ]),
     body: Type.Any(),
   }),
@@ -128,6 +132,32 @@ export function bodyOf<T extends NodeMessageType>(message: Received, type: T): B
 
 const fault = Type.Object({ code: text, message: words, retryable: Type.Boolean() });
 const faulty = Type.Object({ fault });
+
+const counted = Type.Optional(Type.Union([Type.Number(), Type.Null()]));
+const interfaceCounts = Type.Object({
+  bytes: counted,
+  packets: counted,
+  errors: counted,
+  drops: counted,
+});
+const statistics = Type.Object({
+  cpus: Type.Array(Type.Object({ timeNs: counted }), { maxItems: 1_024 }),
+  memory: Type.Object({ maximumKiB: Type.Number(), usedKiB: counted }),
+  disks: Type.Array(
+    Type.Object({
+      target: text,
+      readBytes: counted,
+      readRequests: counted,
+      writeBytes: counted,
+      writeRequests: counted,
+    }),
+    { maxItems: 256 },
+  ),
+  interfaces: Type.Array(
+    Type.Object({ mac: text, device: text, received: interfaceCounts, sent: interfaceCounts }),
+    { maxItems: 256 },
+  ),
+});
 const answers = {
   performed: Type.Union([
     Type.Object({
@@ -142,6 +172,7 @@ const answers = {
   ]),
   begun: Type.Union([faulty, Type.Object({})]),
   output: Type.Union([Type.Object({ output: Type.Any() }), faulty]),
+  statistics: Type.Union([Type.Object({ statistics }), faulty]),
   asked: Type.Object({ reply: Type.Any() }),
   world: Type.Object({ imageIds: Type.Array(text), networkIds: Type.Array(text) }),
   network: Type.Object({ spec: Type.Optional(Type.Any()) }),
@@ -203,6 +234,7 @@ const nodeFaultCodes: ReadonlySet<string> = new Set<NodeFaultCode>([
   'network',
   'timeout',
   'not-found',
+  'no-agent',
 ]);
 
 /** A code that this release does not know is trouble with the hypervisor. */
@@ -236,6 +268,12 @@ export function outputFrom(host: string, answer: unknown): Uint8Array {
   if ('fault' in output) throw nodeFaultFrom(output.fault);
   if (!(output.output instanceof Uint8Array)) throw nonsense(host, 'a console without bytes');
   return output.output;
+}
+
+export function statisticsFrom(host: string, answer: unknown): GuestStatistics {
+  const answered = answerFrom(host, 'statistics', answer);
+  if ('fault' in answered) throw nodeFaultFrom(answered.fault);
+  return answered.statistics as GuestStatistics;
 }
 
 function answerFrom<N extends AnswerName>(

@@ -99,6 +99,21 @@ export interface Networks {
     readonly port: PortRequest;
     readonly requestId: string;
   }): Promise<BoundPort | Refusal>;
+  /**
+   * Gives one port of a server an address more of a subnet, or takes one away; answers with the port as it is then. A repeat
+   * with the same `changeId` changes nothing. Refusals: port-not-found, and those of addresses.
+   */
+  changeAddresses(change: {
+    readonly serverId: string;
+    readonly portId: string;
+    readonly networkId: string;
+    /** A subnet's id. */
+    readonly add?: string;
+    readonly remove?: string;
+    readonly tag: string | undefined;
+    readonly changeId: string;
+    readonly requestId: string;
+  }): Promise<BoundPort | Refusal>;
   /** One port of the server: deleted if it was made for it, else free. Silent if it is not the server's. */
   releasePort(port: {
     readonly serverId: string;

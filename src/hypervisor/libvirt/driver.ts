@@ -9,6 +9,7 @@ import type {
   GuestInterface,
   GuestSpec,
   GuestState,
+  GuestStatistics,
   HostInfo,
   Hypervisor,
   HypervisorEnv,
@@ -25,6 +26,7 @@ import { absentIfNotFound, domainRef, GuestReader } from './guest-reader.ts';
 import { virError } from './rpc/faults.ts';
 import { LibvirtInterfaces } from './interfaces.ts';
 import { LibvirtMigrations } from './migrations.ts';
+import { readStatistics } from './statistics.ts';
 import type { KeepaliveOptions } from './rpc/keepalive.ts';
 import { eventMessages, procedures } from './rpc/procedures.ts';
 import type { Procedure } from './rpc/procedures.ts';
@@ -237,6 +239,28 @@ class Driver implements LibvirtDriver {
     const args = { dom: domainRef(id), to: path, xml: undefined, flags: 0 };
     await this.#act(procedures.domainSaveFlags, args, SAVE_TIMEOUT_MS);
     this.#reader.forget(id);
+  }
+
+  async setPassword(
+    id: string,
+    { user, password }: { readonly user: string; readonly password: string },
+  ): Promise<void> {
+    try {
+      await this.#connections.work(
+        procedures.domainSetUserPassword,
+        { dom: domainRef(id), user, password, flags: 0 },
+        ACTION_TIMEOUT_MS,
+      );
+    } catch (error) {
+      const isSilent =
+        error instanceof HypervisorFault && error.libvirtCode === virError.agentUnresponsive;
+      if (!isSilent) throw error;
+      throw new HypervisorFault('unsupported', error.message, { cause: error });
+    }
+  }
+
+  statistics(id: string): Promise<GuestStatistics> {
+    return readStatistics(this.#connections, id);
   }
 
   interfacesOf(id: string): Promise<readonly string[]> {

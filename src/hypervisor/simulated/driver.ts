@@ -7,6 +7,7 @@ import type {
   GuestInterface,
   GuestSpec,
   GuestState,
+  GuestStatistics,
   HostInfo,
   Hypervisor,
 } from '../port.ts';
@@ -28,6 +29,7 @@ import {
   withMacs,
 } from './guest.ts';
 import type { SimulatedGuest } from './guest.ts';
+import { statisticsOf } from './statistics.ts';
 import type { SimulatedHost } from './host.ts';
 import { SimulatedMigrations } from './migrations.ts';
 
@@ -143,6 +145,22 @@ export class SimulatedHypervisor implements Hypervisor {
       const before = this.#host.guests.find(spec.id);
       return this.#started(restoreGuest(spec, this.#host.nextIncarnation(), before));
     });
+  }
+
+  setPassword(
+    id: string,
+    login: { readonly user: string; readonly password: string },
+  ): Promise<void> {
+    return this.#call('setPassword', () => {
+      const guest = this.#domain(id);
+      if (guest.hasAgent !== true || guest.power !== 'running')
+        throw new HypervisorFault('unsupported', `no agent answers in guest ${id}`);
+      this.#host.passwords.set(id, login);
+    });
+  }
+
+  statistics(id: string): Promise<GuestStatistics> {
+    return this.#call('statistics', () => statisticsOf(this.#domain(id)));
   }
 
   interfacesOf(id: string): Promise<readonly string[]> {

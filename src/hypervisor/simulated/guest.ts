@@ -16,6 +16,8 @@ export interface SimulatedGuest {
   readonly vcpus: number;
   readonly memoryMiB: number;
   readonly mac: string | undefined;
+  /** There is an agent, and it does what it is asked. */
+  readonly hasAgent?: true;
   /** Of its other interfaces, if there are some. */
   readonly otherMacs?: readonly string[];
   /** Names this run of the domain, so that a late timer of an earlier run does nothing. */
@@ -79,7 +81,8 @@ function describe(
 ): Omit<SimulatedGuest, 'incarnation' | 'power' | 'awaitsBoot' | 'boots' | 'log'> {
   const { id, name, mark, vcpus, memoryMiB } = spec;
   const [mac, ...others] = spec.interfaces.map((one) => one.mac);
-  const shared = { id, name, mark, vcpus, memoryMiB, mac };
+  const agent = spec.hasAgentChannel === true ? { hasAgent: true as const } : {};
+  const shared = { id, name, mark, vcpus, memoryMiB, mac, ...agent };
   return others.length === 0 ? shared : { ...shared, otherMacs: others };
 }
 

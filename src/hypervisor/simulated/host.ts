@@ -68,6 +68,8 @@ export class SimulatedHost {
   readonly wire: SimulatedWire | undefined;
   readonly networks = new Map<string, HostNetworkSpec>();
   readonly ports = new Map<string, HostPort>();
+  /** What agents were last told, by guest. */
+  readonly passwords = new Map<string, { readonly user: string; readonly password: string }>();
   readonly #latencyMs: ((operation: SimulatedOperation) => number) | undefined;
   readonly #bootText: BootText;
   readonly #connections = new Set<HostConnection>();

@@ -169,6 +169,7 @@ function networksOf(networks: TestNetworks): Networks {
     allocate: refuse,
     attach: refuse,
     releasePort: refuse,
+    changeAddresses: refuse,
     bind: refuse,
     release: refuse,
     serversWithPorts: () => [],
@@ -183,6 +184,7 @@ function nodesOf(consoles: ReadonlyMap<string, string>): NodeClient {
       new TextEncoder().encode((consoles.get(serverId) ?? '').slice(-maxBytes)),
     readDisk: () => Promise.reject(new Error('no disk is read in this test')),
     cacheImage: () => Promise.reject(new Error('no image is cached in this test')),
+    statistics: () => Promise.reject(new Error('no guest is counted in this test')),
     isUp: (host) => host !== 'dead',
   };
 }

@@ -145,6 +145,34 @@ describe('an interface that is attached', () => {
   });
 });
 
+describe('fixed addresses, until 2.43', () => {
+  const action = (body: object, version = '2.43') =>
+    cloud.demo.call('POST', `/compute/v2.1/servers/${id}/action`, body, version);
+  const addresses = async () =>
+    (await attachments()).flatMap(({ fixed_ips }) => fixed_ips.map(({ ip_address }) => ip_address));
+
+  it('come and go on the port of a network', async () => {
+    const [first = ''] = await addresses();
+    expect((await action({ addFixedIp: { networkId } })).status).toBe(202);
+    const both = await addresses();
+    expect(both).toHaveLength(2);
+    const second = both.find((address) => address !== first) ?? '';
+    expect((await action({ removeFixedIp: { address: second } })).status).toBe(202);
+    expect(await addresses()).toEqual([first]);
+  });
+
+  it('are refused where there is no such network or address, and are no action any more', async () => {
+    expect((await action({ addFixedIp: { networkId: NOWHERE } })).status).toBe(404);
+    expect(await action({ removeFixedIp: { address: '192.0.2.1' } })).toMatchObject({
+      status: 400,
+      body: {
+        badRequest: { message: `Instance ${id} doesn't have fixed IP '192.0.2.1'.` },
+      },
+    });
+    expect((await action({ addFixedIp: { networkId } }, '2.44')).status).toBe(404);
+  });
+});
+
 describe('what can not be attached or detached is refused in Nova’s words', () => {
   it.each([
     [{ net_id: NOWHERE }, 404, `Network ${NOWHERE} could not be found.`],

@@ -59,6 +59,38 @@ export function interfaceContract(scene: Scene): void {
       expect((await scene.driver.find(spec.id))?.power).toBe('running');
     });
 
+    test('what a guest has is counted', async () => {
+      const given = scene.harness.newInterface();
+      const spec = await scene.startReadyGuest({ interfaces: [given] });
+      const { cpus, memory, disks, interfaces } = await scene.driver.statistics(spec.id);
+      expect(cpus).toEqual([{ timeNs: expect.any(Number) }]);
+      expect(memory.maximumKiB).toBe(spec.memoryMiB * 1024);
+      expect(disks).toEqual([
+        {
+          target: 'vda',
+          readBytes: expect.any(Number),
+          readRequests: expect.any(Number),
+          writeBytes: expect.any(Number),
+          writeRequests: expect.any(Number),
+        },
+      ]);
+      expect(interfaces.map(({ mac, received }) => ({ mac, drops: received.drops }))).toEqual([
+        { mac: given.mac, drops: expect.any(Number) },
+      ]);
+      expect(await faultOf(scene.driver.statistics(randomUUID()))).toBe('guest-not-found');
+    });
+
+    test('a password is set by an agent, and by nobody where there is none', async () => {
+      const without = await scene.startReadyGuest();
+      const withChannel = await scene.startReadyGuest({ hasAgentChannel: true });
+      const login = { user: 'root', password: 'secret' };
+      expect(await faultOf(scene.driver.setPassword(without.id, login))).toBe('unsupported');
+      expect(await faultOf(scene.driver.setPassword(withChannel.id, login))).toBe(
+        scene.harness.hasAgent ? 'no fault' : 'unsupported',
+      );
+      expect((await scene.driver.find(withChannel.id))?.power).toBe('running');
+    });
+
     test('a guest that stands still is not asked, and keeps it', async () => {
       const spec = await scene.startReadyGuest();
       const given = scene.harness.newInterface();

@@ -27,6 +27,8 @@ export interface HypervisorHarness {
   newInterface(): GuestInterface;
   /** Whether the guests let go of a device that is to be unplugged. */
   readonly heedsUnplug: boolean;
+  /** Whether the guests run an agent where there is a channel for it. */
+  readonly hasAgent: boolean;
   /** An absolute path that does not exist yet, for saved memory. */
   newPath(): string;
   fileExists(path: string): Promise<boolean>;

@@ -44,6 +44,7 @@ async function makeHarness(
     newSpec: async (overrides) => newSpec(host, overrides),
     newInterface,
     heedsUnplug: Host === SimulatedHost,
+    hasAgent: true,
     newPath: () => `${directory}/${randomUUID()}.save`,
     fileExists: async (path) => host.files.has(path),
     powerOffInside: async (id) => host.powerOffGuest(id),

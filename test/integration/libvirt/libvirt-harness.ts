@@ -74,6 +74,7 @@ export async function makeLibvirtHarness(listen?: DaemonSettings): Promise<Libvi
     },
     // A boot sector has no driver for it.
     heedsUnplug: false,
+    hasAgent: false,
     newPath: () => join(directory, `memory-${randomUUID()}`),
     fileExists: (path) =>
       access(path).then(

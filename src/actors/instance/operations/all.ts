@@ -1,6 +1,7 @@
 // Every operation by name. A new one joins here, and by that joins the documents, path tests and crash tests.
 import type { OperationName } from '../protocol.ts';
 import { evacuate } from './evacuate.ts';
+import { changeAddresses } from './change-addresses.ts';
 import { confirmResize } from './confirm-resize.ts';
 import { create } from './create.ts';
 import { attachInterface, detachInterface } from './interfaces.ts';
@@ -13,6 +14,7 @@ import { revertResize } from './revert-resize.ts';
 import { rebuild } from './rebuild.ts';
 import { rescue, unrescue } from './rescue.ts';
 import { backup, snapshot } from './snapshot.ts';
+import { setPassword } from './set-password.ts';
 import { restore, softDelete } from './soft-delete.ts';
 import { resume, suspend } from './suspend.ts';
 import { shelve, shelveOffload } from './shelve.ts';
@@ -48,6 +50,8 @@ export const operations: Readonly<Record<OperationName, OperationTable>> = {
   'shelve-offload': shelveOffload,
   unshelve,
   'unshelve-offloaded': unshelveOffloaded,
+  'set-password': setPassword,
+  'change-addresses': changeAddresses,
 };
 
 /** The step with this index, which must exist: indices in states come from the same tables. */

@@ -32,6 +32,8 @@ export type EffectName =
   | 'rotate-backups'
   /** One port of a server: interfaces.ts. */
   | 'take-port'
+  | 'change-addresses'
+  | 'set-password'
   | 'attach-interface'
   | 'detach-interface'
   /** Shelving: shelve-effects.ts. */
@@ -151,6 +153,7 @@ const harmless: ReadonlySet<EffectName> = new Set([
   'upload-snapshot',
   'drop-snapshot',
   'rotate-backups',
+  'set-password',
 ]);
 
 /** Operations that leave the server with a root disk, whatever there was of one before. */

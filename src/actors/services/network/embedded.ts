@@ -147,6 +147,25 @@ export class EmbeddedNetworks implements Networks {
     return boundPort(found.network, found.port, { settings: this.settings, tag: port.tag });
   }
 
+  async changeAddresses(
+    change: Parameters<Networks['changeAddresses']>[0],
+  ): Promise<BoundPort | Refusal> {
+    const { serverId, portId, networkId, add, remove, tag, changeId, requestId } = change;
+    const before = this.index.port(portId);
+    if (before?.port.deviceId !== serverId) return refuse('port-not-found', { portId });
+    const kept = before.port.fixedIps.filter(({ address }) => address !== remove);
+    const addresses = add === undefined ? kept : [...kept, { subnetId: add }];
+    const answer = await this.#options.router.ask(
+      networks.ref(networkId),
+      { type: 'network.change-port', portId, attributes: {}, addresses, changeId },
+      { requestId },
+    );
+    if (isRefusal(answer)) return answer;
+    const after = this.index.port(portId);
+    if (after === undefined) return refuse('port-not-found', { portId });
+    return boundPort(after.network, after.port, { settings: this.settings, tag });
+  }
+
   async releasePort({
     serverId,
     portId,

@@ -3,6 +3,8 @@ import type { ComputeRoute } from '../route.ts';
 import { serverActions } from './actions/all.ts';
 import { addressRoutes } from './interfaces/addresses.ts';
 import { createServers } from './create.ts';
+import { askServer } from './operate.ts';
+import { diagnosticsRoutes } from './diagnostics.ts';
 import { instanceActionRoutes } from './instance-actions.ts';
 import { listServers, listServersDetail } from './list.ts';
 import { metadataRoutes } from './metadata.ts';
@@ -74,18 +76,21 @@ const ownRoutes: readonly ComputeRoute[] = [
   ...instanceActionRoutes,
   ...serverMigrationRoutes,
   ...topologyRoutes,
+  ...diagnosticsRoutes,
   {
     ...password,
     method: 'GET',
     policy: 'os-server-password:show',
-    handler: () => ({ password: '' }),
+    handler: ({ server }) => ({ password: server.savedPassword ?? '' }),
   },
   {
     ...password,
     method: 'DELETE',
     policy: 'os-server-password:clear',
     success: 204,
-    handler: () => undefined,
+    handler: async (call) => {
+      await askServer(call, 'clear_password', { type: 'instance.clear-password' });
+    },
   },
 ];
 

@@ -128,6 +128,7 @@ function devices(spec: GuestSpec, start: GuestStart): XmlElement[] {
       }),
       element('target', { port: 0 }),
     ]),
+    ...(spec.hasAgentChannel === true ? [agentChannel()] : []),
     element('console', { type: 'pty' }, [element('target', { type: 'serial', port: 0 })]),
     element('rng', { model: 'virtio' }, [
       element('backend', { model: 'random' }, ['/dev/urandom']),
@@ -137,16 +138,24 @@ function devices(spec: GuestSpec, start: GuestStart): XmlElement[] {
   ];
 }
 
+/** libvirt chooses the socket, under its own directory. */
+function agentChannel(): XmlElement {
+  return element('channel', { type: 'unix' }, [
+    element('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' }),
+  ]);
+}
+
 /** Interfaces that may come while the guest runs. */
 const SPARE_PORTS = 4;
 /** Random numbers and the balloon. */
 const OTHER_DEVICES = 2;
 
 /** Each device on PCI Express has a port of its own, also one that comes later; libvirt alone would make one more than it needs. */
-function rootPorts({ disks, interfaces, machine }: GuestSpec): XmlElement[] {
+function rootPorts({ disks, interfaces, machine, hasAgentChannel }: GuestSpec): XmlElement[] {
   if (machine !== undefined && !/q35|virt/.test(machine)) return [];
   const onBus = disks.filter(({ bus }) => bus === 'virtio').length + interfaces.length;
-  const count = onBus + OTHER_DEVICES + SPARE_PORTS;
+  const others = hasAgentChannel === true ? OTHER_DEVICES + 1 : OTHER_DEVICES;
+  const count = onBus + others + SPARE_PORTS;
   return [
     element('controller', { type: 'pci', index: 0, model: 'pcie-root' }),
     ...Array.from({ length: count }, () =>

@@ -242,6 +242,12 @@ export const procedures = {
       records: array(struct({ dom: domain, params: typedParameters(262_144) }), MAX_DOMAINS),
     }),
   ),
+  domainSetUserPassword: procedure(
+    357,
+    'domainSetUserPassword',
+    struct({ dom: domain, user: optionalText, password: optionalText, flags: uint }),
+    nothing,
+  ),
 } as const;
 
 /** Messages that the daemon sends by itself, once a callback is registered. */

@@ -52,6 +52,7 @@ const describeProvider = (name: string) => ({
   inventories: {},
   traits: [],
 });
+const posted = { type: 'instance.save-password', password: 'secret' };
 const observed = (host: string) => ({
   type: 'instance.observed',
   host,
@@ -102,6 +103,7 @@ describe('a lying member', () => {
       () => say('node.image', { serverId: foreign, imageId: foreignImage.id }),
     ],
     ['wants to know another server', () => say('node.metadata', { serverId: foreign })],
+    ['posts the password of another server', () => ask('instance', foreign, posted)],
     ['wants another image', () => say('node.image', { serverId, imageId: foreign })],
     ['plays controller', () => say('node.perform', { order: world.order('node.build') })],
     ['makes types up', () => say('node.everything', {})],
@@ -218,6 +220,13 @@ describe('an honest member', () => {
     await ask('instance', serverId, { ...observed('host-2'), grant: 'mine' });
     expect(controller.asked).toEqual([
       { key: `instance/${serverId}`, requestId: 'req-lie', ...observed('host-2') },
+    ]);
+  });
+
+  it('posts the password of its guest', async () => {
+    await ask('instance', serverId, posted);
+    expect(controller.asked).toEqual([
+      { key: `instance/${serverId}`, requestId: 'req-lie', ...posted },
     ]);
   });
 

@@ -11,6 +11,7 @@ import {
   nodeFaultFrom,
   nodeMessage,
   nodeShapes,
+  statisticsFrom,
   orderOf,
   outputFrom,
   reportFrom,
@@ -96,6 +97,22 @@ describe('an answer of another shape', () => {
   it('to a question about a console is trouble with the host', () => {
     expect(() => outputFrom('host-1', { output: 'login:' })).toThrow('a console without bytes');
     expect(outputFrom('host-1', { output: new Uint8Array([1]) })).toEqual(new Uint8Array([1]));
+  });
+
+  it('to a question about what is counted may lack counts, and nothing else', () => {
+    const counts = { bytes: 1, packets: null };
+    const statistics = {
+      cpus: [{ timeNs: 7 }],
+      memory: { maximumKiB: 64 },
+      disks: [{ target: 'vda' }],
+      interfaces: [{ mac: 'm', device: 'tap1', received: counts, sent: {} }],
+    };
+    expect(statisticsFrom('host-1', { statistics })).toEqual(statistics);
+    expect(() => statisticsFrom('host-1', { statistics: { ...statistics, cpus: 1 } })).toThrow(
+      'host host-1 answers what makes no sense here',
+    );
+    const fault = { code: 'not-found', message: 'no such guest', retryable: false };
+    expect(() => statisticsFrom('host-1', { fault })).toThrow('no such guest');
   });
 
   it('of a controller says what is wrong', () => {

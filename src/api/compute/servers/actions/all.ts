@@ -2,6 +2,7 @@
 import type { ComputeAction } from '../../route.ts';
 import { floatingIpActions } from '../../resources/proxies/floating-ips.ts';
 import { consoleActions } from '../../resources/consoles/consoles.ts';
+import { fixedIpActions } from './fixed-ips.ts';
 import { changePasswordAction } from './change-password.ts';
 import { consoleOutputAction } from './console-output.ts';
 import { crashDumpAction } from './crash-dump.ts';
@@ -48,6 +49,7 @@ export const serverActions: readonly ComputeAction[] = [
   consoleOutputAction,
   crashDumpAction,
   changePasswordAction,
+  ...fixedIpActions,
   resizeAction,
   confirmResizeAction,
   revertResizeAction,

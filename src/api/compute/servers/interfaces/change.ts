@@ -94,7 +94,7 @@ export async function detachInterface(call: ComputeCall): Promise<void> {
 }
 
 /** Works on the server as it is when nobody else changes its interfaces; who comes second of two at once waits again. */
-async function inTurn<R>(
+export async function inTurn<R>(
   call: ComputeCall,
   action: string,
   work: (server: InstanceState) => Promise<R>,
@@ -116,6 +116,7 @@ async function free(call: ComputeCall): Promise<InstanceState> {
   const isFree = ({ operation, loosePorts }: InstanceState): boolean =>
     operation?.name !== 'attach-interface' &&
     operation?.name !== 'detach-interface' &&
+    operation?.name !== 'change-addresses' &&
     loosePorts === undefined;
   const server = await untilServer(call, isFree, TURN_MS);
   if (server !== undefined) return server;
