@@ -2,9 +2,13 @@
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '#actors/ports/identity.ts';
 import type { EmbeddedNetworks } from '#actors/services/network/embedded.ts';
-import { type FloatingIp, FLOATING_OWNER } from '#actors/services/network/floating-ips.ts';
+import type { FloatingIp } from '#actors/services/network/floating-ips.ts';
 import type { FoundPort, FoundSubnet } from '#actors/services/network/network-index.ts';
-import { type networkCommands, networks } from '#actors/services/network/protocol.ts';
+import {
+  FLOATING_OWNER,
+  type networkCommands,
+  networks,
+} from '#actors/services/network/protocol.ts';
 import type { RouterState } from '#actors/services/network/routers/entity.ts';
 import {
   GATEWAY_OWNER,

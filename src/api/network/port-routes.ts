@@ -1,10 +1,13 @@
 // Ports: create (one or several), list, show, change, delete.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '#actors/ports/identity.ts';
-import { FLOATING_OWNER } from '#actors/services/network/floating-ips.ts';
 import { randomMacs } from '#actors/services/network/macs.ts';
 import type { FoundPort } from '#actors/services/network/network-index.ts';
-import type { AddressRequest, PortAttributes } from '#actors/services/network/protocol.ts';
+import {
+  type AddressRequest,
+  FLOATING_OWNER,
+  type PortAttributes,
+} from '#actors/services/network/protocol.ts';
 import { GATEWAY_OWNER, INTERFACE_OWNER } from '#actors/services/network/routers/protocol.ts';
 import type { NetworkState } from '#actors/services/network/state.ts';
 import { bucketEntries } from '#actors/domain/bucket-map.ts';

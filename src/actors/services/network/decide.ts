@@ -13,7 +13,13 @@ import {
   deletePort,
   releasePorts,
 } from './port-decisions.ts';
-import type { NetworkCommand, networkCommands, NetworkEvent } from './protocol.ts';
+import {
+  FLOATING_OWNER,
+  type NetworkCommand,
+  type networkCommands,
+  type NetworkEvent,
+  type PortRecord,
+} from './protocol.ts';
 import { findSubnet, type NetworkState } from './state.ts';
 import { changedTags } from './tags.ts';
 import { changeSubnet, createSubnet, deleteSubnet } from './subnet-decisions.ts';
@@ -112,16 +118,22 @@ function deleteNetwork(
   command: NetworkAsk<'network.delete'>,
   facts: Facts,
 ): NetworkAnswer {
-  if (network.ports.size > 0) {
-    const portIds: string[] = [];
-    for (const [, port] of bucketEntries(network.ports)) {
-      if (portIds.length === NAMED_PORTS) break;
-      portIds.push(port.id);
-    }
-    return refuse('network-in-use', { networkId: network.id, portIds });
-  }
   const { changeId } = command;
-  return accept([{ type: 'network.deleted', changeId, atMs: facts.nowMs }], {});
+  const happened = { changeId, atMs: facts.nowMs } as const;
+  const used: string[] = [];
+  const events: NetworkEvent[] = [];
+  for (const [, port] of bucketEntries(network.ports)) {
+    if (isUnusedAddress(port))
+      events.push({ type: 'network.port-deleted', portId: port.id, ...happened });
+    else if (used.length < NAMED_PORTS) used.push(port.id);
+  }
+  if (used.length > 0) return refuse('network-in-use', { networkId: network.id, portIds: used });
+  return accept([...events, { type: 'network.deleted', ...happened }], {});
+}
+
+/** A floating address that stands for nothing goes with its network. */
+function isUnusedAddress({ deviceOwner, floating }: PortRecord): boolean {
+  return deviceOwner === FLOATING_OWNER && floating === undefined;
 }
 
 function setTags(

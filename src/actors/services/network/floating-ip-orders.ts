@@ -3,10 +3,10 @@
 import type { Router } from '#runtime/directory/router.ts';
 import type { Env } from '#runtime/env/env.ts';
 import { isRefusal, type Refusal, refuse } from '#runtime/message/refusal.ts';
-import { type FloatingIp, type FloatingIps, FLOATING_OWNER } from './floating-ips.ts';
+import type { FloatingIp, FloatingIps } from './floating-ips.ts';
 import { randomMacs } from './macs.ts';
 import type { NetworkIndex } from './network-index.ts';
-import { networks, type PortRecord } from './protocol.ts';
+import { FLOATING_OWNER, networks, type PortRecord } from './protocol.ts';
 
 export interface FloatingTarget {
   readonly portId: string;

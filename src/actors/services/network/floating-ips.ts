@@ -4,10 +4,9 @@ import type { StateView } from '#runtime/events/projection.ts';
 import { bucketEntries } from '../../domain/bucket-map.ts';
 import type { FoundPort, NetworkIndex } from './network-index.ts';
 import { onPortChanges } from './port-changes.ts';
+import { FLOATING_OWNER } from './protocol.ts';
 import { GATEWAY_OWNER, INTERFACE_OWNER } from './routers/protocol.ts';
 import type { NetworkState } from './state.ts';
-
-export const FLOATING_OWNER = 'network:floatingip';
 
 export interface FloatingIp {
   readonly id: string;

@@ -71,6 +71,9 @@ const subnetChanges = Type.Object({
 const addressPair = Type.Object({ ip: text, mac: text });
 const fixedIp = Type.Object({ subnetId: text, address: text });
 
+/** Owns the ports that are floating addresses. */
+export const FLOATING_OWNER = 'network:floatingip';
+
 /** What a floating address stands for: this address of this port, behind this router. */
 const floatingTarget = Type.Object({
   portId: text,

@@ -365,6 +365,32 @@ describe('devices', () => {
 });
 
 describe('the network itself', () => {
+  it('takes floating addresses along that stand for nothing, and stays for others', () => {
+    const run = network('10.0.0.0/24');
+    const floatingPort = (
+      portId: string,
+      floating?: Command<'network.create-port'>['floating'],
+    ) => {
+      const made = createPort(portId);
+      const attributes = {
+        ...made.attributes,
+        deviceOwner: 'network:floatingip',
+        deviceId: portId,
+      };
+      return { ...made, attributes, ...(floating === undefined ? {} : { floating }) };
+    };
+    run.send(floatingPort('p1'));
+    run.send(floatingPort('p2', { portId: 'inside', address: '10.9.0.2', routerId: 'r' }));
+    expect(run.refusal({ type: 'network.delete', changeId: changeId() })).toEqual({
+      refused: 'network-in-use',
+      detail: { networkId: 'net', portIds: ['p2'] },
+    });
+    run.send({ type: 'network.delete-port', portId: 'p2', changeId: changeId() });
+    run.send({ type: 'network.delete', changeId: changeId() });
+    expect(run.state).toMatchObject({ status: 'deleted', subnets: [] });
+    expect([run.state.ports.size, run.state.addresses.size]).toEqual([0, 0]);
+  });
+
   it('stays while it has ports, and then takes its subnets along', () => {
     const run = network('10.0.0.0/24');
     run.send(createPort('p1'));
