@@ -8,6 +8,7 @@ export interface Extension {
 }
 
 const rows: readonly (readonly [alias: string, name: string, description: string])[] = [
+  ['NMN', 'Multinic', 'Fixed addresses given to a server and taken away.'],
   ['OS-DCF', 'DiskConfig', 'Who partitions the disk of a server.'],
   ['OS-EXT-AZ', 'ExtendedAvailabilityZone', 'The availability zone of a server.'],
   ['OS-EXT-IMG-SIZE', 'ImageSize', 'The size of an image.'],
@@ -21,7 +22,9 @@ const rows: readonly (readonly [alias: string, name: string, description: string
   ['OS-SRV-USG', 'ServerUsage', 'When a server was launched and terminated.'],
   ['os-access-ips', 'AccessIPs', 'Addresses by which a server is reached.'],
   ['os-admin-actions', 'AdminActions', 'Resetting the state of a server and its network.'],
+  ['os-admin-password', 'AdminPassword', 'Setting the password of a server.'],
   ['os-aggregates', 'Aggregates', 'Groups of hosts.'],
+  ['os-attach-interfaces', 'AttachInterfaces', 'Interfaces that come and go while a server runs.'],
   ['os-availability-zone', 'AvailabilityZone', 'Zones that servers can ask for.'],
   ['os-baremetal-nodes', 'BareMetalNodes', 'Nodes of a bare metal service; there are none.'],
   [
@@ -78,6 +81,7 @@ const rows: readonly (readonly [alias: string, name: string, description: string
   ['os-quota-sets', 'Quotas', 'Quota of projects.'],
   ['os-rescue', 'Rescue', 'Starting a server from a rescue disk.'],
   ['os-security-groups', 'SecurityGroups', 'Security groups and their rules.'],
+  ['os-server-diagnostics', 'ServerDiagnostics', 'What the hypervisor tells of a server.'],
   ['os-server-external-events', 'ServerExternalEvents', 'Events that other services report.'],
   ['os-server-group-quotas', 'ServerGroupQuotas', 'Quota of server groups.'],
   ['os-server-groups', 'ServerGroups', 'Groups whose servers stay together or apart.'],
@@ -86,6 +90,7 @@ const rows: readonly (readonly [alias: string, name: string, description: string
   ['os-server-sort-keys', 'ServerSortKeys', 'Lists sorted by given keys.'],
   ['os-server-start-stop', 'ServerStartStop', 'Starting and stopping servers.'],
   ['os-services', 'Services', 'Services and whether they are up.'],
+  ['os-shelve', 'Shelve', 'Servers put away, and brought back.'],
   ['os-simple-tenant-usage', 'SimpleTenantUsage', 'How long servers of projects ran.'],
   ['os-suspend-server', 'SuspendServer', 'Suspending servers.'],
   ['os-tenant-networks', 'TenantNetworks', 'Networks of a project.'],
