@@ -106,6 +106,50 @@ describe('a server on real libvirt', () => {
   });
 });
 
+interface Nic {
+  readonly mac_address: string;
+  readonly rx_octets: number | null;
+}
+
+async function nicsOf(id: string): Promise<readonly Nic[]> {
+  const { nic_details: nics } = await cloud.admin.ask<{ nic_details: Nic[] }>(
+    'GET',
+    `/compute/v2.1/servers/${id}/diagnostics`,
+  );
+  return nics;
+}
+
+describe('a server that runs on real libvirt', () => {
+  it('gets another interface and lets go of it, and resumes with what it had', async () => {
+    const id = await cloud.create('wired');
+    await cloud.untilStatus(id, 'ACTIVE');
+    await untilBooted(id, 'wired');
+    const [own] = await nicsOf(id);
+    const path = `/compute/v2.1/servers/${id}/os-interface`;
+    const { interfaceAttachment: added } = await cloud.admin.ask<{
+      interfaceAttachment: { port_id: string; mac_addr: string };
+    }>('POST', path, { interfaceAttachment: {} });
+    const both = [own?.mac_address, added.mac_addr];
+    const macs = async () => (await nicsOf(id)).map((nic) => nic.mac_address);
+    expect(await macs()).toEqual(both);
+    await cloud.act(id, { suspend: null });
+    await cloud.untilStatus(id, 'SUSPENDED', 90_000);
+    await cloud.act(id, { resume: null });
+    await cloud.untilStatus(id, 'ACTIVE', 90_000);
+    expect(await macs()).toEqual(both);
+    const detached = await cloud.admin.call('DELETE', `${path}/${added.port_id}`);
+    expect(detached.status).toBe(202);
+    const tap = `/sys/class/net/tap${added.port_id.slice(0, 11)}`;
+    await until(
+      'the guest to let go of its interface',
+      async () => ((await macs()).length === 1 && !existsSync(tap) ? true : undefined),
+      60_000,
+    );
+    expect(await macs()).toEqual([own?.mac_address]);
+    await cloud.delete(id);
+  });
+});
+
 describe('a server that is shelved on real libvirt', () => {
   it('leaves nothing on its host, and comes back from its image with its address', async () => {
     const id = await cloud.create('shelved');
