@@ -308,6 +308,7 @@ export const formerComputeRules: Readonly<Record<string, readonly string[]>> = {
   [`${prefix}os-server-password`]: all('os-server-password'),
   [`${prefix}os-services`]: all('os-services'),
   [`${prefix}os-tenant-networks`]: all('os-tenant-networks'),
+  [`${prefix}os-used-limits`]: [`${prefix}limits:other_project`],
   [`${prefix}os-volumes`]: all('os-volumes'),
 };
 
