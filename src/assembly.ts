@@ -157,11 +157,15 @@ export class Assembly {
 
   /** Takes up a compute host of this process: registers it and adopts its guests. */
   async addNode(
-    machine: Omit<Machine, 'sourceDisk'>,
+    machine: Omit<Machine, 'sourceDisk' | 'address'>,
     options: Pick<NodeActorOptions, 'availabilityZone' | 'hostIp' | 'inventories'>,
   ): Promise<void> {
     const node = new NodeActor({
-      machine: { ...machine, sourceDisk: (range) => this.#sourceDisk(range) },
+      machine: {
+        ...machine,
+        address: options.hostIp,
+        sourceDisk: (range) => this.#sourceDisk(range),
+      },
       system: this.system,
       router: this.router,
       ledger: this.entities,

@@ -105,7 +105,7 @@ export class ComputeAssembly {
     const { fetchBytes, sendBytes, metadataPort } = this.#options;
     const world = controllerWorld({ env, link: this.link, fetchBytes, sendBytes, metadataPort });
     return new NodeActor({
-      machine: { env, cluster, ...host, ...world },
+      machine: { env, cluster, address: hostIp, ...host, ...world },
       system: this.system,
       router: this.link,
       ledger: this.entities,

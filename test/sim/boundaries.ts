@@ -87,6 +87,7 @@ const reads: ReadonlySet<string> = new Set([
   'listGuests',
   'hasSavedMemory',
   'storageId',
+  'progress',
   'listDisks',
   'streamDisk',
   'listNetworks',
@@ -98,6 +99,8 @@ export function cutCalls<T extends object>(part: T, name: string, boundaries: Bo
   return new Proxy(part, {
     get: (target, property) => {
       const member = Reflect.get(target, property, target) as unknown;
+      if (property === 'migrations')
+        return cutCalls(member as object, `${name}.migrations`, boundaries);
       if (typeof member !== 'function') return member;
       const call = (...args: readonly unknown[]): unknown =>
         (member as (...all: readonly unknown[]) => unknown).apply(target, [...args]);

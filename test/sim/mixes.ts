@@ -27,6 +27,7 @@ const users: Weights<UserActName> = {
 };
 const hostTrouble: Weights<NemesisName> = {
   'host-call': 45,
+  wire: 4,
   connection: 14,
   power: 4,
   guest: 28,
@@ -102,6 +103,26 @@ export const mixes = {
     },
     hosts: [1, 3],
     controllers: [2, 3],
+  },
+  moves: {
+    about: 'guests move all the time, while hosts, processes, links and the store fail under them',
+    users: { create: 15, move: 60, operate: 12, abort: 8, delete: 4, repeat: 4 },
+    nemeses: {
+      ...hostTrouble,
+      'host-call': 60,
+      wire: 12,
+      power: 8,
+      kill: 8,
+      'die-at-boundary': 40,
+      restart: 4,
+      pause: 6,
+      partition: 6,
+      cut: 10,
+      messages: 5,
+      store: 6,
+    },
+    hosts: [2, 3],
+    controllers: [0, 3],
   },
   leases: {
     about:

@@ -33,6 +33,15 @@ const hostCalls: readonly SimulatedOperation[] = [
   'unplug',
   'ensureNetwork',
   'listGuests',
+  'migrations.begin',
+  'migrations.prepare',
+  'migrations.perform',
+  'migrations.perform',
+  'migrations.finish',
+  'migrations.finish',
+  'migrations.confirm',
+  'migrations.cancelOutgoing',
+  'migrations.cancelIncoming',
 ];
 const codes = ['failed', 'connection-lost', 'timeout', 'no-space', 'wrong-state'] as const;
 const guestEnds = ['crash', 'kill', 'power off', 'ignore', 'unheard'] as const;
@@ -207,6 +216,17 @@ export const nemeses = {
       host.loseConnection();
       world.endLater(forMs, () => host.restoreConnection());
       return `${host.name}: connection lost for ${forMs} ms`;
+    },
+  ),
+  /** No guest's memory gets from one host to another; neither end notices by itself. */
+  wire: act(
+    (random) => ({ from: random.below(WIDE), to: random.below(WIDE), forMs: times(random) }),
+    ({ world }, { from, to, forMs }) => {
+      const [one, other] = [world.host(from), world.host(to)];
+      if (one === other) return undefined;
+      world.wire.cut(one.name, other.name);
+      world.endLater(forMs, () => world.wire.heal());
+      return `hosts: the wire of ${one.name} and ${other.name} is cut for ${forMs} ms`;
     },
   ),
   /** The machine goes dark with all its guests. */

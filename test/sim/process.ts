@@ -39,6 +39,7 @@ export abstract class Process {
   readonly member: VirtualMember;
   readonly boundaries: Boundaries;
   phase: 'starting' | 'serving' | 'stopping' | 'dead' = 'starting';
+  readonly #connections = new Set<() => void>();
 
   constructor(name: string, member: VirtualMember, onDeath: () => void) {
     this.name = name;
@@ -51,6 +52,11 @@ export abstract class Process {
   }
 
   abstract readonly journal: MemoryJournal;
+
+  /** What ends with the process at the other side of a connection. */
+  onConnectionsEnd(end: () => void): void {
+    this.#connections.add(end);
+  }
 
   /** In the order of production; rejects if it can't start. Whoever started it then ends it. */
   abstract start(): Promise<void>;
@@ -70,6 +76,7 @@ export abstract class Process {
     this.member.kill();
     this.journal.crash();
     this.system()?.abandon();
+    for (const end of this.#connections) end();
   }
 
   /** Ends as SIGTERM does, and then is dead. */
@@ -114,11 +121,13 @@ export function portsOf(
   process: Process,
 ): Pick<Machine, 'host' | 'hypervisor' | 'storage' | 'network'> {
   const ours = mortal(host, process);
+  const hypervisor = new SimulatedHypervisor(host);
+  process.onConnectionsEnd(() => hypervisor.migrations.forget());
   const port = <T extends object>(part: T, name: string): T =>
     delivered(cutCalls(part, name, process.boundaries), process);
   return {
     host: host.name,
-    hypervisor: port(new SimulatedHypervisor(host), 'hypervisor'),
+    hypervisor: port(hypervisor, 'hypervisor'),
     storage: port(new SimulatedStorage(ours), 'storage'),
     network: port(new SimulatedHostNetwork(ours), 'network'),
   };
@@ -146,11 +155,13 @@ function mortal(host: SimulatedHost, process: Process): SimulatedHost {
 type Call = (...args: readonly unknown[]) => unknown;
 
 /** Answers and events come in through the process's task list: a process that stands still gets them later. */
-function delivered<T extends object>(part: T, { member }: Process): T {
+function delivered<T extends object>(part: T, process: Process): T {
+  const { member } = process;
   const soon = (fn: () => void): void => void member.env.timers.soon(fn);
   return new Proxy(part, {
     get: (target, property) => {
       const method = Reflect.get(target, property, target) as unknown;
+      if (property === 'migrations') return delivered(method as object, process);
       if (typeof method !== 'function') return method;
       const call: Call = (...args) => (method as Call).apply(target, [...args]);
       if (property === 'subscribe')

@@ -63,6 +63,48 @@ export const userActs = {
       return walk.book.operate(walk.world, via, { serverId: id, operation, parameters });
     },
   ),
+  /** Guests go from host to host, most of them while they run. */
+  move: act(
+    (random) => ({
+      via: random.below(WIDE),
+      server: random.below(WIDE),
+      isLive: random.chance(0.8),
+      wanted: random.below(WIDE),
+    }),
+    (walk, { via, server, isLive, wanted }) => {
+      const id = chosen(walk.book.servers, server);
+      if (id === undefined) return undefined;
+      const state = walk.world.seen(via, id);
+      const others = walk.world.hosts.filter(({ name }) => name !== state?.grant?.host);
+      const host = wanted % 3 === 0 ? chosen(others, wanted >> 2)?.name : undefined;
+      const parameters = host === undefined ? {} : { host };
+      const operation = state?.vmState === 'resized' ? 'confirm-resize' : moveOf(isLive);
+      return walk.book.operate(walk.world, via, { serverId: id, operation, parameters });
+    },
+  ),
+  /** An administrator gives a live migration up, or wants it to end. */
+  abort: act(
+    (random) => ({
+      via: random.below(WIDE),
+      server: random.below(WIDE),
+      isForced: random.chance(0.3),
+    }),
+    (walk, { via, server, isForced }) => {
+      const id = chosen(walk.book.servers, server);
+      const process = walk.world.serving(via);
+      const operation = id === undefined ? undefined : walk.world.seen(via, id)?.operation;
+      if (id === undefined || process === undefined || operation?.name !== 'live-migrate')
+        return undefined;
+      const type = isForced ? 'instance.force-migration' : 'instance.abort-migration';
+      const command = { type, migrationId: operation.id } as const;
+      process.ask(
+        () =>
+          process.assembly.router.ask(instances.ref(id), command, { requestId: `${type}-${id}` }),
+        () => undefined,
+      );
+      return `${process.name}: ${type} of ${operation.id}`;
+    },
+  ),
   delete: act(
     (random) => ({ via: random.below(WIDE), server: random.below(WIDE) }),
     (walk, { via, server }) => {
@@ -118,6 +160,8 @@ function operationFor(
   });
   return chosen(isFitting && fitting.length > 0 ? fitting : others, pick) ?? 'delete';
 }
+
+const moveOf = (isLive: boolean): OperationName => (isLive ? 'live-migrate' : 'migrate');
 
 /** Sizes that differ in everything that a host gives. */
 const sizes = [testFlavor, { ...testFlavor, id: 'larger', vcpus: 2, ramMiB: 192, diskGiB: 2 }];

@@ -96,6 +96,8 @@ export class Witness {
   /** Host of each grant, by `server@runEpoch`. */
   readonly #grants = new Map<string, string>();
   readonly #saved = new Map<string, Saved>();
+  /** Grants whose guests were copied while they were paused, by `server@runEpoch`. */
+  readonly #handedOver = new Set<string>();
   entries = 0;
   /** Operations that have begun and not ended. */
   underWay = 0;
@@ -194,6 +196,8 @@ export class Witness {
       case 'instance.operation-started':
         return this.#start(id, event.operation, event);
       case 'instance.step-completed':
+        if (event.result.handover?.isPaused === true)
+          this.#handedOver.add(`${id}@${history.runEpoch}`);
         return this.#step(id, event.operationId, event.step);
       case 'instance.undone':
         return this.#stepBack(id, event.step);
@@ -333,7 +337,7 @@ export class Witness {
 
   #checkEnded(host: string, id: string, runEpoch: number): void {
     const guest = this.#hosts.find(({ name }) => name === host)?.guests.find(id);
-    if (guest !== undefined && guest.power !== 'off' && guest.mark?.runEpoch === runEpoch)
+    if (guest !== undefined && this.#mayRun(guest) && guest.mark?.runEpoch === runEpoch)
       this.#found(`grant: ${id}@${runEpoch} is over and runs on ${host}`);
   }
 
@@ -366,7 +370,7 @@ export class Witness {
 
   /** A guest has changed: was stored with another power, or for the first time. */
   hearGuest(host: SimulatedHost, guest: SimulatedGuest | undefined): void {
-    if (guest === undefined || guest.power === 'off' || guest.mark === undefined) return;
+    if (guest === undefined || guest.mark === undefined || !this.#mayRun(guest)) return;
     const { id, mark } = guest;
     const { runEpoch } = mark;
     if (guest.power === 'running') this.historyOf(id).hasRunSince = true;
@@ -379,9 +383,18 @@ export class Witness {
       this.#found(`guest: ${id} runs on ${host.name} under ${runEpoch}, which is over`);
     for (const other of this.#hosts) {
       const twin = other === host ? undefined : other.guests.find(id);
-      if (twin !== undefined && twin.power !== 'off')
+      if (twin !== undefined && this.#mayRun(twin))
         this.#found(`guest: ${id} runs on ${host.name} and on ${other.name}`);
     }
+  }
+
+  /**
+   * One that stands still at either end of a handover never goes on by itself; one that somebody had paused before looks
+   * like any paused one, so the journal's word is taken for it.
+   */
+  #mayRun({ id, power, migration, mark }: SimulatedGuest): boolean {
+    if (power === 'paused' && this.#handedOver.has(`${id}@${mark?.runEpoch}`)) return false;
+    return power !== 'off' && migration === undefined;
   }
 
   #found(fault: string): void {

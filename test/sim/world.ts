@@ -6,6 +6,7 @@ import type { InstanceState } from '#actors/instance/state.ts';
 import type { SimulatedGuest } from '#hypervisor/simulated/guest.ts';
 import { SimulatedHost, type SimulatedHostOptions } from '#hypervisor/simulated/host.ts';
 import type { StateTable } from '#hypervisor/simulated/state-log.ts';
+import { SimulatedWire } from '#hypervisor/simulated/wire.ts';
 import type { Cancel, Log } from '#runtime/env/env.ts';
 import { createMemoryDisk, type MemoryDisk } from '#runtime/journal/memory-disk.ts';
 import { shardOf } from '#runtime/directory/shards.ts';
@@ -77,6 +78,8 @@ export class World {
   readonly disk: MemoryDisk = createMemoryDisk();
   readonly witness: Witness;
   readonly images = new WrittenImages();
+  /** What guests' memory goes over. */
+  readonly wire = new SimulatedWire();
   /** What was logged as an error: holes that were found and mended. */
   readonly alarms: string[] = [];
   /** Bugs that production code found in itself. */
@@ -138,7 +141,9 @@ export class World {
 
   #makeHost(index: number, latencyMs: () => number, shutdownMs: number): SimulatedHost {
     const { env } = this;
-    const options = { env, name: `host-${index + 1}`, diskGiB: 1_024, latencyMs, shutdownMs };
+    const { wire } = this;
+    const name = `host-${index + 1}`;
+    const options = { env, name, diskGiB: 1_024, latencyMs, shutdownMs, wire };
     return new WatchedHost(options, (host, guest) => this.witness.hearGuest(host, guest));
   }
 
@@ -293,6 +298,7 @@ export class World {
     for (const end of this.#endings) end();
     this.network.healAll();
     this.network.setFaults(noFaults);
+    this.wire.heal();
     for (const host of this.hosts) {
       host.faults.clear();
       host.files.resize(DISK_BYTES);

@@ -38,6 +38,8 @@ export interface Running {
   readonly journal: MemoryJournal;
   readonly member: VirtualMember;
   readonly boundaries: Boundaries;
+  /** What ends with it at the other side of a connection. */
+  readonly connections: (() => void)[];
   isDead: boolean;
 }
 
@@ -106,7 +108,15 @@ export class SimulatedCloud {
     });
     const networks = joinNetworks(assembly);
     assembly.useImages(cutCalls(this.images, 'images', boundaries));
-    const running = { assembly, networks, journal, member, boundaries, isDead: false };
+    const running: Running = {
+      assembly,
+      networks,
+      journal,
+      member,
+      boundaries,
+      connections: [],
+      isDead: false,
+    };
     this.running = running;
     await this.#orDeath(this.#start(running));
     return running;
@@ -139,6 +149,7 @@ export class SimulatedCloud {
     running.member.kill();
     running.journal.crash();
     running.assembly.system.abandon();
+    for (const end of running.connections) end();
   }
 
   /** Ends the process as SIGTERM does. */
@@ -152,12 +163,14 @@ export class SimulatedCloud {
     const { assembly, networks, member, boundaries } = running;
     const cut = <T extends object>(part: T, name: string): T => cutCalls(part, name, boundaries);
     const ours = mortal(host, running);
+    const hypervisor = new SimulatedHypervisor(host);
+    running.connections.push(() => hypervisor.migrations.forget());
     return assembly.addNode(
       {
         env: member.env,
         cluster: 'test',
         host: host.name,
-        hypervisor: cut(new SimulatedHypervisor(host), 'hypervisor'),
+        hypervisor: cut(hypervisor, 'hypervisor'),
         storage: cut(new SimulatedStorage(ours), 'storage'),
         network: cut(new SimulatedHostNetwork(ours), 'network'),
         imageSource: testImageSource,

@@ -57,8 +57,11 @@ export function strayClaims(
   return strays;
 }
 
-function providersOf({ grant, move, fenced }: InstanceState): readonly (string | undefined)[] {
-  const ends = [grant?.providerId, move?.source.providerId, move?.destination.providerId];
+function providersOf(server: InstanceState): readonly (string | undefined)[] {
+  const { grant, move, fenced, leftBehind = [] } = server;
+  // What was handed over is accounted for until it is taken away.
+  const left = leftBehind.filter(({ work }) => work === 'clean').map((one) => one.providerId);
+  const ends = [grant?.providerId, move?.source.providerId, move?.destination.providerId, ...left];
   // Without a host it waits for one, and what it holds on the one that died is given back then.
   return grant === undefined ? [...ends, ...fenced.map((one) => one.providerId)] : ends;
 }

@@ -4,9 +4,18 @@ import { refuse, type Refusal } from '#runtime/message/refusal.ts';
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import { grantEvents } from './grants.ts';
+import {
+  abortMigration,
+  copyProgress,
+  forceMigration,
+  incomingLeft,
+  leftBehindBy,
+  sourceLeft,
+  tidied,
+} from './live/commands.ts';
 import { neededParameters } from './parameters.ts';
 import { fencedGrant, grantOver } from './fenced.ts';
-import { operations, stepAt } from './operations/all.ts';
+import { nextUndo, operations, stepAt } from './operations/all.ts';
 import { mayBeGivenUp } from './operations/table.ts';
 import { restState } from './rest-state.ts';
 import type { InstanceCommand, InstanceEvent, instanceCommands } from './protocol.ts';
@@ -24,6 +33,7 @@ export function decide(state: InstanceState, command: InstanceCommand, facts: Fa
   if (command.type === 'instance.operate' && wasDone(state, command, facts)) return nothing;
   if (command.type === 'instance.image-discarded') return imageDiscarded(state, command, facts);
   if (command.type === 'instance.port-released') return portReleased(state, command, facts);
+  if (command.type === 'instance.tidied') return tidied(state, command, facts);
   if (command.type === 'instance.observed' || command.type === 'instance.left') {
     const over = ofFenced(state, command, facts);
     if (over !== undefined) return over;
@@ -71,6 +81,12 @@ export function decide(state: InstanceState, command: InstanceCommand, facts: Fa
       return observed(state, command, facts);
     case 'instance.left':
       return nothing;
+    case 'instance.copy-progress':
+      return copyProgress(state, command, facts);
+    case 'instance.abort-migration':
+      return abortMigration(state, command, facts);
+    case 'instance.force-migration':
+      return forceMigration(state, command, facts);
     default:
       return unreachable(command);
   }
@@ -150,6 +166,9 @@ function operate(state: InstanceState, command: Named<'instance.operate'>, facts
   const mayMeetMove = table.needsMove === true || name === 'delete';
   if (mayMeetMove ? !hasMoveFor(state, name) : state.move !== undefined)
     return wrongState(state, table.action, 'vm_state', state.vmState);
+  // Its guest may stand still there by an earlier one, until the host answers.
+  if (name === 'live-migrate' && state.leftBehind?.some(({ work }) => work === 'keep') === true)
+    return refuse('instance-not-ready', { id: state.id });
   const isFenced = name === 'evacuate' && state.fenced.length > 0;
   const needsHost = name !== 'delete' && table.worksWithoutHost !== true;
   if (needsHost && state.grant === undefined && !isFenced)
@@ -306,13 +325,16 @@ function stepDone(
   facts: Facts,
 ): Outcome {
   const operation = current(state, report);
-  if (operation === undefined || operation.failure !== undefined) return late(report);
+  if (operation === undefined) return late(report);
+  const finished = stepAt(operation.name, operation.step);
+  if (operation.failure !== undefined && finished.isFinal !== true) return late(report);
   const { operationId, step, result } = report;
   const atMs = facts.nowMs;
-  const events: InstanceEvent[] = [
-    { type: 'instance.step-completed', operationId, step, result, atMs },
-  ];
-  const finished = stepAt(operation.name, operation.step);
+  const events: InstanceEvent[] = [];
+  if (operation.failure !== undefined)
+    events.push({ type: 'instance.found-done', operationId, step, atMs });
+  events.push(...leftBehindBy(result, atMs));
+  events.push({ type: 'instance.step-completed', operationId, step, result, atMs });
   events.push(...grantEvents(state, finished, { operationId, result, atMs, isUndo: false }));
   if (operation.step + 1 === operations[operation.name].steps.length) {
     events.push({ type: 'instance.operation-ended', operationId, succeeded: true, atMs });
@@ -348,6 +370,7 @@ function stepFailed(
   if (operation.failure !== undefined) {
     return accept(
       [
+        ...incomingLeft(state, atMs),
         { type: 'instance.undo-given-up', operationId, step, fault, atMs },
         { type: 'instance.operation-ended', operationId, succeeded: false, atMs },
       ],
@@ -355,6 +378,8 @@ function stepFailed(
     );
   }
   const table = operations[operation.name];
+  if (stepAt(operation.name, operation.step).failure === 'leave-behind')
+    return goOn(state, operation, { step, atMs });
   const retry =
     report.retryable &&
     stepAt(operation.name, operation.step).retryFrom !== undefined &&
@@ -362,6 +387,8 @@ function stepFailed(
   const events: InstanceEvent[] = [
     { type: 'instance.operation-failed', operationId, step, fault, retry, atMs },
   ];
+  // It has cut a live migration short, perhaps.
+  if (operation.name === 'delete') events.unshift(...incomingLeft(state, atMs));
   if (nextUndo(operation.name, operation.step) === undefined) {
     events.push({ type: 'instance.operation-ended', operationId, succeeded: false, atMs });
   }
@@ -378,8 +405,10 @@ function stepUndone(
   const { operationId, step } = report;
   const atMs = facts.nowMs;
   const undone = stepAt(operation.name, operation.step);
-  const ending = { operationId, result: {}, atMs, isUndo: true };
-  const events: InstanceEvent[] = [...grantEvents(state, undone, ending)];
+  const { result = {} } = report;
+  const ending = { operationId, result, atMs, isUndo: true };
+  const events: InstanceEvent[] = [...leftBehindBy(result, atMs)];
+  events.push(...grantEvents(state, undone, ending));
   events.push({ type: 'instance.undone', operationId, step, atMs });
   const startsAnew =
     operation.failure.retry &&
@@ -390,11 +419,20 @@ function stepUndone(
   return accept(events, done);
 }
 
-/** The highest step at or below `index` that has something to undo. */
-export function nextUndo(operation: RunningOperation['name'], index: number): number | undefined {
-  for (let step = index; step >= 0; step -= 1)
-    if (stepAt(operation, step).undo !== undefined) return step;
-  return undefined;
+/** What the step was to do at a host that does not answer is done later; nobody waits for it. */
+function goOn(
+  state: InstanceState,
+  operation: RunningOperation,
+  { step, atMs }: { readonly step: string; readonly atMs: number },
+): Outcome {
+  const { id: operationId, name } = operation;
+  const events: InstanceEvent[] = [
+    ...sourceLeft(state, atMs),
+    { type: 'instance.step-completed', operationId, step, result: {}, atMs },
+  ];
+  if (operation.step + 1 === operations[name].steps.length)
+    events.push({ type: 'instance.operation-ended', operationId, succeeded: true, atMs });
+  return accept(events, done);
 }
 
 /** A host that was fenced is back: it is told that its grant is over, until it says that nothing of it is left. */

@@ -11,10 +11,10 @@ import { NodeFault, type NodeFaultCode } from '../node/protocol.ts';
 import type { ImageWriter } from '../ports/image-writer.ts';
 import type { Networks } from '../ports/networks.ts';
 import { projects } from '../project/protocol.ts';
-import { explainNoHost } from '../scheduler/explain.ts';
-import type { HostRefusal } from '../scheduler/protocol.ts';
 import { attachFault } from './attach-fault.ts';
 import { newAddresses, releaseLoosePort, serverPort, takePort } from './interface-effects.ts';
+import { endLiveMove, isLiveEffect, type LiveResult, performLiveEffect } from './live/effects.ts';
+import { disksNeverShrink, overQuota, placementFault, unfenced } from './move-faults.ts';
 import { isMoveEffect, type MoveResult, performMoveEffect } from './move-effects.ts';
 import { networkFaultMessage } from './network-fault.ts';
 import { orderOf, planOf } from './orders.ts';
@@ -33,7 +33,8 @@ type Outcome =
   | Report<'instance.step-undone'>
   | Report<'instance.step-failed'>
   | Report<'instance.image-discarded'>
-  | Report<'instance.port-released'>;
+  | Report<'instance.port-released'>
+  | Report<'instance.tidied'>;
 type Result = Report<'instance.step-done'>['result'];
 type Fault = Report<'instance.step-failed'>['fault'];
 
@@ -164,33 +165,16 @@ async function run(
         const result = await performMoveEffect(services, moved, { state, context, planOf });
         return moveOutcome(effect, state, result);
       }
+      if (isLiveEffect(effect.kind)) {
+        const live = { ...effect, kind: effect.kind };
+        return liveOutcome(
+          effect,
+          state,
+          await performLiveEffect(services, live, { state, context, planOf }),
+        );
+      }
       return order(services, effect, context, state);
   }
-}
-
-/** Nova's words. */
-const disksNeverShrink: Fault = {
-  code: 400,
-  message: 'Resize error: Unable to resize disk down.',
-  details: '',
-};
-
-function overQuota({ detail }: Refusal): Fault {
-  const { resource, requested, used, limit } = detail;
-  const figures = `Requested ${String(requested)}, but already used ${String(used)} of ${String(limit)}`;
-  return { code: 403, message: `Quota exceeded for ${String(resource)}: ${figures}.`, details: '' };
-}
-
-/** What proof is missing, and how to give it. */
-function unfenced(refusal: Refusal): Fault {
-  const host = String(refusal.detail['host']);
-  return {
-    code: 409,
-    message:
-      `There is no proof that host ${host} is down: its guests may still run. Fence it, then say so by forcing its ` +
-      'compute service down (PUT /os-services, forced_down).',
-    details: '',
-  };
 }
 
 function moveOutcome(
@@ -199,7 +183,7 @@ function moveOutcome(
   result: MoveResult,
 ): Outcome | undefined {
   if (result === undefined) return undefined;
-  if ('result' in result) return ended(effect, result.result as Result);
+  if ('result' in result) return ended(effect, result.result);
   const { refused } = result;
   if (refused.refused === 'disk-shrinks') return failed(effect, disksNeverShrink, false);
   if (refused.refused === 'quota-exceeded') return failed(effect, overQuota(refused), false);
@@ -215,6 +199,20 @@ function moveOutcome(
         },
         false,
       );
+}
+
+function liveOutcome(
+  effect: InstanceEffect,
+  state: InstanceState,
+  result: LiveResult,
+): Outcome | undefined {
+  if (result !== undefined && 'told' in result) {
+    const { host, runEpoch, migrationId, work } = result.told;
+    return { type: 'instance.tidied', host, runEpoch, migrationId, work };
+  }
+  if (result !== undefined && 'found' in result)
+    return ended({ ...effect, undo: false }, result.found);
+  return moveOutcome(effect, state, result);
 }
 
 async function discardImage(
@@ -372,10 +370,15 @@ async function order(
 ): Promise<Outcome | undefined> {
   const { grant, move } = state;
   const { signal, ownerEpoch } = context;
-  if (effect.kind === 'destroy-guest' && move !== undefined && move.source.host !== grant?.host)
+  const isEnd = effect.kind === 'destroy-guest';
+  const isLive = move?.isLive === true;
+  const left =
+    isEnd && isLive ? await endLiveMove(services, effect, { state, context, planOf }) : [];
+  const leftBehind = left.length === 0 ? {} : { leftBehind: [...left] };
+  if (isEnd && move !== undefined && !isLive && move.source.host !== grant?.host)
     await endOfSource(services, effect, { state, context }, move);
   if (grant === undefined) {
-    if (effect.kind === 'destroy-guest') return ended(effect, {});
+    if (isEnd) return ended(effect, leftBehind);
     return failed(effect, { code: 500, message: 'The server has no host.', details: '' }, false);
   }
   const [report] = await Promise.all([
@@ -390,7 +393,7 @@ async function order(
   ]);
   const { power, storageId } = report;
   const told = storageId === undefined ? {} : { storageId };
-  return ended(effect, { host: grant.host, power, ...told });
+  return ended(effect, { host: grant.host, power, ...told, ...leftBehind });
 }
 
 /** What a delete in the middle of a move meets at its other end: disks that are kept under a grant that is over. */
@@ -416,7 +419,10 @@ const claimOf = (effect: InstanceEffect): string => `${effect.operationId}/${eff
 
 function ended(effect: InstanceEffect, result: Result): Outcome {
   const { operationId, step, attempt } = effect;
-  if (effect.undo) return { type: 'instance.step-undone', operationId, step, attempt };
+  if (effect.undo) {
+    const about = result.leftBehind === undefined ? {} : { result };
+    return { type: 'instance.step-undone', operationId, step, attempt, ...about };
+  }
   return { type: 'instance.step-done', operationId, step, attempt, result };
 }
 
@@ -431,21 +437,6 @@ function deadlineFault(effect: InstanceEffect): Fault {
     code: 500,
     message: `${what} was not done within ${effect.deadlineMs / 1000} s.`,
     details: '',
-  };
-}
-
-/** Never a bare "No valid host was found": each host with its filter and figures, for the user and the log. */
-function placementFault(refusal: Refusal, state: InstanceState): Fault {
-  const tried = new Map(state.operation?.excludedHosts.map(({ host, reason }) => [host, reason]));
-  const refusals = (refusal.detail['refusals'] as readonly HostRefusal[]).map((one) => ({
-    ...one,
-    reason: tried.get(one.host) ?? one.reason,
-  }));
-  const lines = refusals.map(({ host, filter, reason }) => `${host}: ${filter}: ${reason}`);
-  return {
-    code: 500,
-    message: explainNoHost(refusals).slice(0, 1000),
-    details: lines.join('\n').slice(0, 20_000),
   };
 }
 

@@ -3,8 +3,8 @@ import { unreachable } from '../domain/unreachable.ts';
 import type { ServerRequest } from '../domain/server.ts';
 import type { PowerState, VmState } from '../domain/states.ts';
 import { beginAction, endAction, failAction } from './actions.ts';
-import { nextUndo } from './decide.ts';
 import { portReleased, portsAfterFailure, portsAfterStep } from './interfaces.ts';
+import { liveEvolved } from './live/events.ts';
 import {
   cutShortPlacement,
   diskPlace,
@@ -15,7 +15,7 @@ import {
   sideGranted,
   stepMoved,
 } from './moves.ts';
-import { operations, stepAt } from './operations/all.ts';
+import { nextUndo, operations, stepAt } from './operations/all.ts';
 import { type EffectName, givesDisk } from './operations/table.ts';
 import type { OperationParameters } from './parameters.ts';
 import { rebuiltRequest } from './rebuild.ts';
@@ -44,13 +44,7 @@ export function evolve(state: InstanceState, event: InstanceEvent): InstanceStat
     case 'instance.granted':
       return granted(state, event);
     case 'instance.released-by-host':
-      return {
-        ...state,
-        ...shelvingReleased(state),
-        grant: undefined,
-        powerState: 'nostate',
-        updatedAtMs: event.atMs,
-      };
+      return releasedByHost(state, event.atMs);
     case 'instance.fenced':
       return fenced(state, event.atMs);
     case 'instance.fenced-host-returned':
@@ -69,6 +63,13 @@ export function evolve(state: InstanceState, event: InstanceEvent): InstanceStat
       return undoGivenUp(state, event);
     case 'instance.operation-ended':
       return operationEnded(state, event);
+    case 'instance.found-done':
+    case 'instance.copy-progressed':
+    case 'instance.migration-aborted':
+    case 'instance.migration-forced':
+    case 'instance.left-behind':
+    case 'instance.tidied':
+      return liveEvolved(state, event);
     case 'instance.power-changed':
       return powerChanged(state, event);
     case 'instance.renamed':
@@ -98,6 +99,18 @@ export function evolve(state: InstanceState, event: InstanceEvent): InstanceStat
     default:
       return unreachable(event);
   }
+}
+
+/** A guest that is handed over stands still for a moment only. */
+function releasedByHost(state: InstanceState, atMs: number): InstanceState {
+  const powerState = state.move?.isLive === true ? state.powerState : 'nostate';
+  return {
+    ...state,
+    ...shelvingReleased(state),
+    grant: undefined,
+    powerState,
+    updatedAtMs: atMs,
+  };
 }
 
 function fenced(state: InstanceState, atMs: number): InstanceState {
@@ -269,9 +282,11 @@ function operationFailed(
     state.grant === undefined ? [] : [{ host: state.grant.host, reason: event.fault.message }];
   const excludedHosts = [...operation.excludedHosts, ...failed];
   const step = nextUndo(operation.name, operation.step) ?? operation.step;
+  const { failureStatus } = stepAt(operation.name, operation.step);
+  const told = failureStatus === undefined ? {} : { failureStatus };
   return {
     ...state,
-    operation: { ...operation, failure, excludedHosts, step },
+    operation: { ...operation, ...told, failure, excludedHosts, step },
     updatedAtMs: event.atMs,
   };
 }
@@ -425,7 +440,7 @@ function deleted(state: InstanceState, atMs: number): InstanceState {
     existence: 'gone',
     powerState: 'nostate',
     // A host that was fenced and comes back is still to take them from its networks.
-    ports: state.fenced.length === 0 ? [] : state.ports,
+    ports: state.fenced.length === 0 && (state.leftBehind ?? []).length === 0 ? [] : state.ports,
     move: undefined,
     terminatedAtMs: atMs,
   };

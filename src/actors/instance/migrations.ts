@@ -1,6 +1,7 @@
 // The records of a server's moves, as /os-migrations and /servers/{id}/migrations tell them: one per move, named by the
 // operation that began it. They tell what happened and decide nothing; where a guest may run is the grant's matter. Pure
 // and bounded.
+import type { CopyProgress } from './live/handover.ts';
 import type { OperationTable, Step } from './operations/table.ts';
 
 export const migrationTypes = ['migration', 'resize', 'live-migration', 'evacuation'] as const;
@@ -22,6 +23,8 @@ export interface MigrationRecord {
   readonly destination: MigrationPlace | undefined;
   readonly oldFlavorId: string;
   readonly newFlavorId: string;
+  /** How far a live migration's copy was when it was last looked at. */
+  readonly progress?: CopyProgress;
   /** Who asked. */
   readonly userId: string;
   readonly projectId: string;

@@ -34,7 +34,7 @@ export interface MoveMoment {
 
 /** What a step reports; undefined when nobody wants to hear it. */
 export type MoveResult =
-  | { readonly result: Readonly<Record<string, unknown>> & Partial<Grant> }
+  | { readonly result: Readonly<Record<string, unknown>> }
   | { readonly refused: Refusal }
   | undefined;
 
@@ -137,7 +137,10 @@ class MoveWork {
       return { refused: refuse('disk-shrinks', {}) };
     const refused = await this.#count(largerFlavor(flavor, request.flavor));
     if (refused !== undefined) return { refused };
-    const tried = operation.excludedHosts.map((one) => one.host);
+    const { leftBehind = [] } = state;
+    // Something of it is still there, or waits for the host's answer.
+    const unfit = leftBehind.filter(({ work }) => work !== 'keep');
+    const tried = [...operation.excludedHosts, ...unfit].map((one) => one.host);
     const placed = await this.#services.placement.place({
       serverId: state.id,
       request: { ...request, flavor, ...(host === undefined ? {} : { requestedHost: host }) },
@@ -307,7 +310,7 @@ class MoveWork {
       serverId: state.id,
       request: { ...request, ...(host === undefined ? {} : { requestedHost: host }) },
       claimId: this.#claimId,
-      excludedHosts: fenced.map((one) => one.host),
+      excludedHosts: [...fenced, ...(state.leftBehind ?? [])].map((one) => one.host),
       requestId: this.#effect.requestId,
       owner: context,
     });

@@ -1,6 +1,7 @@
 // What a move leaves in an instance's state, event by event: both ends while they are held, the flavor of the end that is
 // granted, and the record of it. Called by evolve alone. Pure.
 import { addMigration, changeMigration, migrationOf, statusAt } from './migrations.ts';
+import type { Handover } from './live/handover.ts';
 import type { OperationTable, Step } from './operations/table.ts';
 import type { OperationParameters } from './parameters.ts';
 import type { InstanceEvent } from './protocol.ts';
@@ -62,8 +63,11 @@ export function stepMoved(
     id === undefined
       ? state.migrations
       : changeMigration(state.migrations, id, { ...statusAt(next), updatedAtMs: event.atMs });
-  if (step.effect === 'release-move' || step.effect === 'release-source')
-    return { migrations, ...moveOver(state, step.effect === 'release-source') };
+  if (step.effect === 'release-move') return { migrations, ...moveOver(state, false) };
+  if (step.effect === 'release-source' || step.effect === 'clean-handed-over')
+    return { migrations, ...moveOver(state, true) };
+  if (event.result.handover !== undefined)
+    return { migrations, ...copied(state, event.result.handover) };
   return { migrations, ...withStorage(state, event.result) };
 }
 
@@ -86,9 +90,17 @@ function placed(
     newFlavor: operation.parameters.flavor ?? request.flavor,
     fromVmState: operation.fromVmState,
     confirmAfterMs: operation.parameters.confirmAfterMs,
+    ...(operation.name === 'live-migrate' ? { isLive: true } : {}),
   };
   const changes = { ...statusAt(event.next), destination: { host, node }, updatedAtMs: event.atMs };
   return { move, migrations: changeMigration(state.migrations, operation.id, changes) };
+}
+
+/** Kept before any of it is used: from here on the destination can go on whoever carries it there. */
+function copied({ move }: InstanceState, handover: Handover): Changes {
+  if (move === undefined) return {};
+  const destination = { ...move.destination, storageId: handover.destinationStorageId };
+  return { move: { ...move, handover, destination } };
 }
 
 /** The host of the standing grant tells where its disks are. */
@@ -164,7 +176,8 @@ export function recordEnded(
   const id = recordOf(state, operation, table);
   if (id === undefined || table.migration === undefined) return {};
   const { succeeded, failed } = table.migration;
-  const status = event.succeeded ? succeeded : failed;
+  const ofFailure = operation.isAborted === true ? 'cancelled' : operation.failureStatus;
+  const status = event.succeeded ? succeeded : (ofFailure ?? failed);
   return {
     migrations: changeMigration(state.migrations, id, { status, updatedAtMs: event.atMs }),
   };

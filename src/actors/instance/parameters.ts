@@ -16,6 +16,8 @@ export const operationParametersSchema = Type.Object({
   availabilityZone: Type.Optional(Type.Union([text, Type.Null()])),
   /** resize: the server may stay on its host (allow_resize_to_same_host). */
   sameHost: Type.Optional(Type.Boolean()),
+  /** live-migrate: whether disks are copied; undefined for where the hosts share no storage. */
+  blockMigration: Type.Optional(Type.Boolean()),
   /** evacuate: the guest is not started at the other host (from 2.95). */
   staysDown: Type.Optional(Type.Boolean()),
   /** resize, migrate: confirmed by itself after this long (resize_confirm_window). */

@@ -1,11 +1,17 @@
 // What may be said to an instance, and what its journal holds. The only file of this folder that others import
 // for talking to it; views read InstanceState from state.ts.
 // Refusals: instance-not-found, instance-wrong-state, instance-not-ready, instance-locked, instance-exists;
-// to reports that come too late: instance-late-report; of a grant that was fenced: instance-grant-over (with the ports and,
+// to reports that come too late: instance-late-report; of a live migration: migration-not-found, migration-wrong-state; of a grant that was fenced: instance-grant-over (with the ports and,
 // where it is known, the storage that the host must spare).
 import { Type } from 'typebox';
 import { boundPortSchema, serverRequestSchema } from '../domain/server.ts';
 import { powerStates, type PowerState } from '../domain/states.ts';
+import {
+  handoverSchema,
+  leftBehindKeySchema,
+  leftBehindSchema,
+  progressSchema,
+} from './live/handover.ts';
 import { operationParametersSchema } from './parameters.ts';
 import {
   command,
@@ -51,6 +57,7 @@ export const operationNames = [
   'unshelve-offloaded',
   'set-password',
   'change-addresses',
+  'live-migrate',
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 const operationName = Type.Unsafe<OperationName>(Type.String({ enum: [...operationNames] }));
@@ -82,6 +89,10 @@ export const stepResultSchema = Type.Object({
   storageId: Type.Optional(text),
   /** How it is known that the host of the grant runs nothing, and since when. */
   fenced: Type.Optional(Type.Object({ method: text, proof: text })),
+  /** Of a live migration: what the destination needs to go on. */
+  handover: Type.Optional(handoverSchema),
+  /** What is still to be done at hosts that do not answer now. */
+  leftBehind: Type.Optional(Type.Array(leftBehindSchema)),
 });
 
 export const instanceCommands = {
@@ -137,7 +148,7 @@ export const instanceCommands = {
 
   // From the instance's own effects and from node actors:
   'instance.step-done': command(
-    2,
+    3,
     Type.Object({
       operationId: text,
       step: text,
@@ -147,8 +158,13 @@ export const instanceCommands = {
     done,
   ),
   'instance.step-undone': command(
-    1,
-    Type.Object({ operationId: text, step: text, attempt: Type.Integer() }),
+    2,
+    Type.Object({
+      operationId: text,
+      step: text,
+      attempt: Type.Integer(),
+      result: Type.Optional(stepResultSchema),
+    }),
     done,
   ),
   'instance.step-failed': command(
@@ -168,6 +184,18 @@ export const instanceCommands = {
     Type.Object({ host: text, runEpoch: Type.Integer(), power: powerState, reason: text }),
     done,
   ),
+  /** From the effect that watches a live migration's copy: it is under way, and that far. */
+  'instance.copy-progress': command(
+    1,
+    Type.Object({ operationId: text, progress: Type.Optional(progressSchema) }),
+    done,
+  ),
+  /** An administrator gives a live migration up, before the guest is handed over. */
+  'instance.abort-migration': command(1, Type.Object({ migrationId: text }), done),
+  /** The guest stands still from now on, so that its copy ends. */
+  'instance.force-migration': command(1, Type.Object({ migrationId: text }), done),
+  /** A host has done what was left to be done there. */
+  'instance.tidied': command(1, leftBehindKeySchema, done),
   /** What an administrator says of a server whose state is wrong; the host's word comes after it. */
   'instance.reset-state': command(1, Type.Object({ vmState: resetState }), done),
   /** From the effect that follows an operation which left its image unfinished: there is no such image. */
@@ -207,9 +235,9 @@ export const instanceEvents = {
     { 1: (data) => data, 2: (data) => data, 3: (data) => data },
   ),
   'instance.step-completed': event(
-    2,
+    3,
     Type.Object({ operationId: text, step: text, result: stepResultSchema, atMs: Type.Number() }),
-    { 1: (data) => data },
+    { 1: (data) => data, 2: (data) => data },
   ),
   /** GRANT(instance, host, runEpoch): from here on this host, and only this one, may run the guest (DESIGN §5, R3). */
   'instance.granted': event(
@@ -267,6 +295,30 @@ export const instanceEvents = {
   'instance.undo-given-up': event(
     1,
     Type.Object({ operationId: text, step: text, fault: faultSchema, atMs: Type.Number() }),
+  ),
+  /** A step that was to be taken back was found done, by its host's word: the operation goes on. */
+  'instance.found-done': event(
+    1,
+    Type.Object({ operationId: text, step: text, atMs: Type.Number() }),
+  ),
+  'instance.copy-progressed': event(
+    1,
+    Type.Object({
+      operationId: text,
+      progress: Type.Optional(progressSchema),
+      atMs: Type.Number(),
+    }),
+  ),
+  'instance.migration-aborted': event(1, Type.Object({ operationId: text, atMs: Type.Number() })),
+  'instance.migration-forced': event(1, Type.Object({ operationId: text, atMs: Type.Number() })),
+  /** Something of the server is still to be done at a host that does not answer now. */
+  'instance.left-behind': event(
+    1,
+    Type.Object({ ...leftBehindSchema.properties, atMs: Type.Number() }),
+  ),
+  'instance.tidied': event(
+    1,
+    Type.Object({ ...leftBehindKeySchema.properties, atMs: Type.Number() }),
   ),
   'instance.operation-ended': event(
     1,

@@ -2,6 +2,7 @@
 import type { Flavor, ServerImage, ServerPort, ServerRequest } from '../domain/server.ts';
 import type { PowerState, TaskState, VmState } from '../domain/states.ts';
 import { type MigrationRecord, MAX_MIGRATIONS } from './migrations.ts';
+import type { Handover, LeftBehind } from './live/handover.ts';
 import type { OperationParameters } from './parameters.ts';
 import type { OperationName } from './protocol.ts';
 
@@ -46,6 +47,10 @@ export interface Move {
   readonly fromVmState: VmState;
   /** Confirmed by itself after this long; undefined for never. */
   readonly confirmAfterMs: number | undefined;
+  /** The guest goes on running meanwhile. */
+  readonly isLive?: true;
+  /** It stands still at the source, and is whole at the destination. */
+  readonly handover?: Handover;
   /** A confirm has begun: the source's disks may be gone, so that it can only be done again, never taken back. */
   readonly isKept?: true;
 }
@@ -86,6 +91,12 @@ export interface RunningOperation {
   readonly failure: (InstanceFault & { readonly retry: boolean }) | undefined;
   /** A step could not be taken back: something of it is left, and the server may not go on as before. */
   readonly isUndoGivenUp: boolean;
+  /** The guest is to stand still, so that its copy ends. */
+  readonly isForced?: true;
+  /** It fails because an administrator gave it up. */
+  readonly isAborted?: true;
+  /** What the migration's record says in the end, if not what the table says. */
+  readonly failureStatus?: string;
   /** Hosts that failed this operation, with the reason: not tried again. */
   readonly excludedHosts: readonly { readonly host: string; readonly reason: string }[];
 }
@@ -129,6 +140,8 @@ export interface InstanceState {
   readonly move: Move | undefined;
   /** Hosts that were fenced and have not come back since; bounded by MAX_FENCED. */
   readonly fenced: readonly Grant[];
+  /** What is still to be done at hosts that did not answer; bounded by MAX_LEFT_BEHIND. */
+  readonly leftBehind?: readonly LeftBehind[];
   /** Oldest first; bounded by MAX_MIGRATIONS. */
   readonly migrations: readonly MigrationRecord[];
   readonly operation: RunningOperation | undefined;

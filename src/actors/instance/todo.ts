@@ -1,6 +1,7 @@
 // What must be under way while an instance is in a state: the current step, or its undo, and its deadline.
 // Level-triggered: computed anew from the state after a crash or a move, with the same ids.
 import type { Effect } from '#runtime/entity/definition.ts';
+import { leftBehindId } from './live/handover.ts';
 import { stepAt } from './operations/all.ts';
 import type { EffectName } from './operations/table.ts';
 import type { InstanceState, LoosePort } from './state.ts';
@@ -13,7 +14,9 @@ export interface InstanceEffect extends Effect {
     | 'auto-offload'
     | 'discard-image'
     | 'reclaim'
-    | 'release-port';
+    | 'release-port'
+    | 'tidy-up'
+    | 'force-copy';
   readonly operationId: string;
   readonly step: string;
   readonly attempt: number;
@@ -55,8 +58,9 @@ export function todo(state: InstanceState): readonly InstanceEffect[] {
   const later = [reclaimOf(state), offloadOf(state)].filter((effect) => effect !== undefined);
   const others = [...later, ...discardsOf(state)];
   const { loosePorts = [] } = state;
-  if (others.length + loosePorts.length === 0) return ofOperation(state);
-  return [...ofOperation(state), ...others, ...loosePorts.map(releaseOf)];
+  const live = [...forceOf(state), ...leftOf(state)];
+  if (others.length + loosePorts.length + live.length === 0) return ofOperation(state);
+  return [...ofOperation(state), ...others, ...loosePorts.map(releaseOf), ...live];
 }
 
 function releaseOf({ portId }: LoosePort): InstanceEffect {
@@ -71,6 +75,24 @@ function offloadOf({ id, shelved, operation, vmState }: InstanceState): Instance
     return undefined;
   const name = `offload/${offloadAtMs}`;
   return { ...ofNoOperation, id: name, kind: 'auto-offload', requestId: `req-${name}-${id}` };
+}
+
+/** Beside the copy that it is about. */
+function forceOf({ operation }: InstanceState): readonly InstanceEffect[] {
+  if (operation?.isForced !== true || operation.failure !== undefined) return nothing;
+  const { id: operationId, name, step, requestId } = operation;
+  if (stepAt(name, step).effect !== 'copy-guest') return nothing;
+  const id = `${operationId}/force`;
+  return [{ ...ofNoOperation, id, kind: 'force-copy', operationId, requestId }];
+}
+
+/** What hosts that did not answer have to do still, also for a server that is gone. */
+function leftOf({ leftBehind }: InstanceState): readonly InstanceEffect[] {
+  if (leftBehind === undefined) return nothing;
+  return leftBehind.map((one) => {
+    const id = leftBehindId(one);
+    return { ...ofNoOperation, id, kind: 'tidy-up', requestId: `req-${id}` };
+  });
 }
 
 /** Soft-deleted servers are deleted for good when their time is over, whoever owns them by then. */

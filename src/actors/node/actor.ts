@@ -11,7 +11,6 @@ import { instances } from '../instance/protocol.ts';
 import { nodeFaultOf } from './faults.ts';
 import { GuestExecutor, type Grants, type Rank, staleOwner, type GuestWork } from './guest.ts';
 import {
-  isClosed,
   isOver,
   isStaleOwner,
   ledgers,
@@ -20,6 +19,8 @@ import {
   openGrant,
 } from './ledger.ts';
 import type { Machine } from './machine.ts';
+import { removeLeftovers, tendNetworks } from './tasks/housekeeping.ts';
+import { isBesideCopy } from './tasks/handover.ts';
 import { oldCopyOf } from './guest-moves.ts';
 import { type DiskRange, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
 import { type Finding, reconcile } from './reconcile.ts';
@@ -49,6 +50,7 @@ interface Slot {
   readonly ref: ActorRef<OrderMessage>;
   /** Ends the order in hand early. */
   abort: AbortController;
+  inHand: GuestWork['type'] | undefined;
 }
 
 const RELIST_MS = 60_000;
@@ -64,6 +66,8 @@ export class NodeActor implements Grants {
   readonly #options: NodeActorOptions;
   readonly #ref: ActorRef<OrderMessage>;
   readonly #slots = new Map<string, Slot>();
+  /** Servers whose guests are on their way here, without a grant yet. */
+  readonly #expected = new Set<string>();
   /** Orders under way, so that a repeat joins; and the last ones done, so that it is not done again. */
   readonly #underWay = new Map<string, Promise<NodeReport>>();
   readonly #done = new Map<string, NodeReport>();
@@ -140,6 +144,7 @@ export class NodeActor implements Grants {
     if (remembered !== undefined) return Promise.resolve(remembered);
     const joined = this.#underWay.get(order.orderId);
     if (joined !== undefined) return joined;
+    if (isBesideCopy(order)) return this.#performBeside(order);
     const performed = new Promise<NodeReport>((done, failed) => {
       if (!this.#ref.tell({ order, done, failed })) {
         failed(
@@ -151,6 +156,12 @@ export class NodeActor implements Grants {
     }).finally(() => this.#underWay.delete(order.orderId));
     this.#underWay.set(order.orderId, performed);
     return performed;
+  }
+
+  /** The guest's own turn is taken by the copy that it is about. */
+  #performBeside(order: NodeOrder): Promise<NodeReport> {
+    const executor = new GuestExecutor(this.machine, this, order.serverId);
+    return executor.perform(order, new AbortController().signal);
   }
 
   async admit(rank: Rank): Promise<void> {
@@ -209,6 +220,11 @@ export class NodeActor implements Grants {
     return newestEpoch(this.#ledgerState(), serverId) > 0;
   }
 
+  expect(serverId: string, isExpected: boolean): void {
+    if (isExpected) this.#expected.add(serverId);
+    else this.#expected.delete(serverId);
+  }
+
   isOver(serverId: string, runEpoch: number): boolean {
     return isOver(this.#ledgerState(), serverId, runEpoch);
   }
@@ -225,7 +241,8 @@ export class NodeActor implements Grants {
     const { serverId, type } = message.order;
     for (const ordered of this.#ordered) ordered.add(serverId);
     const slot = this.#slots.get(serverId) ?? this.#openSlot(serverId);
-    if (type === 'node.destroy') slot.abort.abort();
+    if (type === 'node.destroy' || (type === 'node.keep' && slot.inHand === 'node.copy'))
+      slot.abort.abort();
     if (!slot.ref.tell(message)) {
       message.failed(
         new NodeFault('host-unreachable', `server ${serverId} has too many orders waiting`, {
@@ -243,6 +260,7 @@ export class NodeActor implements Grants {
       capacity: ORDERS_PER_GUEST,
       handler: async (message, context) => {
         slot.abort = new AbortController();
+        slot.inHand = message.order.type;
         try {
           const report = await executor.perform(message.order, slot.abort.signal);
           const { type } = message.order;
@@ -257,7 +275,7 @@ export class NodeActor implements Grants {
         context.stop();
       },
     });
-    const slot: Slot = { ref, abort: new AbortController() };
+    const slot: Slot = { ref, abort: new AbortController(), inHand: undefined };
     this.#slots.set(serverId, slot);
     return slot;
   }
@@ -379,8 +397,12 @@ export class NodeActor implements Grants {
   async #tidyUp(): Promise<void> {
     const { machine, ledger } = this.#options;
     try {
-      await this.#tendNetworks();
-      await this.#removeLeftovers();
+      await tendNetworks(machine);
+      await removeLeftovers(
+        machine,
+        () => this.#ledgerState(),
+        (serverId) => this.#slots.has(serverId) || this.#expected.has(serverId),
+      );
       await machine.storage.pruneImages(await machine.imageIds());
       await ledger.ask(ledgers.ref(this.host), { type: 'ledger.prune' }, { requestId: 'tidy-up' });
     } catch (error) {
@@ -404,29 +426,6 @@ export class NodeActor implements Grants {
           { host: this.host, ...finding },
           'an unknown guest is left alone; look at it',
         );
-    }
-  }
-
-  /** Files of servers whose grant is over: the record allows removing them. Files that nobody knows are kept. */
-  async #removeLeftovers(): Promise<void> {
-    const { storage, env } = this.machine;
-    for (const serverId of await storage.listGuests()) {
-      const entries = this.#ledgerState();
-      if (this.#slots.has(serverId) || openGrant(entries, serverId) !== undefined) continue;
-      if (isClosed(entries, serverId)) await storage.removeGuest(serverId);
-      else env.log.warn({ host: this.host, serverId }, 'files of an unknown server are left alone');
-    }
-  }
-
-  /** Networks that guests may be on are ready before one boots; those that are gone leave no bridge behind. */
-  async #tendNetworks(): Promise<void> {
-    const { network, networkSpec, networkIds } = this.machine;
-    for (const networkId of await network.listNetworks()) {
-      if ((await networkSpec(networkId)) === undefined) await network.removeNetwork(networkId);
-    }
-    for (const networkId of await networkIds()) {
-      const spec = await networkSpec(networkId);
-      if (spec !== undefined) await network.ensureNetwork(spec);
     }
   }
 

@@ -123,7 +123,7 @@ export class NodeGateway {
       }
       case 'node.config-drive': {
         const { serverId } = bodyOf(message, type);
-        await this.#granted(serverId, host, type);
+        await this.#expected(serverId, host, type);
         return { files: configDrive(serverId) };
       }
       case 'node.guest':
@@ -231,6 +231,14 @@ export class NodeGateway {
     return server;
   }
 
+  /** The server, if it is granted to this host, or on its way to it. */
+  async #expected(serverId: string, host: HostName, type: RequestType): Promise<void> {
+    await this.#fresh();
+    const server = this.#options.servers.get(serverId);
+    if (server === undefined || !isFor(host, server))
+      throw new Denied(`server ${serverId} is not granted to host ${host}`, type);
+  }
+
   /** With the store away, what others have made meanwhile is not known here, and "gone" would be a guess. */
   async #fresh(): Promise<void> {
     const { views } = this.#options;
@@ -263,8 +271,13 @@ export class NodeGateway {
 
 const MAX_REQUEST_ID = 100;
 
+/** Its guest may run there, or is on its way there. */
+function isFor(host: HostName, { grant, move }: InstanceState): boolean {
+  return grant?.host === host || (move?.isLive === true && move.destination.host === host);
+}
+
 function isMadeFrom(imageId: string, host: HostName, server: InstanceState | undefined): boolean {
-  if (server?.grant?.host !== host) return false;
+  if (server === undefined || !isFor(host, server)) return false;
   const rescueImage = server.operation?.parameters.rescue?.image;
   const images = [server.request?.image, rescueImage, server.shelved?.image];
   return images.some((image) => image?.id === imageId);

@@ -1,7 +1,9 @@
 // What a host does for a guest that moves away, comes, or comes back: disks, and the ledger's word on both. The guest is
 // down in all of it; whether it is started here afterwards is another order under this host's own grant (DESIGN §5).
+import type { GuestState } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import type { Grants } from './guest.ts';
+import type { Interfaces } from './guest-parts.ts';
 import type { Machine } from './machine.ts';
 import { type GuestPlan, NodeFault, type NodeOrder, type NodeReport } from './protocol.ts';
 
@@ -18,11 +20,12 @@ export interface MovingGuest {
   admitted(order: NodeOrder): Promise<void>;
   shutDown(order: NodeOrder, graceMs: number | undefined, signal: AbortSignal): Promise<void>;
   endGuest(serverId: string): Promise<void>;
-  plug(plan: GuestPlan): Promise<unknown>;
+  plug(plan: GuestPlan): Promise<Interfaces>;
   unplug(plan: GuestPlan): Promise<void>;
-  destroy(order: NodeOrder, plan: GuestPlan): Promise<NodeReport>;
+  /** Files on that storage stay. */
+  destroy(order: NodeOrder, plan: GuestPlan, spareStorage?: string): Promise<NodeReport>;
   start(order: NodeOrder, plan: GuestPlan, signal: AbortSignal): Promise<NodeReport>;
-  current(order: NodeOrder): Promise<{ readonly power: string } | undefined>;
+  current(order: NodeOrder): Promise<GuestState | undefined>;
   makeExtraDisks(plan: GuestPlan): Promise<void>;
   makeConfigDrive(plan: GuestPlan): Promise<void>;
 }

@@ -4,6 +4,8 @@ import { type GuestState, HypervisorFault } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import { nodeFaultOf } from './faults.ts';
 import { endOldCopy, type MovingGuest, type OldCopy, performMove } from './guest-moves.ts';
+import { performHandover } from './tasks/handover.ts';
+import { verbs } from './tasks/verbs.ts';
 import { type GuestWithDisks, performDiskOrder, SNAPSHOT_DISK } from './guest-disks.ts';
 import {
   givenUp,
@@ -33,6 +35,8 @@ export interface Grants {
   heed(rank: Rank): Promise<void>;
   /** Closes its run, then saves that the grant is over, and whether the guest's files stay all the same. */
   close(serverId: string, runEpoch: number, keepsFiles?: boolean): Promise<void>;
+  /** The guest is on its way here, without a grant: its files are no leftovers. */
+  expect(serverId: string, isExpected: boolean): void;
   /** Whether this very grant has been saved as open. */
   isAdmitted(serverId: string, runEpoch: number): boolean;
   /** Whether this host has ever been given a grant for the server, as far as it remembers. */
@@ -110,6 +114,18 @@ export class GuestExecutor {
       case 'node.take-back':
       case 'node.forget':
         return performMove(this.#moving(), order, signal);
+      case 'node.expect':
+      case 'node.offer':
+      case 'node.invite':
+      case 'node.copy':
+      case 'node.hand-over':
+      case 'node.take-over':
+      case 'node.keep':
+      case 'node.decline':
+      case 'node.clean':
+      case 'node.copy-progress':
+      case 'node.force-copy':
+        return performHandover(this.#moving(), order, signal);
       case 'node.fetch-image':
       case 'node.rebuild':
       case 'node.rescue':
@@ -154,7 +170,7 @@ export class GuestExecutor {
       endGuest: (serverId) => this.#endGuest(serverId),
       plug: (plan) => plugPorts(this.#machine, plan),
       unplug: (plan) => this.#unplug(plan),
-      destroy: (order, plan) => this.#destroy(order, plan),
+      destroy: (order, plan, spareStorage) => this.#destroy(order, plan, spareStorage),
       start: (order, plan, signal) => this.#start(order, plan, signal),
       current: (order) => this.#current(order),
       makeExtraDisks: (plan) => makeExtraDisks(this.#machine, plan),
@@ -322,6 +338,10 @@ export class GuestExecutor {
     const found = await hypervisor.find(serverId);
     if (found !== undefined && found.mark?.cluster !== cluster) throw foreignGuest();
     await hypervisor.destroy(serverId);
+    if (found?.isInMigration !== true) return;
+    // What the hypervisor still holds of the migration goes with its guest.
+    await hypervisor.migrations.confirm(serverId);
+    await hypervisor.migrations.cancelIncoming(serverId);
   }
 
   /** Refuses an order under an old grant, or of an old owner. */
@@ -447,33 +467,3 @@ function foreignGuest(): NodeFault {
     { retryable: false },
   );
 }
-
-const verbs: Readonly<Record<GuestWork['type'], string>> = {
-  'node.build': 'Building',
-  'node.destroy': 'Deleting',
-  'node.start': 'Starting',
-  'node.stop': 'Stopping',
-  'node.reboot': 'Rebooting',
-  'node.crash-dump': 'Interrupting',
-  'node.pause': 'Pausing',
-  'node.unpause': 'Unpausing',
-  'node.suspend': 'Suspending',
-  'node.resume': 'Resuming',
-  'node.leave': 'Taking down',
-  'node.survey': 'Looking at the disks of',
-  'node.receive': 'Taking over the disks of',
-  'node.take-back': 'Taking back',
-  'node.forget': 'Removing what is left of',
-  'node.fetch-image': 'Fetching the new image of',
-  'node.rebuild': 'Rebuilding',
-  'node.rescue': 'Rescuing',
-  'node.unrescue': 'Unrescuing',
-  'node.snapshot': 'Copying the disk of',
-  'node.upload-snapshot': 'Uploading the image of',
-  'node.drop-snapshot': 'Removing the copied disk of',
-  'node.set-password': 'Setting a password of',
-  'node.attach-interface': 'Attaching an interface to',
-  'node.detach-interface': 'Detaching an interface of',
-  'stale-memory': 'Removing old memory of',
-  'old-copy': 'Taking away the old copy of',
-};

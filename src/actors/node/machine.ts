@@ -22,6 +22,8 @@ export interface Machine {
   /** This cloud's id: guests of another one on the same hypervisor are left alone. */
   readonly cluster: string;
   readonly host: HostName;
+  /** By which other hosts reach it with a guest's memory. */
+  readonly address: string;
   readonly hypervisor: Hypervisor;
   readonly storage: GuestStorage;
   readonly network: HostNetwork;

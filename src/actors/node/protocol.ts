@@ -1,5 +1,12 @@
 // Orders that an instance gives to the node actor of its host, and what the node reports back.
 import type { Flavor, ServerImage, ServerPort } from '../domain/server.ts';
+import type {
+  MigrationInvitation,
+  MigrationOffer,
+  MigrationProgress,
+  MigrationSettings,
+} from '#hypervisor/migration-port.ts';
+import type { GuestSpec } from '#hypervisor/port.ts';
 import type { DiskFile } from '#hypervisor/storage-port.ts';
 import type { PowerState } from '../domain/states.ts';
 
@@ -73,6 +80,78 @@ export type NodeOrder =
       readonly plan: GuestPlan;
       readonly spareStorage: string | undefined;
     })
+  /**
+   * Of a live migration's destination, under the run-epoch that it is to have and is not granted yet: disks, ports and the
+   * guest as it is to be here. Nothing is started.
+   */
+  | (Order & {
+      readonly type: 'node.expect';
+      readonly plan: GuestPlan;
+      readonly sourceStorageId: string | undefined;
+      /** Undefined: disks are copied where the hosts share no storage. */
+      readonly copiesDisks: boolean | undefined;
+    })
+  /** The source offers its guest. */
+  | (Order & {
+      readonly type: 'node.offer';
+      readonly spec: GuestSpec;
+      readonly settings: MigrationSettings;
+    })
+  /** The destination, still without a grant, waits for it: an incoming guest stands still there. */
+  | (Order & {
+      readonly type: 'node.invite';
+      readonly plan: GuestPlan;
+      readonly offer: MigrationOffer;
+      readonly settings: MigrationSettings;
+    })
+  /** The source copies it, and stands still in the end. */
+  | (Order & {
+      readonly type: 'node.copy';
+      readonly spec: GuestSpec;
+      readonly offer: MigrationOffer;
+      readonly invitation: MigrationInvitation;
+      readonly settings: MigrationSettings;
+    })
+  /** The source's guest stands still, and its grant is over by the source's word. */
+  | (Order & {
+      readonly type: 'node.hand-over';
+      /** A guest that goes on here again is paused first. */
+      readonly pauses: boolean;
+    })
+  /** The destination goes on, under its grant. */
+  | (Order & {
+      readonly type: 'node.take-over';
+      readonly plan: GuestPlan;
+      readonly cookie: string;
+      readonly isPaused: boolean;
+      readonly settings: MigrationSettings;
+    })
+  /** The copy is given up: the source's guest goes on. */
+  | (Order & {
+      readonly type: 'node.keep';
+      readonly plan: GuestPlan;
+      /** Somebody had paused it before. */
+      readonly isPaused: boolean;
+      /** Started anew if it is not there any more. */
+      readonly starts: boolean;
+    })
+  /** The destination waits no more. With `closes` its grant is over, unless it has taken the guest over. */
+  | (Order & {
+      readonly type: 'node.decline';
+      readonly plan: GuestPlan;
+      readonly spareStorage: string | undefined;
+      readonly closes: boolean;
+    })
+  /** What the source has handed over is taken away, but for files on that storage. */
+  | (Order & {
+      readonly type: 'node.clean';
+      readonly plan: GuestPlan;
+      readonly spareStorage: string | undefined;
+    })
+  /** How far the source's copy is; at once, whatever else is done for the guest. */
+  | (Order & { readonly type: 'node.copy-progress' })
+  /** The source's guest stands still, so that its copy ends; at once, too. */
+  | (Order & { readonly type: 'node.force-copy' })
   | (Order & { readonly type: 'node.start'; readonly plan: GuestPlan })
   | (Order & { readonly type: 'node.stop'; readonly plan: GuestPlan; readonly graceMs: number })
   | (Order & {
@@ -142,6 +221,23 @@ export interface NodeReport {
   readonly storageId?: string;
   /** For node.survey. */
   readonly disks?: readonly DiskFile[];
+  /** What one end of a live migration tells the other. */
+  readonly handover?: HandoverReport;
+}
+
+export interface HandoverReport {
+  /** node.expect: the guest as it is to be there, and the targets of its disks that are to be copied. */
+  readonly spec?: GuestSpec;
+  readonly copiedDisks?: readonly string[];
+  /** node.offer, which names this try. */
+  readonly offer?: MigrationOffer;
+  readonly tryId?: string;
+  /** node.invite. */
+  readonly invitation?: MigrationInvitation;
+  /** node.copy. */
+  readonly cookie?: string;
+  /** node.copy-progress. */
+  readonly progress?: MigrationProgress;
 }
 
 /** Bytes of a disk's file, from an offset on. */

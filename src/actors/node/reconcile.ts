@@ -4,7 +4,7 @@
 import type { GuestState } from '#hypervisor/port.ts';
 import { bucketEntries, bucketGet } from '../domain/bucket-map.ts';
 import type { PowerState } from '../domain/states.ts';
-import type { LedgerState } from './ledger.ts';
+import { type LedgerState, openGrant } from './ledger.ts';
 
 export type Finding =
   /** A guest under its open grant, or an open grant with no guest. */
@@ -36,7 +36,8 @@ export function reconcile(
     if (mark === undefined || mark.cluster !== self.cluster) continue;
     seen.add(guest.id);
     // Neither end of a handover decides on it: its server's operation finishes it or gives it up.
-    if (guest.isInMigration === true) continue;
+    if (guest.isInMigration === true && openGrant(ledger, guest.id) !== mark.runEpoch) continue;
+    if (isHandedOver(guest, mark, ledger)) continue;
     findings.push(findingOf(guest, mark, ledger, self.host));
   }
   for (const [serverId, entry] of bucketEntries(ledger.entries)) {
@@ -44,6 +45,16 @@ export function reconcile(
     findings.push({ type: 'observed', serverId, runEpoch: entry.runEpoch, power: 'shutdown' });
   }
   return findings;
+}
+
+/** A guest that somebody had paused is handed over as it is, and no hypervisor tells it from one that was not. */
+function isHandedOver(
+  { id, power }: GuestState,
+  { runEpoch }: NonNullable<GuestState['mark']>,
+  ledger: LedgerState,
+): boolean {
+  const entry = bucketGet(ledger.entries, id);
+  return power === 'paused' && entry?.runEpoch === runEpoch && entry.keepsFiles === true;
 }
 
 function findingOf(

@@ -9,7 +9,7 @@ import { serverImageSchema } from '../domain/server.ts';
 import { type PowerState, powerStates } from '../domain/states.ts';
 import { NodeFault, type NodeFaultCode, type NodeOrder, type NodeReport } from './protocol.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 const text = Type.String({ maxLength: 255 });
 const words = Type.String({ maxLength: 10_000 });
 const count = Type.Integer({ minimum: 0 });
@@ -130,6 +130,43 @@ export function bodyOf<T extends NodeMessageType>(message: Received, type: T): B
   return checked(bodies[type], message.body, type) as BodyOf<T>;
 }
 
+const MAX_OPAQUE = 256 * 1024;
+/** The hypervisor's own words, from one end of a live migration to the other. */
+const opaque = Type.String({ maxLength: MAX_OPAQUE });
+const target = Type.String({ maxLength: 16 });
+const guestSpec = Type.Object({
+  id: text,
+  name: text,
+  title: words,
+  vcpus: count,
+  memoryMiB: count,
+  consoleLogPath: words,
+  disks: Type.Array(Type.Object({ target }), { maxItems: 32 }),
+  interfaces: Type.Array(Type.Object({}), { maxItems: 64 }),
+  mark: Type.Object({ cluster: text, host: text, runEpoch: count }),
+});
+const handover = Type.Object({
+  spec: Type.Optional(guestSpec),
+  copiedDisks: Type.Optional(Type.Array(target, { maxItems: 32 })),
+  offer: Type.Optional(Type.Object({ domain: opaque, cookie: opaque, isPaused: Type.Boolean() })),
+  tryId: Type.Optional(text),
+  invitation: Type.Optional(Type.Object({ cookie: opaque, uri: text })),
+  cookie: Type.Optional(opaque),
+  progress: Type.Optional(
+    Type.Object({
+      elapsedMs: count,
+      memoryTotalBytes: count,
+      memoryProcessedBytes: count,
+      memoryRemainingBytes: count,
+      diskTotalBytes: count,
+      diskProcessedBytes: count,
+      diskRemainingBytes: count,
+      rounds: count,
+      slowedPercent: count,
+    }),
+  ),
+});
+
 const fault = Type.Object({ code: text, message: words, retryable: Type.Boolean() });
 const faulty = Type.Object({ fault });
 
@@ -166,6 +203,7 @@ const answers = {
         stopped: Type.Boolean(),
         storageId: Type.Optional(text),
         disks: Type.Optional(Type.Array(Type.Object({ name: text, sizeBytes: count }))),
+        handover: Type.Optional(handover),
       }),
     }),
     faulty,
@@ -247,13 +285,16 @@ export function nodeFaultFrom({ code, message, retryable }: WireFault): NodeFaul
 export function reportFrom(host: string, answer: unknown): NodeReport {
   const performed = answerFrom(host, 'performed', answer);
   if ('fault' in performed) throw nodeFaultFrom(performed.fault);
-  const { power, stopped, storageId, disks } = performed.report;
+  const { power, stopped, storageId, disks, handover: told } = performed.report;
   if (!Object.hasOwn(powerStates, power)) throw nonsense(host, `power state ${power}`);
   return {
     power: power as PowerState,
     stopped,
     ...(storageId === undefined ? {} : { storageId }),
     ...(disks === undefined ? {} : { disks }),
+    ...(told === undefined
+      ? {}
+      : { handover: told as unknown as NonNullable<NodeReport['handover']> }),
   };
 }
 

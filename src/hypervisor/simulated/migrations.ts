@@ -39,13 +39,17 @@ export class SimulatedMigrations implements Migrations {
   readonly #options: SimulatedMigrationsOptions;
   readonly #outgoing = new Map<string, Outgoing>();
   readonly #incoming = new Set<string>();
+  /** Of the connection: what was asked over one that is gone ends with it, also when it comes true late. */
+  #connection = 0;
 
   constructor(options: SimulatedMigrationsOptions) {
     this.#options = options;
   }
 
   begin(spec: GuestSpec, _settings: MigrationSettings): Promise<MigrationOffer> {
+    const connection = this.#connection;
     return this.#options.call('migrations.begin', () => {
+      this.#checkConnection(connection);
       const guest = this.#domain(spec.id);
       if (guest.migration !== undefined || this.#outgoing.has(spec.id))
         throw wrongState(`guest ${spec.id} is being migrated already`);
@@ -63,7 +67,9 @@ export class SimulatedMigrations implements Migrations {
     spec: GuestSpec,
     order: Parameters<Migrations['prepare']>[1],
   ): Promise<MigrationInvitation> {
+    const connection = this.#connection;
     return this.#options.call('migrations.prepare', () => {
+      this.#checkConnection(connection);
       const { host } = this.#options;
       if (order.offer.domain !== spec.id) throw new HypervisorFault('failed', 'not this guest');
       this.#options.checkStart(spec);
@@ -193,12 +199,18 @@ export class SimulatedMigrations implements Migrations {
 
   /** The connection is gone, and with it what was under way. */
   forget(): void {
+    this.#connection += 1;
     this.#outgoing.clear();
     for (const id of this.#incoming) {
       const guest = this.#find(id);
       if (guest?.migration === 'incoming') this.#options.host.apply(stopGuest(guest, 'failed'));
     }
     this.#incoming.clear();
+  }
+
+  #checkConnection(connection: number): void {
+    if (connection !== this.#connection)
+      throw new HypervisorFault('connection-lost', 'the connection was lost', { retryable: true });
   }
 
   #copying(id: string): Outgoing {

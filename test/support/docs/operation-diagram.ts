@@ -1,5 +1,5 @@
 // A mermaid state diagram of one operation, from its table. Pure.
-import { nextUndo } from '#actors/instance/decide.ts';
+import { nextUndo } from '#actors/instance/operations/all.ts';
 import type { OperationTable } from '#actors/instance/operations/table.ts';
 
 export function operationDiagram(operation: OperationTable): string {

@@ -7,9 +7,8 @@ import {
   type VmState,
   vmStates,
 } from '#actors/domain/states.ts';
-import { nextUndo } from '#actors/instance/decide.ts';
 import { evolve } from '#actors/instance/evolve.ts';
-import { operations } from '#actors/instance/operations/all.ts';
+import { nextUndo, operations } from '#actors/instance/operations/all.ts';
 import type { OperationTable } from '#actors/instance/operations/table.ts';
 import { initialInstance } from '#actors/instance/state.ts';
 import { code, row, table } from './markdown.ts';

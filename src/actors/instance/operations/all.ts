@@ -9,6 +9,7 @@ import { remove } from './delete.ts';
 import { pause, unpause } from './pause.ts';
 import { start, stop } from './power.ts';
 import { reboot, rebootHard } from './reboot.ts';
+import { liveMigrate } from './live-migrate.ts';
 import { migrate, resize } from './resize.ts';
 import { revertResize } from './revert-resize.ts';
 import { rebuild } from './rebuild.ts';
@@ -52,6 +53,7 @@ export const operations: Readonly<Record<OperationName, OperationTable>> = {
   'unshelve-offloaded': unshelveOffloaded,
   'set-password': setPassword,
   'change-addresses': changeAddresses,
+  'live-migrate': liveMigrate,
 };
 
 /** The step with this index, which must exist: indices in states come from the same tables. */
@@ -59,4 +61,14 @@ export function stepAt(operation: OperationName, index: number): Step {
   const step = operations[operation].steps[index];
   if (step === undefined) throw new Error(`operation ${operation} has no step ${index}`);
   return step;
+}
+
+/** The highest step at or below `index`, which has failed, that is to be taken back; nothing before a final step that is done. */
+export function nextUndo(operation: OperationName, index: number): number | undefined {
+  for (let step = index; step >= 0; step -= 1) {
+    const { undo, isFinal } = stepAt(operation, step);
+    if (isFinal === true && step !== index) return undefined;
+    if (undo !== undefined) return step;
+  }
+  return undefined;
 }

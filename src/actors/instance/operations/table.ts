@@ -53,6 +53,13 @@ export type EffectName =
   | 'clean-source'
   | 'release-source'
   | 'release-interrupted'
+  /** A guest that goes on running meanwhile: live/effects.ts. */
+  | 'copy-guest'
+  | 'keep-guest'
+  | 'hand-over-guest'
+  | 'take-over-guest'
+  | 'decline-guest'
+  | 'clean-handed-over'
   /** Away from a dead host. */
   | 'prove-fenced'
   | 'place-evacuated'
@@ -78,8 +85,15 @@ export interface Step {
   readonly grants?: GrantChange;
   /** The same for the end of its undo. */
   readonly undoGrants?: GrantChange;
-  /** Where a failure of this step leaves the server, if not where the table says. */
-  readonly failure?: 'restore';
+  /**
+   * Where a failure of this step leaves the server, if not where the table says; `leave-behind`: it goes on, and what was
+   * to be done is done when the host answers again.
+   */
+  readonly failure?: 'restore' | 'leave-behind';
+  /** Once it is done, neither it nor what was before it is ever taken back; and it may be found done when it is to be taken back. */
+  readonly isFinal?: true;
+  /** What the migration's record says in the end if this step has failed, if not what the table says. */
+  readonly failureStatus?: string;
   /** What the migration's record says while the step is under way; undefined leaves it. */
   readonly migrationStatus?: string;
   /** On a retryable failure, steps are undone down to this one, and it starts anew elsewhere. */

@@ -67,7 +67,14 @@ export class InstanceDriver {
 
   /** The one piece of work that is under way; undefined at rest. */
   effect(): InstanceEffect | undefined {
-    const later = new Set(['deadline', 'auto-confirm', 'auto-offload', 'reclaim']);
+    const later = new Set([
+      'deadline',
+      'auto-confirm',
+      'auto-offload',
+      'reclaim',
+      'tidy-up',
+      'force-copy',
+    ]);
     return todo(this.state).find(({ kind }) => !later.has(kind));
   }
 

@@ -166,10 +166,10 @@ describe('a lying member', () => {
   });
 
   it('that speaks another version hears which one is known', async () => {
-    const message = { ...nodeMessage('node.world', {}), version: 2 };
+    const message = { ...nodeMessage('node.world', {}), version: 1 };
     const answered = liar.ask(controller.id, message, { deadlineMs: 5_000 });
     await expect(world.complete(answered, 'the answer')).rejects.toThrow(
-      'node.world of version 2 is not known here, only 1',
+      'node.world of version 1 is not known here, only 2',
     );
   });
 

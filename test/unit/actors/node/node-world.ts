@@ -91,6 +91,7 @@ export class NodeWorld {
     this.cluster = pureCluster(kinds, () => env.clock.now());
     this.machine = {
       env,
+      address: '127.0.0.1',
       cluster: 'test',
       host: 'host-1',
       hypervisor: new SimulatedHypervisor(this.host),
@@ -145,6 +146,7 @@ export class NodeWorld {
       },
       isAdmitted: (id, runEpoch) => openGrant(state(), id) === runEpoch,
       isKnown: (id) => newestEpoch(state(), id) > 0,
+      expect: () => undefined,
       isOver: (id, runEpoch) => isOver(state(), id, runEpoch),
       isSuperseded: (id, runEpoch) => newestEpoch(state(), id) > runEpoch,
     };

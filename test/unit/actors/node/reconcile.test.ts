@@ -79,14 +79,11 @@ it('nothing there and nothing granted, or all over, finds nothing', () => {
   expect(reconcile([], ledger([1, 'over']), self)).toEqual([]);
 });
 
-it('a guest that stands still for a handover is left to its operation, whatever the record says', () => {
+it('a guest that stands still for a handover is left to its operation; of an open grant it is told', () => {
   const still: GuestState = { ...guest(ours(2), 'paused'), isInMigration: true };
-  for (const record of [
-    ledger(),
-    ledger([1, 'open']),
-    ledger([2, 'open']),
-    ledger([2, 'over']),
-    ledger([3, 'open']),
-  ])
+  for (const record of [ledger(), ledger([1, 'open']), ledger([2, 'over']), ledger([3, 'open'])])
     expect(reconcile([still], record, self)).toEqual([]);
+  expect(reconcile([still], ledger([2, 'open']), self)).toEqual([
+    { type: 'observed', serverId: 's', runEpoch: 2, power: 'paused' },
+  ]);
 });
