@@ -11,8 +11,9 @@ import { loadPolicy } from '../policy-file.ts';
 import { findRunning } from './run-file.ts';
 import { readSettings } from './settings.ts';
 
-/** From a cold start: Debian packages and the tiny image may have to be made first, but by the parent. */
-const READY_WITHIN_MS = 60_000;
+/** A large journal is read before anything is served. */
+const READY_WITHIN_MS = 600_000;
+const SAY_EVERY_MS = 15_000;
 const LOOK_MS = 20;
 
 export async function up(options: UpArguments): Promise<void> {
@@ -92,21 +93,35 @@ async function startDetached(config: Config, image: TinyImage): Promise<void> {
   child.on('error', (error) => {
     ended = error.message;
   });
-  const deadline = performance.now() + READY_WITHIN_MS;
+  try {
+    await untilReady(config, () => ended);
+  } catch (error) {
+    if (ended === undefined) child.kill();
+    const words = error instanceof Error ? error.message : String(error);
+    throw new Error(`${words} The end of ${logPath}:\n${lastLines(logPath, startOfLog)}`, {
+      cause: error,
+    });
+  }
+  child.unref();
+}
+
+/** Throws when the process has ended, or takes too long. Says now and then that it goes on. */
+async function untilReady(config: Config, ended: () => string | undefined): Promise<void> {
+  const startMs = performance.now();
+  let sayMs = startMs + SAY_EVERY_MS;
   while (findRunning(config.data) === undefined) {
-    if (ended !== undefined)
-      throw new Error(
-        `the cloud did not start (${ended}). The end of ${logPath}:\n${lastLines(logPath, startOfLog)}`,
-      );
-    if (performance.now() > deadline) {
-      child.kill();
-      throw new Error(
-        `the cloud was not ready within ${READY_WITHIN_MS / 1000} s. The end of ${logPath}:\n${lastLines(logPath, startOfLog)}`,
-      );
+    const how = ended();
+    if (how !== undefined) throw new Error(`the cloud did not start (${how}).`);
+    const nowMs = performance.now();
+    if (nowMs > startMs + READY_WITHIN_MS)
+      throw new Error(`the cloud was not ready within ${READY_WITHIN_MS / 1000} s.`);
+    if (nowMs > sayMs) {
+      const seconds = Math.round((nowMs - startMs) / 1000);
+      process.stderr.write(`kilonova: starting for ${seconds} s; a large journal takes a while\n`);
+      sayMs += SAY_EVERY_MS;
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
-  child.unref();
 }
 
 /** The launcher's heap is sized for idle processes; a cluster's controllers are there to be busy. */
