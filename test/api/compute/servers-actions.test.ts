@@ -276,16 +276,4 @@ describe('changePassword', () => {
     expect((await act(id, change, { as: 'rita' })).status).toBe(403);
     expect((await act(id, { changePassword: {} })).status).toBe(400);
   });
-
-  it('is not implemented for a guest that has one', async () => {
-    const image = cloud.images.get(IMAGE);
-    cloud.images.set(IMAGE, { ...image!, properties: { hw_qemu_guest_agent: 'yes' } });
-    const id = await cloud.bootActive();
-    cloud.images.set(IMAGE, image!);
-    const reply = await act(id, change);
-    expect([reply.status, reply.body.notImplemented.message]).toEqual([
-      501,
-      'Unable to set password on instance',
-    ]);
-  });
 });
