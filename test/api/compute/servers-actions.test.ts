@@ -1,6 +1,6 @@
 // POST /servers/{id}/action: what each action starts, and who is refused when.
 import { describe, expect, it } from 'vitest';
-import { IMAGE, serverCloud } from './server-cloud.ts';
+import { serverCloud } from './server-cloud.ts';
 
 const cloud = await serverCloud();
 const act = (id: string, body: unknown, options: { version?: string; as?: string } = {}) =>
