@@ -18,6 +18,17 @@ export const computeErrors = {
     message: ({ id, action, attribute, state }) =>
       `Cannot '${String(action)}' instance ${String(id)} while it is in ${String(attribute)} ${String(state)}`,
   },
+  'migration-not-found': {
+    status: 404,
+    message: ({ id, migration }) =>
+      `Migration ${String(migration)} not found for instance ${String(id)}`,
+  },
+  'migration-wrong-state': {
+    status: 400,
+    message: ({ id, migration, state, action }) =>
+      `Migration ${String(migration)} state of instance ${String(id)} is ${String(state)}. ` +
+      `Cannot ${String(action)} while the migration is in this state.`,
+  },
   'instance-not-ready': {
     status: 409,
     message: ({ id }) => `Instance ${String(id)} is not ready`,

@@ -34,11 +34,11 @@ export function abortMigration(
   { nowMs: atMs }: Facts,
 ): Outcome {
   const operation = liveMigration(state, migrationId);
-  if (operation === undefined) return refuse('migration-not-found', { id: migrationId });
+  if (operation === undefined) return refuse('migration-not-found', { migration: migrationId });
   if (operation.isAborted === true) return nothing;
   const step = stepAt(operation.name, operation.step);
   if (operation.failure !== undefined || !beforeHandover.has(step.effect))
-    return refuse('migration-wrong-state', { id: migrationId });
+    return refuse('migration-wrong-state', { migration: migrationId, state: 'post-migrating' });
   const { id: operationId } = operation;
   const fault = { code: 409, message: 'The live migration was aborted.', details: '' };
   const failed = { operationId, step: step.name, fault, retry: false, atMs };
@@ -57,10 +57,10 @@ export function forceMigration(
   { nowMs: atMs }: Facts,
 ): Outcome {
   const operation = liveMigration(state, migrationId);
-  if (operation === undefined) return refuse('migration-not-found', { id: migrationId });
+  if (operation === undefined) return refuse('migration-not-found', { migration: migrationId });
   if (operation.isForced === true) return nothing;
   if (operation.failure !== undefined || !isCopying(operation))
-    return refuse('migration-wrong-state', { id: migrationId });
+    return refuse('migration-wrong-state', { migration: migrationId, state: 'post-migrating' });
   return accept([{ type: 'instance.migration-forced', operationId: operation.id, atMs }], {});
 }
 

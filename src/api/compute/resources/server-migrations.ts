@@ -1,11 +1,20 @@
 // /servers/{id}/migrations: live migrations of one server that are under way.
 import { migrationNumber, type MigrationRecord } from '#actors/instance/migrations.ts';
-import { notFound } from '../envelope.ts';
+import { refuse } from '#runtime/message/refusal.ts';
+import { notFound, refusalFault } from '../envelope.ts';
+import { askServer } from '../servers/operate.ts';
 import { allows } from '../policy.ts';
 import type { ComputeCall, ComputeRoute } from '../route.ts';
 import { liveInProgress, serverMigrationView } from '../servers/views/migration.ts';
 
 const PATH = '/servers/:server_id/migrations';
+
+const forceBody = {
+  type: 'object',
+  properties: { force_complete: { type: 'null' } },
+  required: ['force_complete'],
+  additionalProperties: false,
+} as const;
 
 export const serverMigrationRoutes: readonly ComputeRoute[] = [
   {
@@ -26,7 +35,44 @@ export const serverMigrationRoutes: readonly ComputeRoute[] = [
     policy: 'servers:migrations:show',
     handler: (call) => ({ migration: view(call, findLive(call)) }),
   },
+  {
+    method: 'DELETE',
+    path: `${PATH}/:migration_id`,
+    since: 24,
+    target: 'server',
+    policy: 'servers:migrations:delete',
+    success: 202,
+    handler: async (call) => {
+      const record = findMigration(call);
+      // One that waits can be given up from 2.65 on.
+      const states = call.from(65) ? ['queued', 'accepted', 'preparing', 'running'] : ['running'];
+      if (!states.includes(record.status)) throw wrongState(call, record, 'abort');
+      await askServer(call, 'abort', { type: 'instance.abort-migration', migrationId: record.id });
+    },
+  },
+  {
+    method: 'POST',
+    path: `${PATH}/:migration_id/action`,
+    since: 22,
+    target: 'server',
+    policy: 'servers:migrations:force_complete',
+    body: [{ schema: forceBody }],
+    success: 202,
+    handler: async (call) => {
+      const record = findMigration(call);
+      if (record.status !== 'running') throw wrongState(call, record, 'force_complete');
+      await askServer(call, 'force_complete', {
+        type: 'instance.force-migration',
+        migrationId: record.id,
+      });
+    },
+  },
 ];
+
+function wrongState(call: ComputeCall, { id, status }: MigrationRecord, action: string): Error {
+  const about = { id: call.server.id, migration: id, state: status, action };
+  return refusalFault(refuse('migration-wrong-state', about));
+}
 
 function isUnderWay({ type, status }: MigrationRecord): boolean {
   return type === 'live-migration' && liveInProgress.includes(status);
@@ -63,5 +109,6 @@ function view(call: ComputeCall, record: MigrationRecord): unknown {
       showsHosts: allows(call, 'servers:migrations:index:host'),
       addressOf: (host) => call.context.hosts.get(host)?.hypervisor?.hostIp,
     },
+    record.progress,
   );
 }

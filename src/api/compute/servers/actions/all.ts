@@ -11,6 +11,7 @@ import { evacuateAction } from './evacuate.ts';
 import { forceDeleteAction } from './force-delete.ts';
 import { goneActions } from './gone.ts';
 import { lockAction, unlockAction } from './lock.ts';
+import { migrateLiveAction } from './migrate-live.ts';
 import { migrateAction } from './migrate.ts';
 import { pauseAction } from './pause.ts';
 import { rebootAction } from './reboot.ts';
@@ -54,6 +55,7 @@ export const serverActions: readonly ComputeAction[] = [
   confirmResizeAction,
   revertResizeAction,
   migrateAction,
+  migrateLiveAction,
   evacuateAction,
   shelveAction,
   shelveOffloadAction,
