@@ -313,10 +313,12 @@ export class GuestExecutor {
     if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };
     const keepsFiles = spareStorage !== undefined && spareStorage === (await storage.storageId());
     await this.#endGuest(serverId);
-    await Promise.all([
+    // Each to its end: what went on after this order had failed would undo what the next one does.
+    const parts = await Promise.allSettled([
       this.#unplug(plan),
       keepsFiles ? storage.closeRuns(serverId, runEpoch) : storage.removeGuest(serverId),
     ]);
+    for (const part of parts) if (part.status === 'rejected') throw part.reason;
     // A start that a dead process asked for may have come true in between; without its paths none can any more.
     await this.#endGuest(serverId);
     await this.#grants.close(serverId, runEpoch, keepsFiles);
