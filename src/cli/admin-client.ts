@@ -5,9 +5,23 @@ import { loadSecrets } from './secrets.ts';
 
 const ANSWER_WITHIN_MS = 60_000;
 
+export interface AdminAnswer {
+  readonly status: number;
+  /** Parsed; undefined for none. */
+  readonly body: unknown;
+  /** Of an error. */
+  readonly words: string;
+}
+
 export interface AdminClient {
   /** The answer's body. Throws in words. */
   get<T>(path: string): Promise<T>;
+  /** Rejects when nobody answers. */
+  ask(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    options?: { readonly body?: unknown; readonly microversion?: string },
+  ): Promise<AdminAnswer>;
 }
 
 export async function adminClient(data: string): Promise<AdminClient> {
@@ -25,6 +39,26 @@ export async function adminClient(data: string): Promise<AdminClient> {
       const text = await reply.text();
       if (!reply.ok) throw new Error(wordsOf(text) ?? `${path} answered ${reply.status}`);
       return JSON.parse(text) as T;
+    },
+    ask: async (method, path, { body, microversion } = {}) => {
+      const reply = await fetch(`${url}${path}`, {
+        method,
+        headers: {
+          'x-auth-token': token,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(microversion === undefined
+            ? {}
+            : { 'openstack-api-version': `compute ${microversion}` }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      });
+      const text = await reply.text();
+      return {
+        status: reply.status,
+        body: /^[{[]/.test(text) ? JSON.parse(text) : undefined,
+        words: wordsOf(text) ?? `${path} answered ${reply.status}`,
+      };
     },
   };
 }

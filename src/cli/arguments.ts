@@ -26,6 +26,10 @@ export type DoctorArguments = MemberArguments;
 export interface ControlArguments extends ConfigArguments {
   readonly json?: boolean;
 }
+export interface DrainArguments extends ControlArguments {
+  readonly atOnce: string;
+  readonly reason: string;
+}
 export interface PolicyArguments extends ControlArguments {
   readonly policy?: string;
 }

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type {
   ChaosArguments,
   ControlArguments,
+  DrainArguments,
   EventsArguments,
   DoctorArguments,
   DownArguments,
@@ -152,6 +153,33 @@ program
   .action(async (server: string, options: ControlArguments) => {
     const { explain } = await import('./explain.ts');
     await explain(server, options);
+  });
+
+program
+  .command('drain')
+  .description(
+    'take a host out of service and move every server away from it; goes on where it stopped',
+  )
+  .argument('<host>', 'its name, as openstack hypervisor list tells it')
+  .option('--at-once <number>', 'servers that move at the same time', '4')
+  .option('--reason <words>', 'shown with the disabled service', 'drained')
+  .option('--data <directory>', 'of the cloud, or of a controller, that runs here')
+  .option('--json', 'for programs')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (host: string, options: DrainArguments) => {
+    const { drain } = await import('./drain.ts');
+    process.exitCode = await drain(host, options);
+  });
+
+program
+  .command('undrain')
+  .description('take a host back into service; servers that have left stay where they are')
+  .argument('<host>', 'its name')
+  .option('--data <directory>', 'of the cloud, or of a controller, that runs here')
+  .option('--config <file>', 'settings', 'cluster.config.ts')
+  .action(async (host: string, options: ControlArguments) => {
+    const { undrain } = await import('./drain.ts');
+    await undrain(host, options);
   });
 
 program

@@ -5,7 +5,7 @@ import type { EffectContext } from '#runtime/entity/effects.ts';
 import { wasMoved } from '#runtime/entity/effects.ts';
 import type { Router } from '#runtime/directory/router.ts';
 import { isRefusal, refuse, type Refusal } from '#runtime/message/refusal.ts';
-import type { Flavor } from '../domain/server.ts';
+import type { Flavor, ServerRequest } from '../domain/server.ts';
 import type { NodeClient } from '../node/client.ts';
 import type { GuestPlan, NodeOrder, NodeReport } from '../node/protocol.ts';
 import type { Networks } from '../ports/networks.ts';
@@ -143,7 +143,7 @@ class MoveWork {
     const tried = [...operation.excludedHosts, ...unfit].map((one) => one.host);
     const placed = await this.#services.placement.place({
       serverId: state.id,
-      request: { ...request, flavor, ...(host === undefined ? {} : { requestedHost: host }) },
+      request: askedFor({ ...request, flavor }, host),
       claimId: this.#claimId,
       excludedHosts: sameHost === true ? tried : [...tried, grant.host],
       requestId: this.#effect.requestId,
@@ -308,7 +308,7 @@ class MoveWork {
     const { host } = operation.parameters;
     const placed = await this.#services.placement.place({
       serverId: state.id,
-      request: { ...request, ...(host === undefined ? {} : { requestedHost: host }) },
+      request: askedFor(request, host),
       claimId: this.#claimId,
       excludedHosts: [...fenced, ...(state.leftBehind ?? [])].map((one) => one.host),
       requestId: this.#effect.requestId,
@@ -412,6 +412,12 @@ class MoveWork {
     } as NodeOrder;
     return this.#services.nodes.perform(grant.host, order, { signal: context.signal });
   }
+}
+
+/** Where a server was made once does not bind it when it moves; its zone does. */
+export function askedFor(request: ServerRequest, host: string | undefined): ServerRequest {
+  const { requestedHost: _, ...others } = request;
+  return host === undefined ? others : { ...others, requestedHost: host };
 }
 
 function largerFlavor(one: Flavor, other: Flavor): Pick<Flavor, 'vcpus' | 'ramMiB'> {

@@ -4,7 +4,7 @@ import { type EffectContext, wasMoved } from '#runtime/entity/effects.ts';
 import { isRefusal, type Refusal } from '#runtime/message/refusal.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import type { Candidate } from '../scheduler/protocol.ts';
-import { waitForSilent } from './move-effects.ts';
+import { askedFor, waitForSilent } from './move-effects.ts';
 import type { EffectName } from './operations/table.ts';
 import type { Placement } from './placement.ts';
 import type { InstanceState } from './state.ts';
@@ -66,21 +66,15 @@ async function letGo(
   return 'done';
 }
 
-/** Where it was once asked to be does not bind it; its zone does. */
 async function place(placement: Placement, work: Work): Promise<Placed | Refusal | undefined> {
   const { effect, state, context } = work;
   const { request, operation, shelved } = state;
   if (request === undefined || operation === undefined) return undefined;
-  const { requestedHost: _, ...asked } = request;
   const { host } = operation.parameters;
   const image = shelved?.image ?? request.image;
   const placed = await placement.place({
     serverId: state.id,
-    request: {
-      ...asked,
-      ...(image === undefined ? {} : { image }),
-      ...(host === undefined ? {} : { requestedHost: host }),
-    },
+    request: askedFor({ ...request, ...(image === undefined ? {} : { image }) }, host),
     claimId: claimOf(work),
     excludedHosts: operation.excludedHosts.map((one) => one.host),
     requestId: effect.requestId,
