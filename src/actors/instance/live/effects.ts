@@ -391,6 +391,8 @@ class LiveWork {
   ): Promise<NodeReport> {
     const { state, context } = this.#moment;
     const { id, requestId } = this.#effect;
+    // What is told now would come after the undo, or the delete, that has taken its place.
+    if (context.signal.aborted) throw new Error(`nobody wants ${what.type} of ${id} any more`);
     const order = {
       ...what,
       orderId: `${id}/${what.type}${tryId === undefined ? '' : `/${tryId}`}`,
