@@ -1,7 +1,7 @@
 // The moments at which a process may die: before and after each append, effect and call to a host. A test counts them
 // in one run and cuts at one of them in the next. The proxies here wrap ports; production code knows nothing of them.
 import type { EffectRunner } from '#runtime/entity/effects.ts';
-import type { Journal } from '#runtime/journal/port.ts';
+import type { AppendRequest, Journal } from '#runtime/journal/port.ts';
 
 export class Boundaries {
   passed = 0;
@@ -43,8 +43,12 @@ export class Boundaries {
 
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
-/** An append may be lost before it is durable, or its answer after. */
-export function cutJournal(journal: Journal, boundaries: Boundaries): Journal {
+/** An append may be lost before it is durable, or its answer after. Hears of conflicts before the process does. */
+export function cutJournal(
+  journal: Journal,
+  boundaries: Boundaries,
+  onConflict: (request: AppendRequest) => void = () => undefined,
+): Journal {
   return new Proxy(journal, {
     get: (target, property) => {
       const member = Reflect.get(target, property, target) as unknown;
@@ -54,6 +58,7 @@ export function cutJournal(journal: Journal, boundaries: Boundaries): Journal {
         const name = `${request.key} ${request.events.map((event) => event.type).join('+')}`;
         if (boundaries.pass(`before ${name}`)) return never();
         const result = await target.append(request);
+        if (!result.ok && result.reason === 'conflict') onConflict(request);
         if (boundaries.pass(`after ${name}`)) return never();
         return result;
       };

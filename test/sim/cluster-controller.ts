@@ -21,11 +21,11 @@ import type { Transport } from '#runtime/transport/port.ts';
 import type { WrittenImages } from '#test/support/written-images.ts';
 import { testImageIds } from '#test/support/test-image.ts';
 import type { VirtualEnv } from '#test/support/virtual-env.ts';
-import { cutEffects, cutJournal } from './boundaries.ts';
+import { cutEffects } from './boundaries.ts';
 import { driveFiles, joinNetworks, seedNetworks } from './neighbours.ts';
-import { Controller, STORE_MS, type StoreFaults } from './process.ts';
+import { Controller, type ProcessOptions, STORE_MS, type StoreFaults } from './process.ts';
 
-export interface ClusterControllerOptions {
+export interface ClusterControllerOptions extends ProcessOptions {
   readonly env: VirtualEnv;
   /** The member's; `name` is that of this start of it. */
   readonly id: string;
@@ -33,7 +33,6 @@ export interface ClusterControllerOptions {
   readonly disk: MemoryDisk;
   readonly network: MemoryNetwork;
   readonly images: WrittenImages;
-  readonly onDeath: () => void;
   readonly onExpelled: (reason: string) => void;
 }
 
@@ -56,7 +55,7 @@ export class ClusterController extends Controller {
   #parts: Parts | undefined;
 
   constructor(options: ClusterControllerOptions) {
-    super(options.name, options.env.member(options.name), options.onDeath);
+    super(options.name, options.env.member(options.name), options);
     this.#options = options;
     this.id = options.id;
     const { env } = this.member;
@@ -122,7 +121,7 @@ export class ClusterController extends Controller {
     { shards, incarnation }: { readonly shards: number; readonly incarnation: number },
   ): Parts {
     const { env } = this.member;
-    const journal = cutJournal(this.journal, this.boundaries);
+    const journal = this.watchedJournal();
     const cluster: Cluster = new Cluster({
       env,
       store: this.#store,

@@ -11,10 +11,9 @@ import type { Peer } from '#runtime/transport/port.ts';
 import type { WrittenImages } from '#test/support/written-images.ts';
 import { imageBytesAt } from '#test/support/test-image.ts';
 import type { VirtualEnv } from '#test/support/virtual-env.ts';
-import { cutJournal } from './boundaries.ts';
-import { portsOf, Process } from './process.ts';
+import { portsOf, Process, type ProcessOptions } from './process.ts';
 
-export interface ComputeMemberOptions {
+export interface ComputeMemberOptions extends ProcessOptions {
   readonly env: VirtualEnv;
   readonly id: string;
   readonly name: string;
@@ -27,7 +26,6 @@ export interface ComputeMemberOptions {
   /** Whether a controller's HTTP answers. */
   readonly isServing: (controller: string) => boolean;
   readonly images: WrittenImages;
-  readonly onDeath: () => void;
 }
 
 export class ComputeMember extends Process {
@@ -38,7 +36,7 @@ export class ComputeMember extends Process {
   #assembly: ComputeAssembly | undefined;
 
   constructor(options: ComputeMemberOptions) {
-    super(options.name, options.env.member(options.name), options.onDeath);
+    super(options.name, options.env.member(options.name), options);
     this.#options = options;
     this.id = options.id;
     this.host = options.host;
@@ -62,7 +60,7 @@ export class ComputeMember extends Process {
       env,
       name: this.name,
       transport,
-      journal: cutJournal(this.journal, this.boundaries),
+      journal: this.watchedJournal(),
       authority: soleAuthority({ epoch, fence: 'process' }, () => this.#options.onDeath()),
       cluster: 'test',
       host: { host, ...ports },

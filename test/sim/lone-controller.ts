@@ -11,18 +11,16 @@ import { type MemoryJournal, openMemoryJournal } from '#runtime/journal/memory.t
 import type { WrittenImages } from '#test/support/written-images.ts';
 import { testImageIds, testImageSource } from '#test/support/test-image.ts';
 import type { VirtualEnv } from '#test/support/virtual-env.ts';
-import { cutEffects, cutJournal } from './boundaries.ts';
+import { cutEffects } from './boundaries.ts';
 import { driveFiles, joinNetworks, seedNetworks } from './neighbours.ts';
-import { Controller, portsOf } from './process.ts';
+import { Controller, portsOf, type ProcessOptions } from './process.ts';
 
-export interface LoneControllerOptions {
+export interface LoneControllerOptions extends ProcessOptions {
   readonly env: VirtualEnv;
   readonly name: string;
   readonly disk: MemoryDisk;
   readonly hosts: readonly SimulatedHost[];
   readonly images: WrittenImages;
-  /** It reached the boundary at which it was to die. */
-  readonly onDeath: () => void;
   /** Another process has written to the journal. */
   readonly onFenced: () => void;
 }
@@ -34,7 +32,7 @@ export class LoneController extends Controller {
   #networks: EmbeddedNetworks | undefined;
 
   constructor(options: LoneControllerOptions) {
-    super(options.name, options.env.member(options.name), options.onDeath);
+    super(options.name, options.env.member(options.name), options);
     this.#options = options;
     this.journal = openMemoryJournal({ env: this.member.env, disk: options.disk });
   }
@@ -54,7 +52,7 @@ export class LoneController extends Controller {
     const assembly = new Assembly({
       env: this.member.env,
       name: this.name,
-      journal: cutJournal(this.journal, this.boundaries),
+      journal: this.watchedJournal(),
       authority: soleAuthority({ epoch, fence: 'process' }, () => this.#options.onFenced()),
       quotas: defaultQuotaLimits,
       aroundEffects: cutEffects(this.boundaries),

@@ -73,6 +73,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     text: 'if (owner === undefined || !this.#options.membership.isAlive(owner, incarnation))',
     by: 'if (owner === undefined || incarnation < 0)',
   },
+  'shard-taken-too-early': {
+    about: 'a shard is served before the last owner’s writes are known',
+    file: shards,
+    text: '(await this.#tenants?.reached(position, CATCH_UP_MS)) ?? false',
+    by: 'position >= 0',
+  },
   'stale-read': {
     about: 'reads do not wait for what others were told',
     file: follower,
@@ -102,6 +108,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: decide,
     text: 'if (grant === undefined || grant.host !== command.host || grant.runEpoch !== command.runEpoch) {',
     by: 'if (grant === undefined) {',
+  },
+  'late-report-counts': {
+    about: 'a report of an earlier operation or try ends the step under way',
+    file: decide,
+    text: '    operation.id !== report.operationId ||\n    operation.attempt !== report.attempt\n',
+    by: '    false\n',
   },
   'interrupted-operation-not-ended': {
     about: 'a delete starts without ending the operation that it interrupts',
@@ -186,6 +198,18 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     file: guest,
     text: '    await this.#endGuest(serverId);\n    // Each to its end',
     by: '    await this.#grants.close(serverId, runEpoch, keepsFiles);\n    // Each to its end',
+  },
+  'old-memory-kept': {
+    about: 'memory that was saved before a start is kept',
+    file: guest,
+    text: '    // It would be of a disk that is about to change.\n    await this.#machine.storage.removeSavedMemory(order.serverId);',
+    by: '',
+  },
+  'run-not-closed': {
+    about: 'a start that comes too late still finds the files, as long as they are in their place',
+    file: 'src/hypervisor/simulated/storage.ts',
+    text: 'if (runEpoch !== undefined && runEpoch <= upTo) this',
+    by: 'if (runEpoch !== undefined && runEpoch < 0) this',
   },
   'relist-tells-nothing': {
     about: 'what a host sees of its guests is not reported',

@@ -1,4 +1,5 @@
 // What goes wrong in a walk. Each fault ends by itself after a time, or when the world heals; all may overlap.
+import { operations } from '#actors/instance/operations/all.ts';
 import { instances } from '#actors/instance/protocol.ts';
 import { isRefusal } from '#runtime/message/refusal.ts';
 import { HypervisorFault } from '#hypervisor/port.ts';
@@ -207,6 +208,19 @@ export const nemeses = {
       return `${host.name}: ${kind} ${call} ${kind === 'hang' ? `${forMs} ms` : code}`;
     },
   ),
+  /** A hypervisor gets to a start only when the process that asked for it is long dead. */
+  'late-boot': act(
+    (random) => ({
+      host: random.below(WIDE),
+      lateMs: random.below(90_000),
+      backMs: random.below(1_000),
+    }),
+    ({ world }, { host: number, lateMs, backMs }) => {
+      const host = world.host(number);
+      world.bootLate(host, lateMs, backMs);
+      return `${host.name}: the next start comes ${lateMs} ms late, and who asks for it dies`;
+    },
+  ),
   /** The hypervisor's connection is cut. */
   connection: act(
     (random) => ({ host: random.below(WIDE), forMs: times(random) }),
@@ -311,6 +325,42 @@ export const nemeses = {
         },
       );
       return `${process.name}: ${host} tells that ${id}@${runEpoch} is ${power}`;
+    },
+  ),
+  /** What came of an earlier try, or of an operation that is over, is told of the step under way: it must not count. */
+  'late-report': act(
+    (random) => ({
+      controller: random.below(WIDE),
+      server: random.below(WIDE),
+      isOfTry: random.chance(0.5),
+    }),
+    ({ world, book }, { controller, server, isOfTry }) => {
+      const process = world.serving(controller);
+      const id = chosen(
+        book.servers.filter((one) => world.witness.historyOf(one).operation !== undefined),
+        server,
+      );
+      const { operation } = id === undefined ? {} : world.witness.historyOf(id);
+      if (process === undefined || id === undefined || operation === undefined) return undefined;
+      const step = operations[operation.name].steps[operation.step]?.name ?? '';
+      const of = isOfTry ? { id: operation.id, attempt: 99 } : { id: 'of-before', attempt: 1 };
+      const command = {
+        type: 'instance.step-done',
+        operationId: of.id,
+        step,
+        attempt: of.attempt,
+        result: {},
+      } as const;
+      process.ask(
+        () => process.assembly.router.ask(instances.ref(id), command, { requestId: 'req-late' }),
+        ({ reply, error }) => {
+          if (error === undefined && !isRefusal(reply))
+            book.faults.push(
+              `late report: ${step} of ${operation.id} ended by a report of ${of.id}`,
+            );
+        },
+      );
+      return `${process.name}: a report of try ${of.attempt} of ${of.id} for ${step} of ${id}`;
     },
   ),
   /** The store is set back to what it was some entries ago: a failover, or an old file. */

@@ -5,14 +5,16 @@ import { instanceDefinition } from '#actors/instance/entity.ts';
 import type { InstanceState } from '#actors/instance/state.ts';
 import type { Machine } from '#actors/node/machine.ts';
 import type { EmbeddedNetworks } from '#actors/services/network/embedded.ts';
+import type { GuestSpec, GuestState } from '#hypervisor/port.ts';
 import { SimulatedHypervisor } from '#hypervisor/simulated/driver.ts';
 import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
 import { SimulatedHostNetwork } from '#hypervisor/simulated/network.ts';
 import { SimulatedStorage } from '#hypervisor/simulated/storage.ts';
 import type { MemoryJournal } from '#runtime/journal/memory.ts';
+import type { AppendRequest, Journal } from '#runtime/journal/port.ts';
 import type { ActorSystem } from '#runtime/system/system.ts';
 import type { VirtualMember } from '#test/support/virtual-env.ts';
-import { Boundaries, cutCalls } from './boundaries.ts';
+import { Boundaries, cutCalls, cutJournal } from './boundaries.ts';
 
 export interface Heard {
   readonly reply?: unknown;
@@ -34,16 +36,33 @@ export interface StoreFaults {
   readonly isJournalOnly?: boolean;
 }
 
+/** Hears what processes ask for, at once. */
+export interface Watch {
+  /** An append of the owner was refused: the stream is further than its owner knew, and no answer was lost. */
+  conflict(process: Process, request: AppendRequest): void;
+  /** A guest is to be started, but not from memory. */
+  bootAsked(process: Process, host: SimulatedHost, spec: GuestSpec): void;
+}
+
+export interface ProcessOptions {
+  /** It reached the boundary at which it was to die. */
+  readonly onDeath: () => void;
+  readonly watch: Watch;
+}
+
 export abstract class Process {
   readonly name: string;
   readonly member: VirtualMember;
   readonly boundaries: Boundaries;
+  readonly watch: Watch;
   phase: 'starting' | 'serving' | 'stopping' | 'dead' = 'starting';
   readonly #connections = new Set<() => void>();
+  #knowsItsWrites = true;
 
-  constructor(name: string, member: VirtualMember, onDeath: () => void) {
+  constructor(name: string, member: VirtualMember, { onDeath, watch }: ProcessOptions) {
     this.name = name;
     this.member = member;
+    this.watch = watch;
     this.boundaries = new Boundaries(undefined, onDeath);
   }
 
@@ -65,7 +84,17 @@ export abstract class Process {
   protected abstract system(): ActorSystem | undefined;
 
   setStore(faults: StoreFaults): void {
+    const { isUnavailable, isFull, lostReplyChance, lostWriteChance } = faults;
+    const wrong = [isUnavailable, isFull, lostReplyChance, lostWriteChance];
+    if (wrong.some((one) => one !== undefined)) this.#knowsItsWrites = false;
     this.journal.setFaults(faults);
+  }
+
+  /** As the process uses it: it may die at each append, and is watched. */
+  protected watchedJournal(): Journal {
+    return cutJournal(this.journal, this.boundaries, (request) => {
+      if (this.#knowsItsWrites) this.watch.conflict(this, request);
+    });
   }
 
   /** kill -9: nothing of it runs any more. */
@@ -121,7 +150,7 @@ export function portsOf(
   process: Process,
 ): Pick<Machine, 'host' | 'hypervisor' | 'storage' | 'network'> {
   const ours = mortal(host, process);
-  const hypervisor = new SimulatedHypervisor(host);
+  const hypervisor = new WatchedHypervisor(host, process);
   process.onConnectionsEnd(() => hypervisor.migrations.forget());
   const port = <T extends object>(part: T, name: string): T =>
     delivered(cutCalls(part, name, process.boundaries), process);
@@ -131,6 +160,22 @@ export function portsOf(
     storage: port(new SimulatedStorage(ours), 'storage'),
     network: port(new SimulatedHostNetwork(ours), 'network'),
   };
+}
+
+class WatchedHypervisor extends SimulatedHypervisor {
+  readonly #host: SimulatedHost;
+  readonly #process: Process;
+
+  constructor(host: SimulatedHost, process: Process) {
+    super(host);
+    this.#host = host;
+    this.#process = process;
+  }
+
+  override create(...asked: Parameters<SimulatedHypervisor['create']>): Promise<GuestState> {
+    this.#process.watch.bootAsked(this.#process, this.#host, asked[0]);
+    return super.create(...asked);
+  }
 }
 
 /**

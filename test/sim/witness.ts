@@ -7,7 +7,7 @@ import type { InstanceEvent, OperationName } from '#actors/instance/protocol.ts'
 import { operations } from '#actors/instance/operations/all.ts';
 import type { SimulatedGuest } from '#hypervisor/simulated/guest.ts';
 import type { SimulatedHost } from '#hypervisor/simulated/host.ts';
-import type { EntityKey, JournalEntry, StoredEvent } from '#runtime/journal/port.ts';
+import type { AppendRequest, EntityKey, JournalEntry, StoredEvent } from '#runtime/journal/port.ts';
 import { Holdings } from './holdings.ts';
 
 /** What the journal tells of one server. */
@@ -395,6 +395,19 @@ export class Witness {
   #mayRun({ id, power, migration, mark }: SimulatedGuest): boolean {
     if (power === 'paused' && this.#handedOver.has(`${id}@${mark?.runEpoch}`)) return false;
     return power !== 'off' && migration === undefined;
+  }
+
+  /** Whoever takes an entity up knows all that was written of it before, and nobody else writes. */
+  hearConflict(process: string, { key, expectedVersion }: AppendRequest): void {
+    this.#found(
+      `journal: ${process} took ${key} for ${expectedVersion} events long, and it is not`,
+    );
+  }
+
+  /** What a guest that boots writes to its disk makes memory that was saved before worth nothing: then there is none. */
+  hearBootAsked(host: SimulatedHost, id: string): void {
+    if (host.files.find(id, 'memory.save') !== undefined)
+      this.#found(`guest: ${id} is to boot on ${host.name} beside memory that was saved before`);
   }
 
   #found(fault: string): void {

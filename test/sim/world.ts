@@ -21,7 +21,7 @@ import { chosen } from './acts.ts';
 import { ClusterController, SHARDS } from './cluster-controller.ts';
 import { ComputeMember } from './compute-member.ts';
 import { LoneController } from './lone-controller.ts';
-import { Controller, type Process, STORE_MS } from './process.ts';
+import { Controller, type Process, STORE_MS, type Watch } from './process.ts';
 import { Witness } from './witness.ts';
 
 export interface WorldOptions {
@@ -88,6 +88,7 @@ export class World {
   readonly #seats: readonly Seat[];
   readonly #restoreGlobals: () => void;
   readonly #endings = new Set<() => void>();
+  readonly #lateBoots = new Map<SimulatedHost, (asker: Process) => void>();
 
   constructor(options: WorldOptions) {
     const { seed, hosts, shutdownMs, slowChance } = options;
@@ -247,6 +248,16 @@ export class World {
     );
   }
 
+  /** The next guest that is to boot on a host does so later, and the process that asked for it is dead by then. */
+  bootLate(host: SimulatedHost, lateMs: number, backMs: number): void {
+    this.#lateBoots.set(host, (asker) => {
+      this.endLater(lateMs, host.faults.hang('create'));
+      this.env.timers.after(1, () => {
+        if (!asker.isDead) this.kill(asker, backMs);
+      });
+    });
+  }
+
   pause(process: Process, forMs: number): void {
     const { id } = this.#seatOf(process);
     process.member.pause();
@@ -295,6 +306,7 @@ export class World {
 
   /** Nothing is wrong any more; what is dead is started. */
   async heal(): Promise<void> {
+    this.#lateBoots.clear();
     for (const end of this.#endings) end();
     this.network.healAll();
     this.network.setFaults(noFaults);
@@ -367,8 +379,9 @@ export class World {
   }
 
   #make(seat: Seat, name: string): Process {
-    const { env, network, images } = this;
+    const { env, network, images, hosts } = this;
     const { id, host, disk } = seat;
+    const watch = this.#watch();
     const onDeath = (): void => {
       const made = seat.process;
       if (made !== undefined) this.#end(made, `dies at ${made.boundaries.names.at(-1) ?? 'once'}`);
@@ -382,13 +395,29 @@ export class World {
         .map((one) => ({ id: one.id, addresses: [`memory:${one.id}`] }));
       const isServing = (controller: string): boolean =>
         this.#seats.some((one) => one.id === controller && one.process?.phase === 'serving');
-      const about = { id, name, host, disk, controllers };
+      const about = { id, name, host, disk, controllers, watch };
       return new ComputeMember({ env, network, images, ...about, isServing, onDeath });
     }
     if (this.isCluster)
-      return new ClusterController({ env, id, name, disk, network, images, onDeath, onExpelled });
+      return new ClusterController({
+        ...{ env, id, name, disk, network, images, watch },
+        ...{ onDeath, onExpelled },
+      });
     const onFenced = (): void => onExpelled('fenced');
-    return new LoneController({ env, name, disk, images, hosts: this.hosts, onDeath, onFenced });
+    return new LoneController({ env, name, disk, images, hosts, watch, onDeath, onFenced });
+  }
+
+  #watch(): Watch {
+    return {
+      conflict: ({ name }, request) => {
+        if (this.disk.rollbacks === 0) this.witness.hearConflict(name, request);
+      },
+      bootAsked: (process, host, { id }) => {
+        this.witness.hearBootAsked(host, id);
+        this.#lateBoots.get(host)?.(process);
+        this.#lateBoots.delete(host);
+      },
+    };
   }
 
   /** The process ends by itself; its supervisor starts it again. */
