@@ -400,8 +400,15 @@ export class World {
     }
     if (this.isCluster)
       return new ClusterController({
-        ...{ env, id, name, disk, network, images, watch },
-        ...{ onDeath, onExpelled },
+        env,
+        id,
+        name,
+        disk,
+        network,
+        images,
+        watch,
+        onDeath,
+        onExpelled,
       });
     const onFenced = (): void => onExpelled('fenced');
     return new LoneController({ env, name, disk, images, hosts, watch, onDeath, onFenced });
