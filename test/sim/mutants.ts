@@ -37,6 +37,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     text: 'const refusal = this.#fenced(request) ?? refusalOf(stream ?? newStream(), request);',
     by: 'const refusal = refusalOf(stream ?? newStream(), request);',
   },
+  'no-version-check': {
+    about: 'the store appends whatever the version is',
+    file: disk,
+    text: 'if (expectedVersion !== stream.version) {',
+    by: 'if (expectedVersion > stream.version) {',
+  },
   'acknowledged-before-append': {
     about: 'the asker is answered before the events are stored',
     file: shell,

@@ -52,6 +52,7 @@ const storeFaults = {
   'loses replies': { lostReplyChance: 0.3, maxLatencyMs: STORE_MS },
   'loses most replies': { lostReplyChance: 0.7, maxLatencyMs: STORE_MS },
   'loses writes': { lostWriteChance: 0.3, maxLatencyMs: STORE_MS },
+  'does writes late': { lateWriteChance: 0.3, maxLatencyMs: STORE_MS },
   slow: { minLatencyMs: 20, maxLatencyMs: 400 },
   'late to tell': { minLatencyMs: 200, maxLatencyMs: 3_000, isJournalOnly: true },
 } satisfies Readonly<Record<string, StoreFaults>>;

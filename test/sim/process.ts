@@ -32,6 +32,7 @@ export interface StoreFaults {
   readonly isFull?: boolean;
   readonly lostReplyChance?: number;
   readonly lostWriteChance?: number;
+  readonly lateWriteChance?: number;
   /** The table of members and shards is as it always is. */
   readonly isJournalOnly?: boolean;
 }
@@ -84,8 +85,8 @@ export abstract class Process {
   protected abstract system(): ActorSystem | undefined;
 
   setStore(faults: StoreFaults): void {
-    const { isUnavailable, isFull, lostReplyChance, lostWriteChance } = faults;
-    const wrong = [isUnavailable, isFull, lostReplyChance, lostWriteChance];
+    const { isUnavailable, isFull, lostReplyChance, lostWriteChance, lateWriteChance } = faults;
+    const wrong = [isUnavailable, isFull, lostReplyChance, lostWriteChance, lateWriteChance];
     if (wrong.some((one) => one !== undefined)) this.#knowsItsWrites = false;
     this.journal.setFaults(faults);
   }

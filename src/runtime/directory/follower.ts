@@ -20,8 +20,8 @@ export interface FollowerOptions {
   readonly isShared: boolean;
   /** Whether a shell of this process will commit this entry's state. */
   isOurs(entry: JournalEntry): boolean;
-  /** Somebody else has written to the entity. */
-  onOvertaken(key: EntityKey): void;
+  /** An entry that no shell here waits for; it is told before its state is in the views. */
+  onOvertaken(entry: JournalEntry): void;
 }
 
 interface Waiter {
@@ -168,7 +168,7 @@ export class Follower {
     const { definition, states } = followed;
     const known = states.versionOf(id);
     if (entry.version <= known) return;
-    this.#options.onOvertaken(entry.key);
+    this.#options.onOvertaken(entry);
     if (entry.firstVersion !== known) return this.reread(entry.key);
     const before: unknown = known === 0 ? undefined : states.get(id);
     const events = entry.events.map((event) => decodeEvent(definition.events, event));

@@ -1,7 +1,7 @@
 // The entities of this process: the states of all, followed through the journal whoever writes them, and the actors of
 // those that this process owns, made on demand and put out of memory when quiet. Who owns what is the Authority's word.
 import type { Env } from '../env/env.ts';
-import type { EntityKey, Journal } from '../journal/port.ts';
+import type { EntityKey, Journal, JournalEntry } from '../journal/port.ts';
 import type { Authority } from '../entity/authority.ts';
 import type { AnyEntityDefinition } from '../entity/definition.ts';
 import type { EffectRunner } from '../entity/effects.ts';
@@ -73,8 +73,17 @@ export class EntityHost implements Router, Views {
       kinds: this.#kinds,
       isShared: options.isShared ?? false,
       isOurs: (entry) => this.#active.get(entry.key)?.shell.expects(entry) ?? false,
-      onOvertaken: (key) => this.#active.get(key)?.shell.overtaken(),
+      onOvertaken: (entry) => this.#overtaken(entry),
     });
+  }
+
+  /** Of what is ours only a write that was given up for lost: what it wants is started now. */
+  #overtaken(entry: JournalEntry): void {
+    const { key, epoch } = entry;
+    const active = this.#active.get(key);
+    if (active !== undefined) return active.shell.overtaken(entry);
+    if (this.#isResumed && this.#authority.stampOf(key)?.epoch === epoch)
+      this.#env.timers.soon(() => this.#revive(key));
   }
 
   register(kind: HostedKind): void {

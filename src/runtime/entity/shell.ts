@@ -50,6 +50,8 @@ export class EntityShell {
   /** Settles with the last append under way. */
   #last: Promise<void> = Promise.resolve();
   #stale = false;
+  /** How often something was written that was not expected. */
+  #overtakes = 0;
   #reloading: Promise<void> | undefined;
   #cancelReload: Cancel = () => undefined;
   #isStopped = false;
@@ -105,9 +107,15 @@ export class EntityShell {
     return requestId !== undefined && this.#appending.has(requestId);
   }
 
-  /** Another owner has written: nothing more is decided on this state. */
-  overtaken(): void {
+  /**
+   * Something was written that is not expected, and nothing more is decided on this state: another owner has written, or
+   * what was given up for lost is stored after all. Then it is still ours, and nobody else starts what it wants.
+   */
+  overtaken({ epoch }: JournalEntry): void {
     this.#stale = true;
+    this.#overtakes += 1;
+    if (this.#options.authority.stampOf(this.#key)?.epoch === epoch)
+      this.#reloadLater(RELOAD_WAIT_MS);
   }
 
   /** Handles one command. Throws on a bug in the core, after the asker was told. */
@@ -288,6 +296,7 @@ export class EntityShell {
     if (!this.#stale) return;
     const { journal, definition, states, id, env } = this.#options;
     const known = states.versionOf(id);
+    const overtakes = this.#overtakes;
     const [stored] = await journal.load([this.#key]);
     if (stored === undefined) return;
     const { state, version } = await recoverEntity(journal, definition, stored);
@@ -309,8 +318,9 @@ export class EntityShell {
     }
     this.#state = state;
     this.#version = version;
-    this.#stale = false;
-    this.resume();
+    // More was written while it was read.
+    this.#stale = overtakes !== this.#overtakes;
+    if (!this.#stale) this.resume();
   }
 
   /** An effect's result comes in through the mailbox, like any command; a refusal means that it came too late. */

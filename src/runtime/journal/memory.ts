@@ -28,6 +28,8 @@ export interface MemoryJournalFaults {
   readonly lostReplyChance?: number;
   /** Chance that a write is not stored and its caller hears `unavailable`. */
   readonly lostWriteChance?: number;
+  /** Chance that the caller of a write hears `unavailable`, and it is done all the same a while later, if it can be then. */
+  readonly lateWriteChance?: number;
 }
 
 export interface MemoryJournalOptions {
@@ -47,6 +49,9 @@ export interface MemoryJournal extends Journal {
 
 /** A tail looks again after this when the store was away. */
 const TAIL_RETRY_MS = 50;
+
+/** A late write is done within this. */
+const LATE_WRITE_MS = 3_000;
 
 /** So many of the last entries can be given back. */
 const HEARD = 1_000;
@@ -227,10 +232,20 @@ class JournalInMemory implements MemoryJournal {
   #commitAll(): void {
     const group = this.#inFlight;
     this.#inFlight = [];
-    for (const write of group) settleWrite(write, this.#faults, this.#env);
+    for (const write of group) this.#settle(write);
     if (this.#waiting.length > 0) return this.#startGroup();
     for (const done of this.#idle) done();
     this.#idle = [];
+  }
+
+  #settle(write: Write): void {
+    const { lateWriteChance = 0 } = this.#faults;
+    if (lateWriteChance === 0 || !(this.#env.random.float() < lateWriteChance))
+      return settleWrite(write, this.#faults, this.#env);
+    write.fail(awayFault());
+    this.#env.timers.after(this.#env.random.float() * LATE_WRITE_MS, () => {
+      if (this.#status === 'open') write.commit();
+    });
   }
 
   #afterLatency(fn: () => void): void {

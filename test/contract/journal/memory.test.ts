@@ -119,6 +119,22 @@ describe('memory journal as a simulated disk', () => {
     expect(heard).toEqual([1]);
   });
 
+  it('a late write is done after its caller was told that it was not, unless something else was written first', async () => {
+    const { env, journal } = open(1, { lateWriteChance: 1 });
+    const late = [request('thing/1', 0), request('thing/2', 0)].map((one) => journal.append(one));
+    for (const one of late)
+      await expect(env.complete(one, 'the late write')).rejects.toMatchObject({
+        code: 'unavailable',
+      });
+    expect(journal.disk.head()).toBe(0);
+    journal.setFaults({});
+    const sooner = request('thing/2', 0, { requestId: 'sooner' });
+    expect(await env.complete(journal.append(sooner), 'an append')).toMatchObject({ ok: true });
+    await env.advance(5_000);
+    expect(journal.disk.read('thing/1', 0)).toHaveLength(1);
+    expect(journal.disk.read('thing/2', 0).map((entry) => entry.requestId)).toEqual(['sooner']);
+  });
+
   it('request ids are forgotten after a day, not before', async () => {
     const { env, journal } = open(1);
     const append = (version: number, requestId: string) =>

@@ -29,6 +29,34 @@ it('an append whose answer was lost is seen, and its effects start, once the jou
   expect(lights).toEqual(['light/1']);
 });
 
+it('an append that was given up for lost and is stored later is seen, and its effects start unasked', async () => {
+  const { host, journal, lights } = await counterMember(env);
+  journal.setFaults({ lateWriteChance: 1 });
+  await expect(env.complete(host.ask(one, add(1), asked), 'an add')).rejects.toMatchObject({
+    code: 'unavailable',
+    retryable: true,
+  });
+  journal.setFaults({});
+  const view = host.view(counterDefinition);
+  // By then it was read anew, in vain.
+  await env.advance(300);
+  expect(view.get('one')).toBeUndefined();
+  await env.runUntil(() => view.get('one')?.lit.length === 1, 'the light', 60_000);
+  expect(view.get('one')).toEqual({ total: 1, adds: 1, lit: [1] });
+  expect(lights).toEqual(['light/1']);
+});
+
+it('what is written before an append that was given up for lost keeps that one out', async () => {
+  const { host, journal } = await counterMember(env);
+  await env.complete(host.ask(one, add(2), asked), 'an add');
+  journal.setFaults({ lateWriteChance: 1 });
+  await expect(env.complete(host.ask(one, add(4), asked), 'an add')).rejects.toThrow('not known');
+  journal.setFaults({});
+  expect(await env.complete(host.ask(one, add(8), asked), 'an add')).toEqual({ total: 10 });
+  await env.advance(60_000);
+  expect(host.view(counterDefinition).get('one')).toMatchObject({ total: 10, adds: 2 });
+});
+
 it('an effect whose report was stored, but not answered, is not carried out again on the old state', async () => {
   const lights: string[] = [];
   const { host, journal } = await counterMember(env, {
