@@ -195,11 +195,12 @@ function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): r
     found: readonly string[],
     of: (server: Placed) => readonly string[],
     others: readonly string[] = [],
+    having = sure,
   ) => [
     ...found
       .filter((one) => !here.some((server) => of(server).includes(one)) && !others.includes(one))
       .map((one) => `${host.name}: ${what} of ${one} is left over`),
-    ...sure
+    ...having
       .flatMap(of)
       .filter((one) => !found.includes(one))
       .map((one) => `${host.name}: ${what} of ${one} is missing`),
@@ -208,7 +209,14 @@ function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): r
     ...guests.flatMap((guest) => guestFindings(guest, host, here)),
     ...sure.flatMap((server) => powerFindings(server, guests, host)),
     ...within('directory', host.files.guests(), ({ id }) => [id], moving),
-    ...within('tap', [...host.ports.keys()], (server) => server.ports.map(({ portId }) => portId)),
+    // A server that is off gets its ports at its next start: what failed halfway may have taken one away.
+    ...within(
+      'tap',
+      [...host.ports.keys()],
+      (server) => server.ports.map(({ portId }) => portId),
+      [],
+      sure.filter(({ id }) => guests.some((guest) => guest.id === id)),
+    ),
     ...within('open grant', known.openGrants(host.name), ({ id, grant }) => [
       `${id}@${grant.runEpoch}`,
     ]),
