@@ -130,7 +130,7 @@ describe('writes', () => {
 
   it('over the bound are refused in the service’s form, before anybody asks who sent them', async () => {
     const { answers } = await fill(0);
-    await env.advance(500);
+    await env.advance(1_100);
     const before = authenticated;
     expectRefused(await post());
     expectRefused(await send('DELETE', '/compute/v2.1/things'));
@@ -153,7 +153,7 @@ describe('writes', () => {
 
   it('that hang hold up neither version documents, nor reads, nor image bytes', async () => {
     await fill(1);
-    await env.advance(500);
+    await env.advance(1_100);
     expectRefused(await post());
     expect((await send('GET', '/compute')).json()).toEqual({ versions: [] });
     expect((await send('GET', '/compute/v2.1/things')).json()).toEqual({ things: [] });
@@ -237,7 +237,7 @@ describe('a connection', () => {
 
   it('to a service that words its refusals is refused at the door, and goes on', async () => {
     const { answers } = await fill(0);
-    await env.advance(500);
+    await env.advance(1_100);
     socket.write(`${head(8, '/plain/v2.1/things')}{"a": 1}`);
     await waitFor('the refusal', () => received.includes('in a moment'));
     const id = /\r\nx-openstack-request-id: (req-[0-9a-f-]+)\r\n/.exec(received)?.[1];
@@ -254,7 +254,7 @@ describe('a connection', () => {
 
   it('that is refused goes on: the body is thrown away, and the next request answered', async () => {
     const { answers } = await fill(0);
-    await env.advance(500);
+    await env.advance(1_100);
     socket.write(`${head(8)}{"a": 1}`);
     await waitFor('the refusal', () => received.includes('in a moment'));
     expect(received).toMatch(/^HTTP\/1\.1 503 /);
@@ -268,7 +268,7 @@ describe('a connection', () => {
 
   it('that is refused with a large body to come is closed', async () => {
     await fill(0);
-    await env.advance(500);
+    await env.advance(1_100);
     socket.write(`${head(500_000)}{"a": `);
     await waitFor('the refusal', () => received.includes('in a moment'));
     expect(received).toMatch(/\r\nconnection: close\r\n/i);
@@ -276,7 +276,7 @@ describe('a connection', () => {
 
   it('that is refused and never ends its body is cut after thirty seconds', async () => {
     await fill(0);
-    await env.advance(500);
+    await env.advance(1_100);
     socket.write(`${head(50)}{"a": `);
     await waitFor('the refusal', () => received.includes('in a moment'));
     expect(socket.destroyed).toBe(false);
