@@ -55,17 +55,22 @@ export const serverMigrationRoutes: readonly ComputeRoute[] = [
     path: `${PATH}/:migration_id/action`,
     since: 22,
     target: 'server',
-    policy: 'servers:migrations:force_complete',
-    body: [{ schema: forceBody }],
-    success: 202,
-    handler: async (call) => {
-      const record = findMigration(call);
-      if (record.status !== 'running') throw wrongState(call, record, 'force_complete');
-      await askServer(call, 'force_complete', {
-        type: 'instance.force-migration',
-        migrationId: record.id,
-      });
-    },
+    actions: [
+      {
+        name: 'force_complete',
+        policy: 'servers:migrations:force_complete',
+        body: [{ schema: forceBody }],
+        success: 202,
+        handler: async (call) => {
+          const record = findMigration(call);
+          if (record.status !== 'running') throw wrongState(call, record, 'force_complete');
+          await askServer(call, 'force_complete', {
+            type: 'instance.force-migration',
+            migrationId: record.id,
+          });
+        },
+      },
+    ],
   },
 ];
 
