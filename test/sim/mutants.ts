@@ -211,12 +211,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     text: '    // It would be of a disk that is about to change.\n    await this.#machine.storage.removeSavedMemory(order.serverId);',
     by: '',
   },
-  'run-not-closed': {
-    about: 'a start that comes too late still finds the files, as long as they are in their place',
-    file: 'src/hypervisor/simulated/storage.ts',
-    text: 'if (runEpoch !== undefined && runEpoch <= upTo) this',
-    by: 'if (runEpoch !== undefined && runEpoch < 0) this',
-  },
   'relist-tells-nothing': {
     about: 'what a host sees of its guests is not reported',
     file: node,

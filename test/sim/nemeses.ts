@@ -209,19 +209,6 @@ export const nemeses = {
       return `${host.name}: ${kind} ${call} ${kind === 'hang' ? `${forMs} ms` : code}`;
     },
   ),
-  /** A hypervisor gets to a start only when the process that asked for it is long dead. */
-  'late-boot': act(
-    (random) => ({
-      host: random.below(WIDE),
-      lateMs: random.below(90_000),
-      backMs: random.below(1_000),
-    }),
-    ({ world }, { host: number, lateMs, backMs }) => {
-      const host = world.host(number);
-      world.bootLate(host, lateMs, backMs);
-      return `${host.name}: the next start comes ${lateMs} ms late, and who asks for it dies`;
-    },
-  ),
   /** The hypervisor's connection is cut. */
   connection: act(
     (random) => ({ host: random.below(WIDE), forMs: times(random) }),

@@ -42,7 +42,7 @@ export interface Watch {
   /** An append of the owner was refused: the stream is further than its owner knew, and no answer was lost. */
   conflict(process: Process, request: AppendRequest): void;
   /** A guest is to be started, but not from memory. */
-  bootAsked(process: Process, host: SimulatedHost, spec: GuestSpec): void;
+  bootAsked(host: SimulatedHost, spec: GuestSpec): void;
 }
 
 export interface ProcessOptions {
@@ -151,7 +151,7 @@ export function portsOf(
   process: Process,
 ): Pick<Machine, 'host' | 'hypervisor' | 'storage' | 'network'> {
   const ours = mortal(host, process);
-  const hypervisor = new WatchedHypervisor(host, process);
+  const hypervisor = new WatchedHypervisor(host, process.watch);
   process.onConnectionsEnd(() => hypervisor.migrations.forget());
   const port = <T extends object>(part: T, name: string): T =>
     delivered(cutCalls(part, name, process.boundaries), process);
@@ -165,16 +165,16 @@ export function portsOf(
 
 class WatchedHypervisor extends SimulatedHypervisor {
   readonly #host: SimulatedHost;
-  readonly #process: Process;
+  readonly #watch: Watch;
 
-  constructor(host: SimulatedHost, process: Process) {
+  constructor(host: SimulatedHost, watch: Watch) {
     super(host);
     this.#host = host;
-    this.#process = process;
+    this.#watch = watch;
   }
 
   override create(...asked: Parameters<SimulatedHypervisor['create']>): Promise<GuestState> {
-    this.#process.watch.bootAsked(this.#process, this.#host, asked[0]);
+    this.#watch.bootAsked(this.#host, asked[0]);
     return super.create(...asked);
   }
 }

@@ -88,7 +88,6 @@ export class World {
   readonly #seats: readonly Seat[];
   readonly #restoreGlobals: () => void;
   readonly #endings = new Set<() => void>();
-  readonly #lateBoots = new Map<SimulatedHost, (asker: Process) => void>();
 
   constructor(options: WorldOptions) {
     const { seed, hosts, shutdownMs, slowChance } = options;
@@ -248,16 +247,6 @@ export class World {
     );
   }
 
-  /** The next guest that is to boot on a host does so later, and the process that asked for it is dead by then. */
-  bootLate(host: SimulatedHost, lateMs: number, backMs: number): void {
-    this.#lateBoots.set(host, (asker) => {
-      this.endLater(lateMs, host.faults.hang('create'));
-      this.env.timers.after(1, () => {
-        if (!asker.isDead) this.kill(asker, backMs);
-      });
-    });
-  }
-
   pause(process: Process, forMs: number): void {
     const { id } = this.#seatOf(process);
     process.member.pause();
@@ -306,7 +295,6 @@ export class World {
 
   /** Nothing is wrong any more; what is dead is started. */
   async heal(): Promise<void> {
-    this.#lateBoots.clear();
     for (const end of this.#endings) end();
     this.network.healAll();
     this.network.setFaults(noFaults);
@@ -419,11 +407,7 @@ export class World {
       conflict: ({ name }, request) => {
         if (this.disk.rollbacks === 0) this.witness.hearConflict(name, request);
       },
-      bootAsked: (process, host, { id }) => {
-        this.witness.hearBootAsked(host, id);
-        this.#lateBoots.get(host)?.(process);
-        this.#lateBoots.delete(host);
-      },
+      bootAsked: (host, { id }) => this.witness.hearBootAsked(host, id),
     };
   }
 
