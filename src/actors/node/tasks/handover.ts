@@ -5,7 +5,14 @@ import type { MigrationProgress } from '#hypervisor/migration-port.ts';
 import type { GuestState } from '#hypervisor/port.ts';
 import { unreachable } from '#actors/domain/unreachable.ts';
 import type { MovingGuest } from '../guest-moves.ts';
-import { givenUp, makeConfigDrive, makeExtraDisks, makeRootDisk, specOf } from '../guest-parts.ts';
+import {
+  fetchImage,
+  givenUp,
+  makeConfigDrive,
+  makeExtraDisks,
+  makeRootDisk,
+  specOf,
+} from '../guest-parts.ts';
 import { type GuestPlan, NodeFault, type NodeOrder, type NodeReport } from '../protocol.ts';
 
 type Named<T extends NodeOrder['type']> = Extract<NodeOrder, { readonly type: T }>;
@@ -97,6 +104,8 @@ async function expect(
     await makeExtraDisks(machine, plan);
     await makeConfigDrive(machine, plan);
   }
+  // Disks may be shared where the images that they stand on are not.
+  else if (plan.image !== undefined) await fetchImage(machine, plan.image, { serverId, signal });
   const spec = await specHere(guest, order, plan);
   const disks = spec.disks.filter(({ readonly }) => !readonly);
   const copiedDisks = isShared ? [] : disks.map(({ target }) => target);
