@@ -160,11 +160,26 @@ function shown(resources: Readonly<Record<string, number>>): string {
     .join(' ');
 }
 
+/** An attachment or a detachment of its ended in an error: what there is of it is not sure (docs/failure-model.md). */
+function hasUnsurePorts({ actions }: Pick<InstanceState, 'actions'>): boolean {
+  return actions.some(
+    ({ action, message }) => /^(attach|detach)_interface$/.test(action) && message === 'Error',
+  );
+}
+
 function ports(entities: View, holders: readonly InstanceState[]): readonly string[] {
+  // A port that comes late, after its attachment has failed, goes with its server.
+  const isLeftOver = (portId: string, serverId: string): boolean =>
+    holders.some(
+      (holder) =>
+        holder.id === serverId &&
+        hasUnsurePorts(holder) &&
+        !holder.ports.some((port) => port.portId === portId),
+    );
   const networks = [...entities.view(networkDefinition).values()];
   const bound = networks.flatMap((network) =>
     [...bucketEntries(network.ports)]
-      .filter(([, port]) => port.deviceId !== '')
+      .filter(([portId, { deviceId }]) => deviceId !== '' && !isLeftOver(portId, deviceId))
       .map(([portId, port]) => `${portId} of ${port.deviceId} ${port.mac}`),
   );
   const wanted = holders.flatMap(({ id, ports: theirs }) =>
@@ -215,7 +230,9 @@ function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): r
       [...host.ports.keys()],
       (server) => server.ports.map(({ portId }) => portId),
       [],
-      sure.filter(({ id }) => guests.some((guest) => guest.id === id)),
+      sure.filter(
+        (server) => !hasUnsurePorts(server) && guests.some((guest) => guest.id === server.id),
+      ),
     ),
     ...within('open grant', known.openGrants(host.name), ({ id, grant }) => [
       `${id}@${grant.runEpoch}`,
@@ -279,8 +296,7 @@ function guestFindings(
     return [
       `${host.name}: guest ${guest.id} runs under ${guest.mark?.runEpoch}, granted is ${runEpoch}`,
     ];
-  // A server in error may be half attached.
-  if (server.vmState === 'error') return [];
+  if (server.vmState === 'error' || hasUnsurePorts(server)) return [];
   const wanted = server.ports.map(({ mac }) => mac);
   return difference(`${host.name}: interfaces of guest ${guest.id}`, macsOf(guest), wanted);
 }

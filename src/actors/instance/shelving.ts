@@ -13,7 +13,7 @@ type Changes = Partial<
 >;
 
 /** What of an offload came to nothing is tried again after this. */
-const OFFLOAD_AGAIN_MS = 60_000;
+export const OFFLOAD_AGAIN_MS = 60_000;
 
 /** An operation begins: one that builds is told the image in full, one that offloads can't be taken back. */
 export function shelvingBegun(

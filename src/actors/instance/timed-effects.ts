@@ -5,6 +5,7 @@ import type { Env } from '#runtime/env/env.ts';
 import type { CommandNamed } from '#runtime/message/protocol.ts';
 import { unreachable } from '../domain/unreachable.ts';
 import type { instanceCommands, OperationName } from './protocol.ts';
+import { OFFLOAD_AGAIN_MS } from './shelving.ts';
 import type { InstanceState } from './state.ts';
 import type { InstanceEffect } from './todo.ts';
 
@@ -30,7 +31,8 @@ export async function timedOperation(
       if (!(await untilMoment(env, context, state.reclaimAtMs ?? 0))) return undefined;
       return ofOwner(state, 'delete', `${effect.id}-${state.id}`);
     case 'auto-offload':
-      if (!(await untilMoment(env, context, state.shelved?.offloadAtMs ?? 0))) return undefined;
+      if (!(await untilMoment(env, context, state.shelved?.offloadAtMs ?? 0, waitsAtMostMs(state))))
+        return undefined;
       return ofOwner(state, 'shelve-offload', `${effect.id}-${state.id}`);
     default:
       return unreachable(kind);
@@ -47,17 +49,27 @@ function ofOwner(
   return { type: 'instance.operate', operation, operationId, actor };
 }
 
+/** One that has left its host in part waits for no clock that was set back. */
+function waitsAtMostMs({ shelved }: InstanceState): number {
+  return shelved?.isLeaving === true ? OFFLOAD_AGAIN_MS : Number.POSITIVE_INFINITY;
+}
+
 /** Clocks are set now and then. */
 const LOOK_MS = 60_000;
 
-/** Waits by the clock on the wall: the wait goes on after a crash, and does not begin anew. False if it was given up. */
+/**
+ * Waits by the clock on the wall, so that the wait goes on after a crash and does not begin anew, and no longer than
+ * `longestMs` from now. False if it was given up.
+ */
 async function untilMoment(
   env: Pick<Env, 'clock' | 'timers'>,
   { signal }: EffectContext,
   atMs: number,
+  longestMs = Number.POSITIVE_INFINITY,
 ): Promise<boolean> {
+  const endMs = env.clock.monotonic() + longestMs;
   for (;;) {
-    const leftMs = atMs - env.clock.now();
+    const leftMs = Math.min(atMs - env.clock.now(), endMs - env.clock.monotonic());
     if (signal.aborted) return false;
     if (leftMs <= 0) return true;
     await new Promise<void>((resolve) => {

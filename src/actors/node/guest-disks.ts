@@ -2,6 +2,7 @@
 // is and does beside that, guest.ts knows. A copy is of one moment: a guest that runs stands still while it is made.
 import type { GuestState } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
+import { allParts } from './all-parts.ts';
 import {
   EXTRA_DISKS,
   fetchImage,
@@ -101,14 +102,12 @@ async function rebuild(
   ];
   for (const name of old) await storage.removeDisk({ guestId: serverId, name });
   const plugged = plugPorts(guest.machine, plan);
-  const parts = [
+  await allParts<unknown>([
     makeRootDisk(guest.machine, plan, signal),
     makeConfigDrive(guest.machine, plan),
     makeExtraDisks(guest.machine, plan),
     plugged,
-  ];
-  for (const part of await Promise.allSettled(parts))
-    if (part.status === 'rejected') throw part.reason;
+  ]);
   // A start that a dead process asked for may have come true in between, over disks that are gone.
   await takeAway(guest, order);
   if (order.isOff) return gone;

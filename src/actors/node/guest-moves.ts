@@ -2,6 +2,7 @@
 // down in all of it; whether it is started here afterwards is another order under this host's own grant (DESIGN §5).
 import type { GuestState } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
+import { allParts } from './all-parts.ts';
 import type { Grants } from './guest.ts';
 import type { Interfaces } from './guest-parts.ts';
 import type { Machine } from './machine.ts';
@@ -242,7 +243,7 @@ export async function endOldCopy(guest: MovingGuest, work: OldCopy): Promise<Nod
   if (grants.isSuperseded(serverId, runEpoch)) return done;
   const keepsFiles = !removesFiles || spareStorage === (await storage.storageId());
   await guest.endGuest(serverId);
-  await Promise.all([
+  await allParts([
     ...ports.map((port) => network.unplug(port)),
     keepsFiles ? storage.closeRuns(serverId, runEpoch) : storage.removeGuest(serverId),
   ]);

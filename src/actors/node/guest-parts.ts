@@ -2,6 +2,7 @@
 // Each part may be made again: what is there is kept.
 import type { GuestSpec } from '#hypervisor/port.ts';
 import type { ServerImage, ServerPort } from '../domain/server.ts';
+import { allParts } from './all-parts.ts';
 import { nodeFaultOf } from './faults.ts';
 import { guestSpec } from './guest-spec.ts';
 import type { Machine } from './machine.ts';
@@ -67,7 +68,7 @@ export async function makeConfigDrive(
 }
 
 export async function plugPorts(machine: Machine, plan: GuestPlan): Promise<Interfaces> {
-  return Promise.all(plan.ports.map((port) => plugPort(machine, plan, port)));
+  return allParts(plan.ports.map((port) => plugPort(machine, plan, port)));
 }
 
 export async function plugPort(

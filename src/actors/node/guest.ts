@@ -2,6 +2,7 @@
 // that doing it twice does it once; nothing is started before its grant is on this host's disk (DESIGN §5, R1).
 import { type GuestState, HypervisorFault } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
+import { allParts } from './all-parts.ts';
 import { nodeFaultOf } from './faults.ts';
 import { endOldCopy, type MovingGuest, type OldCopy, performMove } from './guest-moves.ts';
 import { performHandover } from './tasks/handover.ts';
@@ -186,15 +187,13 @@ export class GuestExecutor {
     await this.#endOlderRuns(order);
     const admitted = this.#grants.admit(order);
     const plugged = plugPorts(this.#machine, plan);
-    const parts = [
+    await allParts<unknown>([
       admitted,
       makeRootDisk(this.#machine, plan, signal),
       makeConfigDrive(this.#machine, plan),
       makeExtraDisks(this.#machine, plan),
       plugged,
-    ];
-    for (const part of await Promise.allSettled(parts))
-      if (part.status === 'rejected') throw part.reason;
+    ]);
     if (order.starts === undefined)
       return this.#bringUp(order, plan, { signal, interfaces: await plugged });
     const storageId = await this.#machine.storage.storageId();
@@ -313,12 +312,10 @@ export class GuestExecutor {
     if (this.#grants.isSuperseded(serverId, runEpoch)) return { power: 'nostate', stopped: true };
     const keepsFiles = spareStorage !== undefined && spareStorage === (await storage.storageId());
     await this.#endGuest(serverId);
-    // Each to its end: what went on after this order had failed would undo what the next one does.
-    const parts = await Promise.allSettled([
+    await allParts([
       this.#unplug(plan),
       keepsFiles ? storage.closeRuns(serverId, runEpoch) : storage.removeGuest(serverId),
     ]);
-    for (const part of parts) if (part.status === 'rejected') throw part.reason;
     // A start that a dead process asked for may have come true in between; without its paths none can any more.
     await this.#endGuest(serverId);
     await this.#grants.close(serverId, runEpoch, keepsFiles);
@@ -327,7 +324,7 @@ export class GuestExecutor {
 
   async #unplug(plan: GuestPlan): Promise<void> {
     const { network } = this.#machine;
-    await Promise.all(
+    await allParts(
       plan.ports.map(({ portId, networkId, mac }) =>
         network.unplug({ id: portId, networkId, mac }),
       ),
