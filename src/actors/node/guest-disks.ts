@@ -2,7 +2,7 @@
 // is and does beside that, guest.ts knows. A copy is of one moment: a guest that runs stands still while it is made.
 import type { GuestState } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
-import { allParts } from './all-parts.ts';
+import { allParts } from './guests/all-parts.ts';
 import {
   EXTRA_DISKS,
   fetchImage,

@@ -2,7 +2,7 @@
 // down in all of it; whether it is started here afterwards is another order under this host's own grant (DESIGN §5).
 import type { GuestState } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
-import { allParts } from './all-parts.ts';
+import { allParts } from './guests/all-parts.ts';
 import type { Grants } from './guest.ts';
 import type { Interfaces } from './guest-parts.ts';
 import type { Machine } from './machine.ts';

@@ -2,7 +2,7 @@
 // Each part may be made again: what is there is kept.
 import type { GuestSpec } from '#hypervisor/port.ts';
 import type { ServerImage, ServerPort } from '../domain/server.ts';
-import { allParts } from './all-parts.ts';
+import { allParts } from './guests/all-parts.ts';
 import { nodeFaultOf } from './faults.ts';
 import { guestSpec } from './guest-spec.ts';
 import type { Machine } from './machine.ts';

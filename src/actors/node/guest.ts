@@ -2,7 +2,7 @@
 // that doing it twice does it once; nothing is started before its grant is on this host's disk (DESIGN §5, R1).
 import { type GuestState, HypervisorFault } from '#hypervisor/port.ts';
 import { unreachable } from '../domain/unreachable.ts';
-import { allParts } from './all-parts.ts';
+import { allParts } from './guests/all-parts.ts';
 import { nodeFaultOf } from './faults.ts';
 import { endOldCopy, type MovingGuest, type OldCopy, performMove } from './guest-moves.ts';
 import { performHandover } from './tasks/handover.ts';
