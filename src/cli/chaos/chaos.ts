@@ -271,12 +271,18 @@ class Run {
     ];
   }
 
-  /** What all controllers show once nothing is held for nobody; or as it is when that takes too long. */
+  /**
+   * What all controllers show once nothing is held for nobody, and servers and hosts agree: a guest that was told of wrongly
+   * is looked at again within a minute. Or as it is when that takes too long.
+   */
   async #settled(looking: Looking): ReturnType<typeof seeAll> {
     const deadline = performance.now() + SETTLED_WITHIN_MS;
     for (;;) {
       const all = await seeAll(looking, this.#cluster.urls);
-      const open = all.flatMap((seen) => checkHeld(seen));
+      const open = all.flatMap((seen) => [
+        ...checkHeld(seen),
+        ...checkHosts(seen.servers, this.#cluster.statePaths),
+      ]);
       if (open.length === 0 || performance.now() > deadline) return all;
       this.#options.signal?.throwIfAborted();
       await new Promise((done) => setTimeout(done, SETTLE_LOOK_MS));
