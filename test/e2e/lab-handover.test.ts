@@ -231,7 +231,11 @@ describe('between two hosts of a lab, a guest', () => {
     await boot('system');
     const { outcome } = await copying();
     await lab.ask('kill', 'h2', 'machine');
-    await abortWithin5s(outcome);
+    // The source may have noticed by itself; then there is nothing to abort any more.
+    const aborted = await faultOf(driver('h1').migrations.abort(spec.id));
+    expect(['no fault', 'wrong-state']).toContain(aborted);
+    expect(['aborted', 'failed']).toContain(await outcome);
+    await driver('h1').migrations.cancelOutgoing(spec.id);
     await lab.ask('start', 'h2');
     await connect('h2');
     expect(await states()).toBe('running, absent');

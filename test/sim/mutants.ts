@@ -202,8 +202,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'stopped-without-looking': {
     about: 'a delete writes the tombstone before the guest has ended',
     file: guest,
-    text: '    await this.#endGuest(serverId);\n    // Each to its end',
-    by: '    await this.#grants.close(serverId, runEpoch, keepsFiles);\n    // Each to its end',
+    text: '    await this.#endGuest(serverId);\n    await allParts([',
+    by: '    await this.#grants.close(serverId, runEpoch, keepsFiles);\n    await allParts([',
   },
   'old-memory-kept': {
     about: 'memory that was saved before a start is kept',

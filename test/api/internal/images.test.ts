@@ -35,7 +35,8 @@ beforeEach(async () => {
     [imageId, bytes.length],
     [elsewhere, 5],
   ]);
-  app = Fastify();
+  // An upload that is refused is not read to its end.
+  app = Fastify({ forceCloseConnections: true });
   await app.register(
     internalPlugin({
       log: silentLog,
