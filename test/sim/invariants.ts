@@ -201,10 +201,15 @@ function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): r
     ({ vmState, launchedAtMs, actions }) =>
       vmState !== 'error' &&
       launchedAtMs !== undefined &&
-      !actions.some(({ action, message }) => action === 'delete' && message === 'Error'),
+      // One that was never built whole, and that an administrator then called active, has what it has.
+      !actions.some(
+        ({ action, message }) => /^(create|delete)$/.test(action) && message === 'Error',
+      ),
   );
-  // The source of a move keeps the disks.
-  const moving = placed.filter(({ move }) => move?.source.host === host.name).map(({ id }) => id);
+  // The source of a move keeps the disks, and that of one that ended in an error what stands still of its guest.
+  const leaving = placed.filter(({ move }) => move?.source.host === host.name);
+  const moving = leaving.map(({ id }) => id);
+  const stuck = leaving.filter(({ vmState }) => vmState === 'error');
   const within = (
     what: string,
     found: readonly string[],
@@ -221,7 +226,11 @@ function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): r
       .map((one) => `${host.name}: ${what} of ${one} is missing`),
   ];
   return [
-    ...guests.flatMap((guest) => guestFindings(guest, host, here)),
+    ...guests
+      .filter(
+        ({ id, migration }) => migration !== 'outgoing' || !stuck.some((one) => one.id === id),
+      )
+      .flatMap((guest) => guestFindings(guest, host, here)),
     ...sure.flatMap((server) => powerFindings(server, guests, host)),
     ...within('directory', host.files.guests(), ({ id }) => [id], moving),
     // A server that is off gets its ports at its next start: what failed halfway may have taken one away.
@@ -229,7 +238,7 @@ function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): r
       'tap',
       [...host.ports.keys()],
       (server) => server.ports.map(({ portId }) => portId),
-      [],
+      stuck.flatMap(({ ports: theirs }) => theirs.map(({ portId }) => portId)),
       sure.filter(
         (server) => !hasUnsurePorts(server) && guests.some((guest) => guest.id === server.id),
       ),
