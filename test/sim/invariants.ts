@@ -232,7 +232,14 @@ function onHost(host: SimulatedHost, known: Known, placed: readonly Placed[]): r
       )
       .flatMap((guest) => guestFindings(guest, host, here)),
     ...sure.flatMap((server) => powerFindings(server, guests, host)),
-    ...within('directory', host.files.guests(), ({ id }) => [id], moving),
+    // One whose disk is made anew by its next start may have none until then.
+    ...within(
+      'directory',
+      host.files.guests(),
+      ({ id }) => [id],
+      moving,
+      sure.filter(({ needsRebuild }) => needsRebuild !== true),
+    ),
     // A server that is off gets its ports at its next start: what failed halfway may have taken one away.
     ...within(
       'tap',

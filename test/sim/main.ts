@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { type MixName, mixNames, mixOf } from './mixes.ts';
 import { mutants } from './mutants.ts';
 import { plantMutant } from './mutate.ts';
+import openFaults from './open-faults.json' with { type: 'json' };
 import { nameOf, Pool } from './pool.ts';
 import { Tally } from './tally.ts';
 import type { Result, Task } from './worker.ts';
@@ -90,8 +91,9 @@ async function runAll(settings: Settings): Promise<boolean> {
         hashes.set(name, result.hash);
         tally.add(result);
         if (result.violations.length > 0) {
-          failed.push(result);
-          say(failureOf(result));
+          const open = openFaultOf(result);
+          if (open === undefined) failed.push(result);
+          say(open === undefined ? failureOf(result) : `OPEN ${name}: ${open}`);
         }
       } else {
         compared += 1;
@@ -108,6 +110,11 @@ async function runAll(settings: Settings): Promise<boolean> {
   for (const name of unequal) say(`  ${name}`);
   await tell(failed, settings);
   return failed.length === 0 && unequal.length === 0;
+}
+
+/** What is known of a walk that fails by a fault that is not mended yet; each stands in docs/failure-model.md, too. */
+function openFaultOf({ seed, mix }: Result): string | undefined {
+  return openFaults.faults.find((one) => one.seed === seed && one.mix === mix)?.about;
 }
 
 function failureOf(one: Result): string {
