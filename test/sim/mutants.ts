@@ -79,12 +79,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     text: 'if (owner === undefined || !this.#options.membership.isAlive(owner, incarnation))',
     by: 'if (owner === undefined || incarnation < 0)',
   },
-  'shard-taken-too-early': {
-    about: 'a shard is served before the last owner’s writes are known',
-    file: shards,
-    text: '(await this.#tenants?.reached(position, CATCH_UP_MS)) ?? false',
-    by: 'position >= 0',
-  },
   'stale-read': {
     about: 'reads do not wait for what others were told',
     file: follower,
