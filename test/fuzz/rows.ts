@@ -73,12 +73,15 @@ function schemasOf(each: ComputeRoute | ComputeAction, minor: number): readonly 
   return [{ type: 'object', properties: { [each.name]: { enum: [null] } }, required: [each.name] }];
 }
 
-/** Stands for what a plugin is wired with: it registers its routes, and nobody calls them. */
+/**
+ * Stands for what a plugin is wired with, whatever that is: it registers its routes, whose schemas are read, and nobody
+ * calls them. Only a promise it must not look like.
+ */
 function nothing(): never {
-  const stub: unknown = new Proxy(() => stub, {
-    get: (_target, name) => (name === 'then' ? undefined : stub),
+  const anything: unknown = new Proxy(() => anything, {
+    get: (_target, name) => (name === 'then' ? undefined : anything),
   });
-  return stub as never;
+  return anything as never;
 }
 
 const bodyOf: Readonly<Record<string, (method: string, path: string) => LooseSchema | undefined>> =

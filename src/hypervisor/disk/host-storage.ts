@@ -25,6 +25,13 @@ import { OverlayDisks, readDiskBase } from './overlay-disks.ts';
 import { closeRunLinks, openRunLink } from './run-links.ts';
 import { isCompleteMemoryFile } from './saved-memory.ts';
 
+interface DiskOfImage {
+  readonly guestId: string;
+  readonly name: string;
+  readonly imageId: string;
+  readonly sizeBytes: number;
+}
+
 export interface HostStorageOptions {
   /** Absolute path; made if it is not there. */
   readonly directory: string;
@@ -71,33 +78,20 @@ export class HostStorage implements GuestStorage {
     return this.#images.ensure(source);
   }
 
-  async createOverlay(disk: {
-    readonly guestId: string;
-    readonly name: string;
-    readonly imageId: string;
-    readonly sizeBytes: number;
-  }): Promise<string> {
-    const path = this.diskPath(disk);
-    return withFileFaults(`creating a disk of guest ${disk.guestId}`, () =>
-      this.#images.use(disk.imageId, async (image) => {
-        await ensureDirectory(this.paths(disk.guestId).directory);
-        await this.#disks.createOverlay(image, { path, sizeBytes: disk.sizeBytes });
-        return path;
-      }),
-    );
+  createOverlay(disk: DiskOfImage): Promise<string> {
+    return this.#createFrom(disk, 'createOverlay');
   }
 
-  async createWhole(disk: {
-    readonly guestId: string;
-    readonly name: string;
-    readonly imageId: string;
-    readonly sizeBytes: number;
-  }): Promise<string> {
+  createWhole(disk: DiskOfImage): Promise<string> {
+    return this.#createFrom(disk, 'createWhole');
+  }
+
+  async #createFrom(disk: DiskOfImage, how: 'createOverlay' | 'createWhole'): Promise<string> {
     const path = this.diskPath(disk);
     return withFileFaults(`creating a disk of guest ${disk.guestId}`, () =>
       this.#images.use(disk.imageId, async (image) => {
         await ensureDirectory(this.paths(disk.guestId).directory);
-        await this.#disks.createWhole(image, { path, sizeBytes: disk.sizeBytes });
+        await this.#disks[how](image, { path, sizeBytes: disk.sizeBytes });
         return path;
       }),
     );

@@ -1,6 +1,5 @@
 // Security groups of a running server, through every layer: on its ports, in its views, in its list of groups.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { restingServers } from '#test/integration/cloud/traffic.ts';
 import { WholeCloud } from './whole-cloud.ts';
 
 let cloud: WholeCloud;
@@ -14,12 +13,7 @@ interface Named {
 beforeAll(async () => {
   cloud = await WholeCloud.start();
   const { demo } = cloud;
-  const { images } = await demo.get<{ images: { id: string }[] }>('/image/v2/images');
-  const { server } = await demo.ask<{ server: { id: string } }>('POST', '/compute/v2.1/servers', {
-    server: { name: 'vm', imageRef: images[0]?.id, flavorRef: '1', networks: 'auto' },
-  });
-  id = server.id;
-  await restingServers(demo, WITHIN_MS);
+  id = await cloud.bootServer(WITHIN_MS);
   for (const name of ['web', 'twin', 'twin'])
     await demo.ask('POST', '/network/v2.0/security-groups', { security_group: { name } });
 });

@@ -9,13 +9,7 @@ const WITHIN_MS = 30_000;
 
 beforeAll(async () => {
   cloud = await WholeCloud.start();
-  const { demo } = cloud;
-  const { images } = await demo.get<{ images: { id: string }[] }>('/image/v2/images');
-  const { server } = await demo.ask<{ server: { id: string } }>('POST', '/compute/v2.1/servers', {
-    server: { name: 'vm', imageRef: images[0]?.id, flavorRef: '1', networks: 'auto' },
-  });
-  id = server.id;
-  await restingServers(demo, WITHIN_MS);
+  id = await cloud.bootServer(WITHIN_MS);
 });
 
 afterAll(async () => {

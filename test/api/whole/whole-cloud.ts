@@ -9,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { mergeConfig } from '#config/load.ts';
 import { type Cloud, startCloud } from '#main';
 import { ApiClient } from '#cli/chaos/api-client.ts';
+import { restingServers } from '#test/integration/cloud/traffic.ts';
 
 export interface RawReply {
   readonly status: number;
@@ -72,6 +73,17 @@ export class WholeCloud {
     whole.admin = await login('admin');
     whole.demo = await login('demo');
     return whole;
+  }
+
+  /** The id of a server of the demo project with a network of its own, once it rests. */
+  async bootServer(withinMs: number): Promise<string> {
+    const { demo } = this;
+    const { images } = await demo.get<{ images: { id: string }[] }>('/image/v2/images');
+    const { server } = await demo.ask<{ server: { id: string } }>('POST', '/compute/v2.1/servers', {
+      server: { name: 'vm', imageRef: images[0]?.id, flavorRef: '1', networks: 'auto' },
+    });
+    await restingServers(demo, withinMs);
+    return server.id;
   }
 
   async stop(): Promise<void> {
